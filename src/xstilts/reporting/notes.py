@@ -1,0 +1,155 @@
+"""What stands below a main table: which split, over what, what is missing and why."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from xstilts.reporting.aggregate import Policy, Scores, Statistic, expected_languages
+
+if TYPE_CHECKING:
+    from xstilts.reporting.main_table import Row
+
+MISSING, PARTIAL, COLLAPSED, SIGNIFICANT = "–", "°", "!", "*"
+
+
+def name_cells(cells: Iterable[tuple[str, str]], sources: Sequence[str], tasks: Sequence[str]) -> str:
+    """Name (source, task) cells in few words: whole rows first, then whole columns, then what is left."""
+    left = set(cells)
+    parts = []
+    whole = [source for source in sources if all((source, task) in left for task in tasks)]
+    if len(whole) == len(sources):
+        return "every source and task"
+    if whole:
+        parts.append(f"{', '.join(whole)} (every task)")
+    left -= {(source, task) for source in whole for task in tasks}
+    rest = [source for source in sources if source not in whole]
+    columns = [task for task in tasks if len(rest) > 1 and all((source, task) in left for source in rest)]
+    if columns:
+        every = "every other source" if whole else "every source"
+        parts.append(f"{', '.join(columns)} ({every})")
+    for source in rest:
+        names = [task for task in tasks if (source, task) in left and task not in columns]
+        if names:
+            parts.append(f"{source}: {', '.join(names)}")
+    return "; ".join(parts)
+
+
+def split_note(splits: Mapping[str, str], tasks: Mapping[str, Mapping[str, Any]], policy: Policy) -> str:
+    """Say which split every column shows."""
+    first = "Development sets" if policy == "dev" else "Test sets"
+    groups: dict[str, list[str]] = {}
+    for task, split in splits.items():
+        if split == policy:
+            label = first
+        elif split in tasks[task]["splits"]:
+            label = f"{split} (no {policy} split)"
+        else:
+            label = f"{split} files (the official split has no labels here)"
+        groups.setdefault(label, []).append(task)
+    ordered = sorted(groups.items(), key=lambda item: (item[0] != first, item[0]))
+    return "; ".join(f"{label}: {', '.join(names)}" for label, names in ordered) + "."
+
+
+def _missing(rows: Sequence["Row"], tasks: Sequence[str]) -> list[str]:
+    reasons: dict[str, list[tuple[str, str]]] = {}
+    for row in rows:
+        for task, score in row.tasks.items():
+            if score.value is None:
+                reasons.setdefault(score.reason, []).append((row.source, task))
+    sources = [row.source for row in rows]
+    return [f"{MISSING} {name_cells(cells, sources, tasks)}: {reason}." for reason, cells in reasons.items()]
+
+
+def _partial(
+    rows: Sequence["Row"], tasks: Mapping[str, Mapping[str, Any]], splits: Mapping[str, str], scores: Scores
+) -> list[str]:
+    texts: dict[str, list[tuple[str, str]]] = {}
+    for row in rows:
+        for task, score in row.tasks.items():
+            if score.value is None:
+                continue
+            expected = expected_languages(tasks[task], splits[task])
+            if not score.complete:
+                lacking = [name for name in expected if name not in score.languages]
+                why = scores.reasons.get((row.source, task, splits[task]), {})
+                said = "; ".join(dict.fromkeys(why[name] for name in lacking if name in why)) or "not in this run"
+                short = f"{', '.join(lacking[:8])}{' …' if len(lacking) > 8 else ''}"
+                text = f"{len(score.languages)} of {len(expected)} languages (without {short}: {said})"
+                texts.setdefault(text, []).append((row.source, task))
+            if len(score.seeds) < len(scores.seeds):
+                text = f"{len(score.seeds)} of {len(scores.seeds)} seeds"
+                texts.setdefault(text, []).append((row.source, task))
+    sources = [row.source for row in rows]
+    return [f"{PARTIAL} {name_cells(cells, sources, list(tasks))}: {text}." for text, cells in texts.items()]
+
+
+def _collapsed(rows: Sequence["Row"]) -> list[str]:
+    cells = [
+        f"{row.source}/{task} {score.collapsed} of {len(score.seeds)}"
+        for row in rows
+        for task, score in row.tasks.items()
+        if score.collapsed
+    ]
+    if not cells:
+        return []
+    return [f"{COLLAPSED} trainings that collapsed to one class on English dev (seeds): {', '.join(cells)}."]
+
+
+def _averages(rows: Sequence["Row"]) -> list[str]:
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for row in rows:
+        if row.average.value is None and row.over:
+            groups.setdefault(row.over, []).append(row.source)
+    return [
+        f"avg_available is the mean over {len(over)} of the nine tasks ({', '.join(over)}), in the languages that are "
+        f"there, for {', '.join(sources)}; avg needs all nine tasks in all their languages."
+        for over, sources in groups.items()
+    ]
+
+
+def _extra_languages(tasks: Mapping[str, Mapping[str, Any]], splits: Mapping[str, str], scores: Scores) -> list[str]:
+    extra: dict[str, set[str]] = {}
+    for (_, task, split, _), grid in scores.grids.items():
+        if splits.get(task) == split:
+            found = {name for values in grid.values() for name in values}
+            beyond = found - set(tasks[task]["languages"])
+            if beyond:
+                extra.setdefault(task, set()).update(beyond)
+    if not extra:
+        return []
+    named = "; ".join(f"{task}: {', '.join(sorted(names))}" for task, names in extra.items())
+    return [
+        f"Languages outside the benchmark's list count in no average here and stand in the language tables: {named}."
+    ]
+
+
+def table_notes(
+    rows: Sequence["Row"],
+    tasks: Mapping[str, Mapping[str, Any]],
+    splits: Mapping[str, str],
+    scores: Scores,
+    policy: Policy,
+    statistic: Statistic,
+    baseline: str | None,
+    remarks: Sequence[str],
+) -> tuple[str, ...]:
+    """Return the sentences below a main table, in reading order."""
+    notes = [split_note(splits, tasks, policy)]
+    if baseline is not None:
+        notes.append(f"Row {baseline} is absolute, in percent; every other row is its difference to {baseline}.")
+    else:
+        notes.append("All rows are absolute, in percent: the row to compare with is not part of this table.")
+    seeds = ", ".join(str(seed) for seed in scores.seeds)
+    over = (
+        f"{statistic.capitalize()} over seeds {seeds}" if len(scores.seeds) > 1 else f"One seed ({seeds or 'none yet'})"
+    )
+    notes.append(
+        f"{over}; means over languages, English included; a question answering task counts as the mean of F1 and exact "
+        "match, and avg as the mean of the nine tasks."
+    )
+    notes += _averages(rows)
+    notes += _partial(rows, tasks, splits, scores)
+    notes += _collapsed(rows)
+    notes += _missing(rows, list(tasks))
+    notes += _extra_languages(tasks, splits, scores)
+    notes += list(remarks)
+    return tuple(notes)

@@ -1,0 +1,169 @@
+"""The long table of scores: every cell that a run expects is a row, with its value or the reason for having none."""
+
+import csv
+import io
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from xstilts.errors import DataError
+from xstilts.files import read_json, write_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = (
+    "model",
+    "source",
+    "target",
+    "task",
+    "language",
+    "split",
+    "metric",
+    "seed",
+    "value",
+    "examples",
+    "status",
+    "reason",
+)
+NOT_RUN = "not run yet"
+ANY = "*"
+
+Reasons = Mapping[tuple[str, str, str], str]
+Runs = Mapping[tuple[str, str, str, int], str]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One score file that a run expects."""
+
+    model: str
+    source: str
+    target: str
+    seed: int
+    task: str
+    language: str
+
+    def path(self, folder: Path | str) -> Path:
+        """Return where the score file of this cell lies under ``folder``."""
+        parts = (self.model, self.source, self.target, str(self.seed), self.task, f"{self.language}.json")
+        return Path(folder).joinpath(*parts)
+
+
+def reason_for(reasons: Reasons, source: str, task: str, language: str) -> str | None:
+    """Return the reason that fits a cell; ``*`` in a key fits everything, and the most particular key wins."""
+    for key in (
+        (source, task, language),
+        (source, task, ANY),
+        (ANY, task, language),
+        (source, ANY, ANY),
+        (ANY, task, ANY),
+    ):
+        if key in reasons:
+            return reasons[key]
+    return None
+
+
+def expected_splits(task: Mapping[str, Any], language: str) -> list[str]:
+    """Return the splits of a registry entry in which ``language`` has labels (``absent``: {split: [languages]})."""
+    absent: Mapping[str, Collection[str]] = task.get("absent") or {}
+    return [split for split in task["splits"] if language not in absent.get(split, ())]
+
+
+def _row(cell: Cell, split: str, metric: str, **values: Any) -> dict[str, Any]:
+    given = {"value": None, "examples": None, "status": "ok", "reason": "", **values}
+    return {**vars(cell), "split": split, "metric": metric, **given}
+
+
+def _cell_rows(
+    path: Path, cell: Cell, task: Mapping[str, Any], collapse: str | None, unavailable: str | None
+) -> Iterable[dict[str, Any]]:
+    if not path.exists():
+        for split in expected_splits(task, cell.language):
+            for metric in task["metrics"]:
+                yield _row(cell, split, metric, status="missing", reason=unavailable or NOT_RUN)
+        return
+    content = read_json(path)
+    found = {key: content.get(key) for key in ("task", "language")}
+    if found != {"task": cell.task, "language": cell.language}:
+        raise DataError(path, f"scores of {found['task']} {found['language']}", f"those of {cell.task} {cell.language}")
+    splits: Mapping[str, Any] = content.get("splits") or {}
+    why = content.get("reason") or unavailable
+    for split in dict.fromkeys([*expected_splits(task, cell.language), *splits]):
+        scored = splits.get(split)
+        for metric in task["metrics"]:
+            if scored is None:
+                reason = why or f"no labelled {split} rows for {cell.language}"
+                yield _row(cell, split, metric, status="missing", reason=reason)
+                continue
+            value = scored["metrics"].get(metric)
+            if not isinstance(value, int | float) or not math.isfinite(value):
+                raise DataError(path, f"{metric} of {value!r} on {split}", f"a finite number as {metric}")
+            state = {"status": "collapsed", "reason": collapse} if collapse else {"status": "ok", "reason": ""}
+            yield _row(cell, split, metric, value=float(value), examples=int(scored["examples"]), **state)
+
+
+def collect_scores(
+    folder: Path | str,
+    cells: Sequence[Cell],
+    tasks: Mapping[str, Mapping[str, Any]],
+    collapsed: Runs | None = None,
+    unavailable: Reasons | None = None,
+) -> list[dict[str, Any]]:
+    """Return the rows of ``scores.csv`` for every expected cell, in the order of ``cells``.
+
+    Args:
+        folder: holds the score files, ``MODEL/SOURCE/TARGET/SEED/TASK/LANGUAGE.json``.
+        cells: what the run expects. A cell without a file becomes ``missing`` rows, one a split and metric.
+        tasks: the registry's entries (``metrics``, ``splits``, ``languages`` and where given ``absent``).
+        collapsed: (model, source, target, seed) of the trainings that collapsed, with a sentence each.
+        unavailable: (source, task, language) with ``*`` for any: why a cell cannot be had.
+
+    Raises:
+        DataError: a score file is broken, belongs to another cell, or holds no finite number.
+    """
+    rows: list[dict[str, Any]] = []
+    for cell in cells:
+        collapse = (collapsed or {}).get((cell.model, cell.source, cell.target, cell.seed))
+        why = reason_for(unavailable or {}, cell.source, cell.task, cell.language)
+        rows.extend(_cell_rows(cell.path(folder), cell, tasks[cell.task], collapse, why))
+    return rows
+
+
+def leftover_files(folder: Path | str, cells: Iterable[Cell]) -> list[Path]:
+    """Return the score files under ``folder`` that no expected cell accounts for: to be named, never used."""
+    expected = {cell.path(folder) for cell in cells}
+    return sorted(path for path in Path(folder).glob("*/*/*/*/*/*.json") if path not in expected)
+
+
+def csv_text(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
+    """Return rows as CSV text; None becomes an empty field, floats keep every digit."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow(["" if row.get(column) is None else row[column] for column in columns])
+    return buffer.getvalue()
+
+
+def write_scores(path: Path | str, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write ``scores.csv``."""
+    write_text(path, csv_text(rows, COLUMNS))
+
+
+def read_scores(path: Path | str) -> "pd.DataFrame":
+    """Read ``scores.csv``: seed an integer, value and examples numbers or NaN, all else text.
+
+    Raises:
+        DataError: a column is missing.
+    """
+    import pandas as pd
+
+    texts = {column: str for column in COLUMNS if column not in ("seed", "value", "examples")}
+    frame = pd.read_csv(path, dtype=texts, keep_default_na=False, na_values={"value": [""], "examples": [""]})
+    lacking = [column for column in COLUMNS if column not in frame.columns]
+    if lacking:
+        raise DataError(path, f"no column {', '.join(lacking)}", f"the columns {', '.join(COLUMNS)}", 1)
+    return frame[list(COLUMNS)]

@@ -1,0 +1,218 @@
+"""The main table says what the scores say: the paper's own numbers come out as printed, gaps are named."""
+
+import csv
+import io
+
+import pytest
+from reporting_examples import REGISTRY, frame, one_language, score_rows, v1_averages, v1_rows, v1_sources
+
+from xstilts.files import read_json
+from xstilts.reporting.main_table import build_main_table
+from xstilts.reporting.render import main_csv, main_latex, main_markdown, main_stem, write_main_table
+from xstilts.reporting.terminal import format_terminal
+
+NUMBERS = "xnli,pawsx,udpos,panx,xquad_f1,xquad_em,mlqa_f1,mlqa_em,tydiqa_f1,tydiqa_em,bucc2018,tatoeba,avg"
+COLUMNS = ["source", *NUMBERS.split(",")]
+
+
+def read(text):
+    return {row["source"]: row for row in csv.DictReader(io.StringIO(text))}
+
+
+def v1_table(**changes):
+    given = {"scores": frame(score_rows(v1_rows())), "sources": v1_sources(), "tasks": one_language()}
+    return build_main_table(**{**given, **changes})
+
+
+def test_the_first_versions_table_comes_out_as_printed():
+    table = read(main_csv(v1_table()))
+    assert list(next(iter(table.values()))) == COLUMNS
+    values = v1_rows()
+    for (source, task, metric), value in values.items():
+        column = (
+            task if len(REGISTRY[task]["metrics"]) == 1 else f"{task}_{'em' if metric == 'exact_match' else metric}"
+        )
+        base = 0.0 if source == "none" else values["none", task, metric]
+        assert float(table[source][column]) == pytest.approx(value - base, abs=1e-4)
+    for source, printed in v1_averages().items():
+        if source == "qqp-mlm":  # printed +5.1, the nine tasks give +7.1
+            assert float(table[source]["avg"]) == pytest.approx(7.1, abs=0.051)
+        else:
+            assert float(table[source]["avg"]) == pytest.approx(printed, abs=0.061)
+
+
+def test_means_over_languages_come_before_the_task_score():
+    tasks = {"xquad": {**REGISTRY["xquad"], "languages": ["en", "de"]}}
+    rows = score_rows({("none", "xquad", "f1"): 80.0, ("none", "xquad", "exact_match"): 60.0})
+    rows += score_rows({("none", "xquad", "f1"): 40.0, ("none", "xquad", "exact_match"): 20.0}, language="de")
+    row = build_main_table(frame(rows), ["none"], tasks).row("none")
+    assert row.columns["xquad_f1"].value == 60
+    assert row.columns["xquad_em"].value == 40
+    assert row.tasks["xquad"].value == 50
+    assert row.available.value == 50
+    assert row.average.value is None
+
+
+@pytest.mark.parametrize(("statistic", "expected"), [("mean", 8.0), ("median", 4.0)])
+def test_seeds_by_mean_or_median(statistic, expected):
+    rows = []
+    for seed, gain in ((1, 2.0), (2, 4.0), (3, 18.0)):
+        rows += score_rows({("none", "xnli", "accuracy"): 50.0, ("mnli", "xnli", "accuracy"): 50 + gain}, seed=seed)
+    table = build_main_table(frame(rows), ["none", "mnli"], one_language(), seeds_statistic=statistic)
+    score = table.row("mnli").columns["xnli"]
+    assert score.value == pytest.approx(expected)
+    assert score.by_seed == pytest.approx((2, 4, 18))
+
+
+def test_a_difference_covers_the_languages_and_seeds_that_both_have():
+    tasks = {"xnli": {**REGISTRY["xnli"], "languages": ["en", "de", "sw"]}}
+    cell = ("none", "xnli", "accuracy")
+    rows = []
+    for seed in (1, 2):
+        for language, value in (("en", 90.0), ("de", 80.0), ("sw", 10.0)):
+            rows += score_rows({cell: value}, seed=seed, language=language)
+    rows += score_rows({("mnli", "xnli", "accuracy"): 92.0}, seed=2)
+    rows += score_rows({("mnli", "xnli", "accuracy"): 84.0}, seed=2, language="de")
+    table = build_main_table(frame(rows), ["none", "mnli"], tasks)
+    score = table.row("mnli").columns["xnli"]
+    assert score.value == pytest.approx(3.0)
+    assert (score.seeds, score.languages, score.complete) == ((2,), ("de", "en"), False)
+    assert "3.0°" in main_markdown(table)
+    assert "° mnli (every task): 2 of 3 languages (without sw: not in this run)." in table.notes
+    assert "° mnli (every task): 1 of 2 seeds." in table.notes
+
+
+def test_an_unfinished_run_keeps_every_row_and_column():
+    values = {
+        ("none", "xnli", "accuracy"): 60.0,
+        ("none", "tatoeba", "accuracy"): 30.0,
+        ("mnli", "xnli", "accuracy"): 61.0,
+    }
+    rows = score_rows(values)
+    rows.append(
+        ["m", "qqp", "mnli", "xnli", "en", "dev", "accuracy", 1, None, None, "missing", "QQP is not in the mirror"]
+    )
+    table = build_main_table(frame(rows), ["none", "mnli", "qqp"], one_language())
+    parsed = read(main_csv(table))
+    assert list(parsed) == ["none", "mnli", "qqp"]
+    assert list(parsed["none"]) == [*COLUMNS, "avg_available"]
+    assert [parsed["mnli"][name] for name in ("xnli", "tatoeba", "avg", "avg_available")] == ["1.0", "", "", "1.0"]
+    assert float(parsed["none"]["avg_available"]) == 45
+    assert set(parsed["qqp"].values()) == {"qqp", ""}
+    text = main_markdown(table)
+    assert "| mnli | +1.0 | – |" in text
+    assert "– qqp: xnli: QQP is not in the mirror." in text
+    assert "mean over 2 of the nine tasks (xnli, tatoeba)" in text
+
+
+def test_a_source_without_a_baseline_score_is_explained():
+    table = build_main_table(frame(score_rows({("mnli", "xnli", "accuracy"): 61.0})), ["none", "mnli"], one_language())
+    score = table.row("mnli").columns["xnli"]
+    assert score.value is None
+    assert score.reason == "no score of none on the same languages to compare with (its own score is 61.0)"
+
+
+def test_without_none_among_the_sources_rows_are_absolute():
+    table = build_main_table(frame(score_rows({("mnli", "xnli", "accuracy"): 61.0})), ["mnli"], one_language())
+    assert table.row("mnli").columns["xnli"].value == 61
+    assert "All rows are absolute" in "".join(table.notes)
+    assert "| mnli | 61.0 |" in main_markdown(table)
+
+
+def test_collapsed_trainings_are_marked_and_counted():
+    rows = []
+    for seed in (1, 2, 3):
+        rows += score_rows({("none", "xnli", "accuracy"): 60.0, ("mnli", "xnli", "accuracy"): 62.0}, seed=seed)
+    rows[3][10] = "collapsed"
+    table = build_main_table(frame(rows), ["none", "mnli"], one_language())
+    assert table.row("mnli").columns["xnli"].collapsed == 1
+    assert "| mnli | +2.0! |" in main_markdown(table)
+    assert any("mnli/xnli 1 of 3" in note for note in table.notes)
+    assert main_csv(table).splitlines()[2].startswith("mnli,2.0,")
+
+
+def test_footnotes_reach_every_form_and_leave_the_csv_numeric():
+    marks = {("squad", "xquad"): "articles of SQuAD dev were trained on", ("*", "bucc2018"): "threshold chosen on dev"}
+    table = v1_table(marks=marks)
+    text, tex = main_markdown(table), main_latex(table)
+    assert "71.5†" in text
+    assert "+1.1‡" in text
+    assert "articles of SQuAD dev were trained on" in text
+    assert "articles of SQuAD dev were trained on" in tex
+    assert r"\dag{}" in tex
+    for row in read(main_csv(table)).values():
+        assert all(float(value) is not None for name, value in row.items() if name != "source")
+
+
+def test_significance_needs_three_seeds():
+    assert v1_table(significant={("squad", "xnli")}).significant == frozenset()
+    assert "item sampling only" in main_markdown(v1_table())
+    rows = [row for seed in (1, 2, 3) for row in score_rows(v1_rows(), seed=seed)]
+    table = v1_table(scores=frame(rows), significant={("squad", "xnli")})
+    assert "| squad | -1.4\\* |" in main_markdown(table)
+    assert "item sampling only" not in main_markdown(table)
+
+
+def test_the_test_table_shows_test_where_there_is_one():
+    rows = score_rows({("none", "xnli", "accuracy"): 60.0, ("none", "xquad", "f1"): 50.0})
+    rows += score_rows({("none", "xnli", "accuracy"): 58.0}, split="test")
+    rows += score_rows({("none", "xquad", "exact_match"): 40.0})
+    dev, test = (build_main_table(frame(rows), ["none"], one_language(), policy) for policy in ("dev", "test"))
+    assert dev.row("none").columns["xnli"].value == 60
+    assert test.row("none").columns["xnli"].value == 58
+    assert dev.row("none").columns["xquad_f1"].value == test.row("none").columns["xquad_f1"].value == 50
+    assert dev.notes[0].startswith("Development sets: xnli, pawsx, udpos, panx, mlqa, bucc2018; test (no dev split): ")
+    assert test.notes[0].startswith("Test sets: ")
+
+
+def test_training_files_stand_in_where_the_official_split_has_no_labels():
+    cells = {("none", "tydiqa", "f1"): 30.0, ("none", "tydiqa", "exact_match"): 20.0}
+    rows = score_rows(cells, split="train", language="ko")
+    rows.append(["m", "none", "tydiqa", "tydiqa", "ko", "test", "f1", 1, None, None, "missing", "answers are stripped"])
+    tasks = {"tydiqa": {**REGISTRY["tydiqa"], "languages": ["en", "ko"]}}
+    table = build_main_table(frame(rows), ["none"], tasks)
+    assert table.row("none").columns["tydiqa_f1"].value == 30
+    assert "train files (the official split has no labels here): tydiqa" in table.notes[0]
+    assert not table.row("none").columns["tydiqa_f1"].complete
+
+
+def test_languages_outside_the_list_are_named_and_not_averaged():
+    rows = score_rows({("none", "xnli", "accuracy"): 60.0})
+    rows += score_rows({("none", "xnli", "accuracy"): 0.0}, language="qaa")
+    table = build_main_table(frame(rows), ["none"], one_language())
+    assert table.row("none").columns["xnli"].value == 60
+    assert any("xnli: qaa" in note for note in table.notes)
+
+
+def test_several_models_need_a_name_and_get_a_file_each():
+    rows = score_rows({("none", "xnli", "accuracy"): 60.0}) + score_rows(
+        {("none", "xnli", "accuracy"): 50.0}, model="org/big"
+    )
+    with pytest.raises(ValueError, match="say which"):
+        build_main_table(frame(rows), ["none"], one_language())
+    big = build_main_table(frame(rows), ["none"], one_language(), model="org/big")
+    assert big.row("none").columns["xnli"].value == 50
+    assert main_stem("main", "m", ["m"]) == "main"
+    assert main_stem("main", "org/big", ["m", "org/big"]) == "main_org--big"
+
+
+def test_files_and_terminal(tmp_path):
+    marks = {("*", "bucc2018"): "threshold chosen on dev"}
+    write_main_table(v1_table(marks=marks), tmp_path, "main")
+    first = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert sorted(first) == ["main.csv", "main.md", "main.tex", "main_notes.json"]
+    write_main_table(v1_table(marks=marks), tmp_path, "main")
+    assert first == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert read_json(tmp_path / "main_notes.json")["splits"]["tatoeba"] == "test"
+    text = format_terminal(
+        tmp_path / "main.csv", "demo", "generated languages", "results/report.html", "results/figures"
+    )
+    lines = text.splitlines()
+    assert lines[0].startswith("run demo: m, development sets")
+    assert lines[1] == "data: generated languages"
+    row = next(line for line in lines if line.startswith("squad "))
+    assert row.split()[1:3] == ["-1.4", "+0.7"]
+    assert "+19.7†" in row
+    assert next(line for line in lines if line.startswith("none")).split()[1] == "80.1"
+    assert max(len(line) for line in lines) <= 120
+    assert {"report:  results/report.html", "figures: results/figures"} <= set(lines)
