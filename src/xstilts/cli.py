@@ -1,0 +1,36 @@
+"""The command line `xstilts`: each subcommand is a module of xstilts.commands, imported only when it is called."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from xstilts.errors import UserError
+
+COMMANDS = {
+    "score": "score predictions in the XTREME submission layout",
+    "compare": "compare two systems' predictions, with paired p values",
+    "submission": "pack a run's predictions as an XTREME submission",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand; a mistake of the user's is one line on stderr and the exit status 2."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser = argparse.ArgumentParser(prog="xstilts")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, summary in COMMANDS.items():
+        subparser = commands.add_parser(name, help=summary, description=summary.capitalize() + ".")
+        if name in arguments[:1]:
+            import_module(f"xstilts.commands.{name}").add_arguments(subparser)
+    options = parser.parse_args(arguments)
+    try:
+        status: int = import_module(f"xstilts.commands.{options.command}").run(options)
+    except UserError as error:
+        print(f"xstilts {options.command}: {error}", file=sys.stderr)
+        return 2
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The subcommands of `xstilts`, one module each, imported only when called."""

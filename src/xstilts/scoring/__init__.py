@@ -1,0 +1,1 @@
+"""The official metrics as pure functions of (predictions, gold): standard library, and numpy where it resamples."""

@@ -1,0 +1,13 @@
+"""Accuracy of labels, choices and retrieved rows."""
+
+from collections.abc import Sequence
+
+
+def correct(predicted: Sequence[object], gold: Sequence[object]) -> list[int]:
+    """Return 1 or 0 per example; both sequences have the same length (ValueError otherwise)."""
+    return [int(guess == truth) for guess, truth in zip(predicted, gold, strict=True)]
+
+
+def accuracy(predicted: Sequence[object], gold: Sequence[object]) -> float:
+    """Return the percentage of examples whose prediction equals the gold (XTREME evaluate.py, lines 81-84)."""
+    return 100.0 * sum(correct(predicted, gold)) / len(gold)

@@ -1,0 +1,88 @@
+"""Mines parallel sentences: ratio margin over k nearest neighbours both ways, greedy one to one (mode `max`)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Indices = NDArray[np.int64]
+
+
+def normalized(rows: Floats) -> Floats:
+    """Return float32 rows of length 1; a row of zeros stays as it is."""
+    rows = np.asarray(rows, dtype=np.float32)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    lengths[lengths == 0] = 1
+    return (rows / lengths).astype(np.float32, copy=False)
+
+
+def nearest(queries: Floats, index: Floats, k: int, rows: int = 1024, columns: int = 16384) -> tuple[Floats, Indices]:
+    """Return each query's k highest inner products with ``index`` and their row numbers, highest first.
+
+    Shapes: queries (n, d), index (m, d), results (n, min(k, m)). Works in blocks of ``rows`` by ``columns``, so that
+    memory does not grow with n times m.
+    """
+    k = min(k, len(index))
+    similarity = np.empty((len(queries), k), dtype=np.float32)
+    neighbour = np.empty((len(queries), k), dtype=np.int64)
+    for top in range(0, len(queries), rows):
+        block = queries[top : top + rows]
+        best = np.empty((len(block), 0), dtype=np.float32)
+        where = np.empty((len(block), 0), dtype=np.int64)
+        for left in range(0, len(index), columns):
+            products = block @ index[left : left + columns].T
+            keep = np.argpartition(-products, min(k, products.shape[1]) - 1, axis=1)[:, :k]
+            best = np.concatenate([best, np.take_along_axis(products, keep, axis=1)], axis=1)
+            where = np.concatenate([where, keep + left], axis=1)
+            order = np.argsort(-best, axis=1, kind="stable")[:, :k]
+            best, where = np.take_along_axis(best, order, axis=1), np.take_along_axis(where, order, axis=1)
+        similarity[top : top + rows], neighbour[top : top + rows] = best, where
+    return similarity, neighbour
+
+
+def pair_by_margin(forward: tuple[Floats, Indices], backward: tuple[Floats, Indices]) -> list[tuple[int, int, float]]:
+    """Return one-to-one pairs (source row, target row, score), best first, from neighbours both ways.
+
+    ``forward`` holds cosines and row numbers of each source row's nearest target rows, ``backward`` the reverse, both
+    highest first. The score of a pair is its cosine over the mean of both sides' mean cosine to their neighbours;
+    each side proposes its best neighbour, and proposals are taken greedily while both rows are free and the score is
+    above 0 (utils_retrieve.py, mine_bitext).
+    """
+    (near, near_rows), (back, back_rows) = forward, backward
+    mean, back_mean = near.mean(axis=1), back.mean(axis=1)
+    scores = near / ((mean[:, None] + back_mean[near_rows]) / 2)
+    back_scores = back / ((back_mean[:, None] + mean[back_rows]) / 2)
+    sources, targets = np.arange(len(near)), np.arange(len(back))
+    pick, back_pick = scores.argmax(axis=1), back_scores.argmax(axis=1)
+    source = np.concatenate([sources, back_rows[targets, back_pick]])
+    target = np.concatenate([near_rows[sources, pick], targets])
+    value = np.concatenate([scores[sources, pick], back_scores[targets, back_pick]]).astype(np.float64)
+    free_source, free_target = [True] * len(near), [True] * len(back)
+    pairs: list[tuple[int, int, float]] = []
+    for place in np.argsort(-value, kind="stable").tolist():
+        i, j = int(source[place]), int(target[place])
+        if free_source[i] and free_target[j]:
+            free_source[i] = free_target[j] = False
+            if value[place] > 0:
+                pairs.append((i, j, float(value[place])))
+    return pairs
+
+
+def mine(source: Floats, target: Floats, k: int = 4) -> list[tuple[int, int, float]]:
+    """Mine pairs (source row, target row, score), best first, from embeddings (n, d) and (m, d) of any length."""
+    source, target = normalized(source), normalized(target)
+    return pair_by_margin(nearest(source, target, k), nearest(target, source, k))
+
+
+def mine_sentences(
+    source: Floats, source_texts: Sequence[str], target: Floats, target_texts: Sequence[str], k: int = 4
+) -> list[tuple[int, int, float]]:
+    """Mine as `mine` does after sentences that occur several times on a side were put together, as officially.
+
+    Returned row numbers are those of a sentence's last occurrence, whose embedding stands for all.
+    """
+    source_rows = np.array(list({text: row for row, text in enumerate(source_texts)}.values()), dtype=np.int64)
+    target_rows = np.array(list({text: row for row, text in enumerate(target_texts)}.values()), dtype=np.int64)
+    mined = mine(np.asarray(source)[source_rows], np.asarray(target)[target_rows], k)
+    return [(int(source_rows[i]), int(target_rows[j]), score) for i, j, score in mined]

@@ -1,0 +1,80 @@
+"""Span F1 as seqeval 0.0.12 gives it, for prefixed tags (B-PER) and for bare ones (NOUN), and token accuracy.
+
+The type of a tag is what follows its last hyphen, the whole tag when it has none; its prefix is its first character.
+So maximal runs of one part-of-speech tag are one span, except that a tag starting with S (SCONJ, SYM) always starts
+a new one. Later releases of seqeval drop the first character of a bare tag instead, which merges CCONJ with SCONJ.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+Span = tuple[str, int, int]
+
+
+@dataclass(frozen=True)
+class SpanCounts:
+    """Spans that are right, predicted and gold, and tokens that are right and in all, of one sentence or of many."""
+
+    right: int
+    predicted: int
+    gold: int
+    tokens_right: int
+    tokens: int
+
+
+def _ends(prefix: str, kind: str, next_prefix: str, next_kind: str) -> bool:
+    if prefix in "ES":
+        return True
+    if prefix in "BI" and next_prefix in "BSO":
+        return True
+    return prefix not in "O." and kind != next_kind
+
+
+def _starts(prefix: str, kind: str, next_prefix: str, next_kind: str) -> bool:
+    if next_prefix in "BS":
+        return True
+    if prefix in "ESO" and next_prefix in "EI":
+        return True
+    return next_prefix not in "O." and kind != next_kind
+
+
+def spans(tags: Sequence[str]) -> list[Span]:
+    """Return the (type, first token, last token) spans of one sentence's non-empty tags, from left to right."""
+    found: list[Span] = []
+    prefix, kind, begin = "O", "O", 0
+    for place, tag in enumerate([*tags, "O"]):
+        next_prefix, next_kind = tag[0], tag.rsplit("-", 1)[-1]
+        if _ends(prefix, kind, next_prefix, next_kind):
+            found.append((kind, begin, place - 1))
+        if _starts(prefix, kind, next_prefix, next_kind):
+            begin = place
+        prefix, kind = next_prefix, next_kind
+    return found
+
+
+def count_sentence(predicted: Sequence[str], gold: Sequence[str]) -> SpanCounts:
+    """Count one sentence's spans and tokens; a span is right when type, start and end are."""
+    guessed, true = set(spans(predicted)), set(spans(gold))
+    tokens_right = sum(guess == truth for guess, truth in zip(predicted, gold, strict=True))
+    return SpanCounts(len(guessed & true), len(guessed), len(true), tokens_right, len(gold))
+
+
+def precision_recall_f1(right: float, predicted: float, gold: float) -> tuple[float, float, float]:
+    """Return precision, recall and F1 in percent from counts; what would divide by nothing is 0."""
+    precision = right / predicted if predicted else 0.0
+    recall = right / gold if gold else 0.0
+    f1 = 2 * precision * recall / (precision + recall) if right else 0.0
+    return 100 * precision, 100 * recall, 100 * f1
+
+
+def token_accuracy(predicted: Sequence[Sequence[str]], gold: Sequence[Sequence[str]]) -> float:
+    """Return the percentage of tokens with the right tag."""
+    counts = [count_sentence(guess, truth) for guess, truth in zip(predicted, gold, strict=True)]
+    return 100.0 * sum(count.tokens_right for count in counts) / sum(count.tokens for count in counts)
+
+
+def span_f1(predicted: Sequence[Sequence[str]], gold: Sequence[Sequence[str]]) -> float:
+    """Return the span F1 of many sentences in percent, micro-averaged (XTREME evaluate.py, lines 74-78)."""
+    counts = [count_sentence(guess, truth) for guess, truth in zip(predicted, gold, strict=True)]
+    totals = (sum(c.right for c in counts), sum(c.predicted for c in counts), sum(c.gold for c in counts))
+    return precision_recall_f1(*totals)[2]
