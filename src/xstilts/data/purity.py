@@ -1,0 +1,75 @@
+"""The zero-shot check: what is trained on is English, and how much of it is evaluated on as well."""
+
+import hashlib
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any
+
+from xstilts.errors import UserError
+
+TEXT_FIELDS = ("text_a", "text_b", "prompt", "context", "question", "text")
+
+
+def normalise(text: str) -> str:
+    """Return ``text`` in the form in which two texts count as equal: NFKC, case folded, white space collapsed."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def text_hash(text: str) -> str:
+    """Return 16 hex digits of the SHA-256 of the normalised text."""
+    return hashlib.sha256(normalise(text).encode("utf-8")).hexdigest()[:16]
+
+
+def check_english(rows: Iterable[Mapping[str, Any]], what: str, allowed: Collection[str] = ()) -> int:
+    """Return the number of training rows after checking that each is in English.
+
+    Args:
+        rows: normalised rows.
+        what: the training set, for the message.
+        allowed: further languages that the caller declares (and the tables mark): raw text, a translated source.
+
+    Raises:
+        UserError: a row in another language; the message names it and its language.
+    """
+    count = 0
+    for row in rows:
+        count += 1
+        if row["language"] != "en" and row["language"] not in allowed:
+            raise UserError(
+                f"{what}: training row {count} (id {row['id']}) is in {row['language']!r}; expected English only: "
+                "nothing of a target language may be trained on"
+            )
+    return count
+
+
+def texts(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield (field, text) for every text of a normalised row; tokens are joined by spaces, choices come one by one."""
+    for name in TEXT_FIELDS:
+        if row.get(name):
+            yield name, row[name]
+    for choice in row.get("choices", ()):
+        yield "choices", choice
+    if row.get("tokens"):
+        yield "tokens", " ".join(row["tokens"])
+
+
+def overlaps(training: Iterable[Mapping[str, Any]], evaluation: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """Count the distinct evaluation texts that also occur in the training rows, by the evaluation row's field.
+
+    Texts are compared by hash of their normalised form, whichever field of the training row they stand in. A row as a
+    whole counts in ``rows`` when all its texts occur. Answer choices are compared only as part of a whole row: short
+    ones ("yes") recur by chance.
+
+    Returns:
+        {field: number} for the fields that the evaluation rows have, and ``rows``.
+    """
+    seen = {text_hash(text) for row in training for _, text in texts(row)}
+    shared: dict[str, set[str]] = {}
+    whole = 0
+    for row in evaluation:
+        hashes = [(name, text_hash(text)) for name, text in texts(row)]
+        whole += bool(hashes) and all(value in seen for _, value in hashes)
+        for name, value in hashes:
+            if name != "choices":
+                shared.setdefault(name, set()).update({value} & seen)
+    return {**{name: len(values) for name, values in shared.items()}, "rows": whole}

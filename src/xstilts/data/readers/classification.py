@@ -1,0 +1,92 @@
+"""Sentence pairs: NLI JSON lines, XTREME's tab-separated pairs, and QQP as GLUE has it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from xstilts.data.purity import text_hash
+from xstilts.data.readers.lines import (
+    Row,
+    Source,
+    Unique,
+    check_header,
+    columns,
+    filled,
+    json_lines,
+    label,
+    lines,
+    need,
+)
+from xstilts.errors import DataError
+
+
+def nli(source: Source) -> Iterator[Row]:
+    """Yield the rows of MultiNLI, SNLI and ANLI files, whose keys the registry names.
+
+    Rows with a gold label of ``drop`` are left out (SNLI's "-"). Ids are the file's where it promises unique ones
+    (ANLI); MultiNLI's and SNLI's are row numbers, because pairID is neither always there nor always unique.
+    """
+    keys, unique, number = source.data.fields, Unique(), 0
+    for path in source.files:
+        for row, values in json_lines(path):
+            found = need(path, row, values, keys["label"])
+            text_a = filled(path, row, need(path, row, values, keys["text_a"]), keys["text_a"])
+            text_b = filled(path, row, need(path, row, values, keys["text_b"]), keys["text_b"])
+            name = unique(path, row, need(path, row, values, keys["id"])) if "id" in keys else str(number)
+            number += 1
+            if found not in source.data.drop:
+                yield _row(source, name, text_a, text_b, label(source, path, row, found))
+
+
+def pairs(source: Source) -> Iterator[Row]:
+    """Yield the rows of ``text_a TAB text_b TAB label`` files (CR LF or LF, no header, no quoting).
+
+    The id is the row number from 0, the same in all languages. Labels of a test split come from a file of their own
+    with one label a line; without one they are None.
+    """
+    path, *label_files = source.files
+    rows = lines(path)
+    labels = _labels(source, label_files[0], path, len(rows)) if label_files else None
+    labelled = labels is None and source.split != "test"
+    for index, line in enumerate(rows):
+        # A test file as XTREME writes it has no labels; a mirror of the labelled original may still have them.
+        has_label = labelled or (labels is None and line.count("\t") == 2)
+        text_a, text_b, *found = columns(path, index + 1, line, 3 if has_label else 2)
+        name = label(source, path, index + 1, found[0].strip()) if found else labels[index] if labels else None
+        text_a = filled(path, index + 1, text_a, "first text")
+        yield _row(source, str(index), text_a, filled(path, index + 1, text_b, "second text"), name)
+
+
+def _labels(source: Source, path: Path, texts: Path, count: int) -> list[str]:
+    found = lines(path)
+    if len(found) != count:
+        raise DataError(path, f"{len(found)} labels", f"{count}, one for each row of {texts.name}")
+    return [label(source, path, row, value.strip()) for row, value in enumerate(found, start=1)]
+
+
+def qqp(source: Source) -> Iterator[Row]:
+    """Yield the rows of GLUE's QQP files: a header, tab-separated, no quoting.
+
+    An empty question is kept: the upstream training file has some, and its size is counted with them.
+    """
+    (path,) = source.files
+    header, *rows = lines(path)
+    names = header.split("\t")
+    check_header(path, names, ("id", "question1", "question2", "is_duplicate"))
+    unique = Unique()
+    for row, line in enumerate(rows, start=2):
+        values = dict(zip(names, columns(path, row, line, len(names)), strict=True))
+        name = label(source, path, row, values["is_duplicate"])
+        texts = values["question1"].strip(), values["question2"].strip()
+        yield _row(source, unique(path, row, values["id"]), *texts, name)
+
+
+def _row(source: Source, name: str, text_a: str, text_b: str, label: str | None) -> Row:
+    group = text_hash(text_a)
+    return {
+        "id": name,
+        "language": source.language,
+        "group": group,
+        "text_a": text_a,
+        "text_b": text_b,
+        "label": label,
+    }

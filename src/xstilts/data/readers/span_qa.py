@@ -1,0 +1,91 @@
+"""Question answering by spans: SQuAD's JSON, which XQuAD, MLQA and TyDi QA share."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from xstilts.data.purity import text_hash
+from xstilts.data.readers.lines import Row, Source, Unique, filled, need
+from xstilts.data.registry import language_names
+from xstilts.errors import DataError
+from xstilts.files import read_json
+
+LANGUAGE_ID = re.compile(r"([a-z]+)-(?=.*\d)")
+
+
+def squad(source: Source) -> Iterator[Row]:
+    """Yield one row a question; ``document`` is the article's title, or the passage's hash where there is none.
+
+    Every answer must stand in the context at its offset. A file whose answers are all empty is unlabelled (TyDi QA's
+    dev as XTREME ships it). Data sets with ``own_ids`` hold several languages in one file, told apart by ids such as
+    ``english-...``; where their ids are not unique they are numbered anew.
+    """
+    (path,) = source.files
+    rows = list(_questions(source, path))
+    if source.data.own_ids:
+        rows = _of_language(source, path, rows)
+        if len({row["id"] for row in rows}) < len(rows):
+            rows = [{**row, "id": f"{source.language}-{index}"} for index, row in enumerate(rows)]
+    unique = Unique()
+    for row in rows:
+        unique(path, None, row["id"])
+    answered = [bool(row["answers"]) or row["impossible"] for row in rows]
+    if any(answered) and not all(answered):
+        name = rows[answered.index(False)]["id"]
+        raise DataError(path, f"no answer to question {name}", "an answer to each question that is not impossible")
+    yield from rows
+
+
+def _questions(source: Source, path: Path) -> Iterator[Row]:
+    document = read_json(path)
+    if not isinstance(document, dict):
+        raise DataError(path, f"a JSON {type(document).__name__}", "an object with 'data'")
+    articles = need(path, None, document, "data", list)
+    if not articles:
+        raise DataError(path, "no articles", "at least one under 'data'")
+    for number, article in enumerate(articles):
+        where = f" in article {number + 1}"
+        for paragraph in need(path, None, article, "paragraphs", list, where):
+            context = need(path, None, paragraph, "context", str, where)
+            group = text_hash(filled(path, None, context, f"context{where}"))
+            for question in need(path, None, paragraph, "qas", list, where):
+                name = need(path, None, question, "id", str, where)
+                in_question = f" in question {name}"
+                text = need(path, None, question, "question", str, in_question)
+                answers = need(path, None, question, "answers", list, in_question)
+                yield {
+                    "id": name,
+                    "language": source.language,
+                    "group": group,
+                    "document": article.get("title") or group,
+                    "context": context,
+                    "question": filled(path, None, text, f"question{in_question}"),
+                    "answers": [_answer(path, name, context, answer) for answer in answers if answer.get("text") != ""],
+                    "impossible": bool(question.get("is_impossible", False)),
+                }
+
+
+def _answer(path: Path, name: str, context: str, answer: dict[str, Any]) -> Row:
+    text = need(path, None, answer, "text", str, f" in question {name}")
+    start = need(path, None, answer, "answer_start", int, f" in question {name}")
+    there = context[max(start, 0) : max(start, 0) + len(text)]
+    if start < 0 or there != text:
+        found = f"the answer {text!r} of question {name} at offset {start}, where the context reads {there!r}"
+        raise DataError(path, found, "the same text in both")
+    return {"text": text, "start": start}
+
+
+def _of_language(source: Source, path: Path, rows: list[Row]) -> list[Row]:
+    """Return the rows of the source's language from a file of several; a file of one other language is an error."""
+    prefixes = [match[1] if (match := LANGUAGE_ID.match(row["id"])) else None for row in rows]
+    if not any(prefixes):
+        return rows
+    wanted = language_names(source.language).get("name", source.language)
+    kept = [row for row, prefix in zip(rows, prefixes, strict=True) if prefix == wanted]
+    other = Counter(prefix for prefix in prefixes if prefix != wanted)
+    if other and (not kept or f".{source.language}." in path.name):
+        found = ", ".join(f"{count} of {prefix or 'no language'}" for prefix, count in other.most_common(3))
+        raise DataError(path, f"questions in other languages ({found})", f"ids that begin with {wanted}-")
+    return kept

@@ -1,0 +1,32 @@
+"""Raw text for masked language modelling: Bible verses, FLORES sentences, and the generated world's sentences."""
+
+from collections.abc import Iterator
+
+from xstilts.data.readers.lines import Row, Source, Unique, columns, filled, lines
+
+
+def text(source: Source) -> Iterator[Row]:
+    """Yield one row a line of every file; ``group`` names the corpus: bible, flores, world or parallel.
+
+    Bible lines are ``reference TAB verse``, parallel lines ``sentence TAB English sentence`` (the latter becomes
+    ``text_b``), all others a sentence a line.
+    """
+    unique = Unique("reference")
+    for path in source.files:
+        corpus = "parallel" if path.name.startswith("parallel.") else _corpus(path.parts)
+        for row, line in enumerate(lines(path), start=1):
+            name, text_b = str(row - 1), None
+            if corpus == "bible":
+                name, line = columns(path, row, line, 2)
+                unique(path, row, name)
+            elif corpus == "parallel":
+                line, text_b = columns(path, row, line, 2)
+            found = {"id": f"{corpus}-{name}", "language": source.language, "group": corpus}
+            found["text"] = filled(path, row, line, "line")
+            if text_b is not None:
+                found["text_b"] = filled(path, row, text_b, "English line")
+            yield found
+
+
+def _corpus(parts: tuple[str, ...]) -> str:
+    return next(part for part in reversed(parts[:-1]) if part in ("bible", "flores", "world"))
