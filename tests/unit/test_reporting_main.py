@@ -7,6 +7,7 @@ import pytest
 from reporting_examples import REGISTRY, frame, one_language, score_rows, v1_averages, v1_rows, v1_sources
 
 from xstilts.files import read_json
+from xstilts.reporting.aggregate import expected_languages, task_entries
 from xstilts.reporting.main_table import build_main_table
 from xstilts.reporting.render import main_csv, main_latex, main_markdown, main_stem, write_main_table
 from xstilts.reporting.terminal import format_terminal
@@ -182,6 +183,30 @@ def test_languages_outside_the_list_are_named_and_not_averaged():
     table = build_main_table(frame(rows), ["none"], one_language())
     assert table.row("none").columns["xnli"].value == 60
     assert any("xnli: qaa" in note for note in table.notes)
+
+
+def test_languages_beside_the_headline_have_a_column_of_their_own():
+    rows = []
+    for language, none, mnli in (("en", 80, 84), ("qaa", 60, 62), ("qaf", 40, 30)):
+        values = {("none", "xnli", "accuracy"): none, ("mnli", "xnli", "accuracy"): mnli}
+        rows += score_rows(values, language=language)
+    tasks = {"xnli": {**REGISTRY["xnli"], "languages": ["en", "qaa"]}}
+    table = build_main_table(frame(rows), ["none", "mnli"], tasks, headline=["en", "qaa"])
+    parsed = read(main_csv(table))
+    assert list(parsed["none"]) == ["source", "xnli", "avg", "avg_available", "avg_other"]
+    assert [float(parsed["none"][name]) for name in ("xnli", "avg_other")] == [70, 40]
+    assert [float(parsed["mnli"][name]) for name in ("xnli", "avg_other")] == [3, -10]
+    assert table.row("mnli").columns["xnli"].complete
+    assert any("avg_other is the mean over the tasks in qaf" in note for note in table.notes)
+
+
+def test_registry_entries_are_the_benchmarks_or_the_runs():
+    entries = task_entries()
+    assert [len(entries[name]["languages"]) for name in ("xnli", "udpos", "panx", "tatoeba")] == [15, 33, 40, 36]
+    assert len(expected_languages(entries["udpos"], "dev")) == 29
+    generated = task_entries({"xnli": ["en", "qaa"]})
+    assert generated["xnli"]["languages"] == ["en", "qaa"]
+    assert generated["pawsx"] == entries["pawsx"]
 
 
 def test_several_models_need_a_name_and_get_a_file_each():

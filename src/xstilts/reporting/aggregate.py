@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Any, Literal
 
+from xstilts.tasks import registry
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -14,6 +16,8 @@ Policy = Literal["dev", "test"]
 Grid = Mapping[int, Mapping[str, float]]  # seed -> language -> value in percent
 Key = tuple[str, str, str, str]  # source, task, split, metric
 
+# Languages of the benchmark that have no labelled rows in a split (paper, section 2.1; XTREME).
+WITHOUT = {"udpos": {"dev": ("kk", "th", "tl", "yo")}}
 OFFICIAL_TASKS = ("xnli", "pawsx", "udpos", "panx", "xquad", "mlqa", "tydiqa", "bucc2018", "tatoeba")
 
 
@@ -33,6 +37,11 @@ class Scores:
     def splits_with_values(self, task: str) -> set[str]:
         """Return the splits in which any source has a value of ``task``."""
         return {split for _, name, split, _ in self.grids if name == task}
+
+    def languages(self, task: str, split: str) -> set[str]:
+        """Return the languages in which any source has a value of ``task`` on ``split``."""
+        grids = [grid for (_, name, place, _), grid in self.grids.items() if (name, place) == (task, split)]
+        return {language for grid in grids for values in grid.values() for language in values}
 
 
 @dataclass(frozen=True)
@@ -132,3 +141,25 @@ def expected_languages(entry: Mapping[str, Any], split: str) -> tuple[str, ...]:
     """Return the languages that a full average of this split covers."""
     absent = (entry.get("absent") or {}).get(split, ())
     return tuple(name for name in entry["languages"] if name not in absent)
+
+
+def task_entries(languages: Mapping[str, Sequence[str]] | None = None) -> dict[str, dict[str, Any]]:
+    """Return the registry's tasks as the entries that tables are built from, in the order of the columns.
+
+    Args:
+        languages: task to the languages of a complete score where these are not the benchmark's, that is in a run on
+            generated languages (without those that the encoder never saw); a task that is not in it keeps its own.
+    """
+    given = languages or {}
+    return {
+        name: {
+            "family": task.family,
+            "dataset": task.dataset,
+            "target": task.target,
+            "metrics": list(task.metrics),
+            "splits": list(task.splits),
+            "languages": list(given.get(name, task.languages)),
+            "absent": WITHOUT.get(name, {}),
+        }
+        for name, task in registry()[0].items()
+    }

@@ -53,6 +53,7 @@ class Row:
     tasks: Mapping[str, Score]
     average: Score
     available: Score
+    other: Score  # over the languages beside the headline
     over: tuple[str, ...]  # the tasks of ``available``
 
 
@@ -91,15 +92,19 @@ def _score(
     split: str,
     metrics: Sequence[str],
     expected: Sequence[str],
+    shown: Sequence[str],
     statistic: Statistic,
 ) -> Score:
-    """Return the score of ``source`` on the mean of ``metrics``, as a difference when there is a baseline."""
-    ours: list[Grid] = [restrict(scores.grid(source, task, split, metric), expected) for metric in metrics]
+    """Return the score of ``source`` on the mean of ``metrics``, as a difference when there is a baseline.
+
+    ``shown`` are the languages that count here, ``expected`` those of a complete score.
+    """
+    ours: list[Grid] = [restrict(scores.grid(source, task, split, metric), shown) for metric in metrics]
     if not ours[0]:
         return Score(split=split, reason=_why_missing(scores, source, task, split))
     base = ours
     if baseline is not None:
-        base = [restrict(scores.grid(baseline, task, split, metric), expected) for metric in metrics]
+        base = [restrict(scores.grid(baseline, task, split, metric), shown) for metric in metrics]
     shared = pair(ours[0], base[0])
     if shared is None:
         alone = pair(ours[0], ours[0])
@@ -146,22 +151,35 @@ def _average(task_scores: Mapping[str, Score], names: Collection[str], relative:
 
 
 def _row(
-    scores: Scores, source: str, baseline: str | None, tasks: Tasks, splits: Mapping[str, str], how: Statistic
+    scores: Scores,
+    source: str,
+    baseline: str | None,
+    tasks: Tasks,
+    splits: Mapping[str, str],
+    headline: Collection[str] | None,
+    how: Statistic,
 ) -> Row:
     columns: dict[str, Score] = {}
     task_scores: dict[str, Score] = {}
+    others: dict[str, Score] = {}
     for task, entry in tasks.items():
         split, metrics = splits[task], entry["metrics"]
         expected = expected_languages(entry, split)
+        shown = [name for name in expected if headline is None or name in headline]
         for metric in metrics:
             name = metric_column(task, metrics, metric)
-            columns[name] = _score(scores, source, baseline, task, split, [metric], expected, how)
-        task_scores[task] = _score(scores, source, baseline, task, split, metrics, expected, how)
+            columns[name] = _score(scores, source, baseline, task, split, [metric], expected, shown, how)
+        task_scores[task] = _score(scores, source, baseline, task, split, metrics, expected, shown, how)
+        if headline is not None:
+            beside = sorted(scores.languages(task, split) - set(headline))
+            others[task] = _score(scores, source, baseline, task, split, metrics, beside, beside, how)
     over = tuple(task for task in OFFICIAL_TASKS if task in task_scores and task_scores[task].value is not None)
     available = _average(task_scores, over, baseline is not None) if over else Score(reason="no task has a score")
     whole = len(over) == len(OFFICIAL_TASKS) and available.complete
     average = available if whole else Score(reason="not all nine tasks in all their languages: see avg_available")
-    return Row(source, columns, task_scores, average, available, over)
+    scored = [task for task, score in others.items() if score.value is not None]
+    other = _average(others, scored, baseline is not None) if scored else Score(reason="no other language has a score")
+    return Row(source, columns, task_scores, average, available, other, over)
 
 
 def expand_marks(
@@ -186,6 +204,7 @@ def build_main_table(
     marks: Mapping[tuple[str, str], str] | None = None,
     significant: Collection[tuple[str, str]] = (),
     remarks: Sequence[str] = (),
+    headline: Collection[str] | None = None,
     model: str | None = None,
     baseline: str = "none",
 ) -> MainTable:
@@ -205,6 +224,8 @@ def build_main_table(
         marks: (source, task or column) to a footnote, ``*`` for any: contamination and the allowed exceptions.
         significant: (source, column) of the differences to be marked; ignored under three seeds.
         remarks: further sentences below the table, such as what ``multi`` was trained on.
+        headline: the languages that count, where the encoder hardly or never saw the others; these get the column
+            ``avg_other``, the mean of their task scores.
         model: which model; may be left out when there is one.
         baseline: the source that the others are compared with.
     """
@@ -216,7 +237,7 @@ def build_main_table(
     splits = {task: choose_split(task, entry, split_policy, indexed) for task, entry in tasks.items()}
     relative_to = baseline if baseline in sources else None
     rows = tuple(
-        _row(indexed, source, None if source == baseline else relative_to, tasks, splits, seeds_statistic)
+        _row(indexed, source, None if source == baseline else relative_to, tasks, splits, headline, seeds_statistic)
         for source in sources
     )
     column_tasks = {
@@ -226,8 +247,12 @@ def build_main_table(
     }
     whole = all(row.average.value is not None for row in rows)
     columns = (*column_tasks, "avg") if whole else (*column_tasks, "avg", "avg_available")
-    footnotes = expand_marks(marks or {}, sources, {**column_tasks, "avg": "avg", "avg_available": "avg"})
-    notes = table_notes(rows, tasks, splits, indexed, split_policy, seeds_statistic, relative_to, remarks)
+    if any(row.other.value is not None for row in rows):
+        columns = (*columns, "avg_other")
+    footnotes = expand_marks(
+        marks or {}, sources, {**column_tasks, "avg": "avg", "avg_available": "avg", "avg_other": "avg"}
+    )
+    notes = table_notes(rows, tasks, splits, indexed, split_policy, seeds_statistic, relative_to, headline, remarks)
     return MainTable(
         model=chosen,
         policy=split_policy,

@@ -1,6 +1,6 @@
 """What stands below a main table: which split, over what, what is missing and why."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from xstilts.reporting.aggregate import Policy, Scores, Statistic, expected_languages
@@ -60,7 +60,11 @@ def _missing(rows: Sequence["Row"], tasks: Sequence[str]) -> list[str]:
 
 
 def _partial(
-    rows: Sequence["Row"], tasks: Mapping[str, Mapping[str, Any]], splits: Mapping[str, str], scores: Scores
+    rows: Sequence["Row"],
+    tasks: Mapping[str, Mapping[str, Any]],
+    splits: Mapping[str, str],
+    scores: Scores,
+    headline: Collection[str] | None,
 ) -> list[str]:
     texts: dict[str, list[tuple[str, str]]] = {}
     for row in rows:
@@ -71,7 +75,9 @@ def _partial(
             if not score.complete:
                 lacking = [name for name in expected if name not in score.languages]
                 why = scores.reasons.get((row.source, task, splits[task]), {})
-                said = "; ".join(dict.fromkeys(why[name] for name in lacking if name in why)) or "not in this run"
+                beside = [name for name in lacking if headline is not None and name not in headline]
+                said = "; ".join(dict.fromkeys(why[name] for name in lacking if name in why and name not in beside))
+                said = said or ("not in the headline" if beside else "not in this run")
                 short = f"{', '.join(lacking[:8])}{' …' if len(lacking) > 8 else ''}"
                 text = f"{len(score.languages)} of {len(expected)} languages (without {short}: {said})"
                 texts.setdefault(text, []).append((row.source, task))
@@ -106,20 +112,27 @@ def _averages(rows: Sequence["Row"]) -> list[str]:
     ]
 
 
-def _extra_languages(tasks: Mapping[str, Mapping[str, Any]], splits: Mapping[str, str], scores: Scores) -> list[str]:
-    extra: dict[str, set[str]] = {}
-    for (_, task, split, _), grid in scores.grids.items():
-        if splits.get(task) == split:
-            found = {name for values in grid.values() for name in values}
-            beyond = found - set(tasks[task]["languages"])
-            if beyond:
-                extra.setdefault(task, set()).update(beyond)
-    if not extra:
+def _extra_languages(
+    tasks: Mapping[str, Mapping[str, Any]],
+    splits: Mapping[str, str],
+    scores: Scores,
+    headline: Collection[str] | None,
+) -> list[str]:
+    if headline is not None:
+        found = {name for task, split in splits.items() for name in scores.languages(task, split)}
+        beside = sorted(found - set(headline))
+        if not beside:
+            return []
+        shown = ", ".join(sorted(found & set(headline)))
+        return [
+            f"The columns are means over {shown}; avg_other is the mean over the tasks in {', '.join(beside)}, which the "
+            "encoder hardly or never saw."
+        ]
+    extra = {task: scores.languages(task, split) - set(tasks[task]["languages"]) for task, split in splits.items()}
+    named = "; ".join(f"{task}: {', '.join(sorted(names))}" for task, names in extra.items() if names)
+    if not named:
         return []
-    named = "; ".join(f"{task}: {', '.join(sorted(names))}" for task, names in extra.items())
-    return [
-        f"Languages outside the benchmark's list count in no average here and stand in the language tables: {named}."
-    ]
+    return [f"Languages outside the benchmark's list count in no average and stand in the language tables: {named}."]
 
 
 def table_notes(
@@ -130,6 +143,7 @@ def table_notes(
     policy: Policy,
     statistic: Statistic,
     baseline: str | None,
+    headline: Collection[str] | None,
     remarks: Sequence[str],
 ) -> tuple[str, ...]:
     """Return the sentences below a main table, in reading order."""
@@ -147,9 +161,9 @@ def table_notes(
         "match, and avg as the mean of the nine tasks."
     )
     notes += _averages(rows)
-    notes += _partial(rows, tasks, splits, scores)
+    notes += _partial(rows, tasks, splits, scores, headline)
     notes += _collapsed(rows)
     notes += _missing(rows, list(tasks))
-    notes += _extra_languages(tasks, splits, scores)
+    notes += _extra_languages(tasks, splits, scores, headline)
     notes += list(remarks)
     return tuple(notes)

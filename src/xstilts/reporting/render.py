@@ -24,6 +24,7 @@ TITLES = {
     "tatoeba": "Tatoeba",
     "avg": "Avg.",
     "avg_available": "Avg. (available)",
+    "avg_other": "Avg. (other languages)",
 }
 METRICS = {"f1": "F1", "em": "EM"}
 LATEX = {
@@ -69,7 +70,7 @@ def number(value: float | None, signed: bool = False, digits: int = 1) -> str:
     """Return a number for a reader: one decimal, a sign on differences, a dash for what is missing."""
     if value is None:
         return MISSING
-    rounded = round(value, digits) + 0.0  # + 0.0 turns -0.0 into 0.0
+    rounded = round(round(value, 6), digits) + 0.0  # as the CSV's six decimals round; + 0.0 turns -0.0 into 0.0
     return f"{rounded:+.{digits}f}" if signed else f"{rounded:.{digits}f}"
 
 
@@ -103,7 +104,7 @@ def _plain(value: Any) -> str:
 
 def table_scores(table: "MainTable") -> list[tuple[str, list[tuple[str, "Score"]]]]:
     """Return (source, [(column, score)]) for every row, averages included."""
-    averages = {"avg": "average", "avg_available": "available"}
+    averages = {"avg": "average", "avg_available": "available", "avg_other": "other"}
     return [
         (
             row.source,
@@ -149,10 +150,10 @@ def _notes(table: "MainTable", symbols: Mapping[str, str]) -> list[str]:
 
 
 def main_csv(table: "MainTable") -> str:
-    """Return the table as CSV: ``source`` and numbers (four decimals), empty where a number is missing."""
+    """Return the table as CSV: ``source`` and numbers (six decimals), empty where a number is missing."""
     rows = [
         {"source": source}
-        | {name: None if score.value is None else round(score.value, 4) + 0.0 for name, score in cells}
+        | {name: None if score.value is None else round(score.value, 6) + 0.0 for name, score in cells}
         for source, cells in table_scores(table)
     ]
     return csv_text(rows, ["source", *table.columns])

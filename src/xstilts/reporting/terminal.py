@@ -54,6 +54,6 @@ def format_terminal(main_csv: Path | str, run: str, data: str, report: Path | st
 
 def _short_title(column: str) -> tuple[str, str]:
     first, second = column_title(column)
-    if column == "avg_available":
-        return "Avg.", "avail."
+    if column in ("avg_available", "avg_other"):
+        return "Avg.", "avail." if column == "avg_available" else "other"
     return (first, second) if second else ("", first)
