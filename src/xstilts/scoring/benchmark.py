@@ -116,7 +116,7 @@ def score_folders(predictions: Path, gold: Path) -> Benchmark:
             path = predictions / name / file_name(entry, code)
             scores = score_files(entry, code, path, gold / name / file_name(entry, code))
             result.scores.setdefault(name, {})[code] = scores
-            result.notes.extend(_answer_notes(path, scores))
+        result.notes.extend(_answer_notes(name, result.scores.get(name, {})))
     if not result.scores:
         raise DataError(predictions, "no file that can be scored", f"TASK/test-LANGUAGE files as in {gold}")
     return result
@@ -129,12 +129,17 @@ def _languages(entry: Task, folder: Path) -> list[str]:
     return known + [code for code in codes if PRIVATE_USE.fullmatch(code)]
 
 
-def _answer_notes(path: Path, scores: Scores) -> list[str]:
+def _answer_notes(name: str, by_language: Mapping[str, Scores]) -> list[str]:
+    """Say once a task which languages lack answers, or hold answers that nobody asked for."""
     notes = []
-    if scores["extra"].get("missing"):
-        notes.append(f"{path}: no answer to {scores['extra']['missing']} of {scores['examples']} questions: wrong")
-    if scores["extra"].get("unknown"):
-        notes.append(f"{path}: {scores['extra']['unknown']} answers to questions that the gold does not have: ignored")
+    for key, meaning in (
+        ("missing", "questions without an answer: wrong"),
+        ("unknown", "answers to no question: ignored"),
+    ):
+        counts = {code: scores["extra"].get(key, 0) for code, scores in by_language.items()}
+        if any(counts.values()):
+            of = " ".join(f"{code} {count}" for code, count in counts.items() if count)
+            notes.append(f"{name}: {sum(counts.values())} {meaning} ({of})")
     return notes
 
 

@@ -1,0 +1,110 @@
+"""The official evaluators' numbers, to 1e-6."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scoring_golden import HERE, cases, setting, word_tags
+
+from xstilts.cli import main
+from xstilts.scoring import bucc, mining
+from xstilts.scoring.evaluate import answer_metric, answer_scores, tag_scores
+from xstilts.scoring.reading import read_answers, read_questions, read_tags
+
+
+def largest_difference(found: Any, expected: Any, place: str = "") -> float:
+    if isinstance(expected, dict):
+        assert found.keys() == expected.keys(), place
+        return max(largest_difference(found[key], expected[key], f"{place}/{key}") for key in expected)
+    return abs(found - expected)
+
+
+def check_benchmark(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "scores.json"
+    assert main(["score", str(folder / "predictions"), str(folder / "labels"), "--json", str(out)]) == 0
+    expected = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
+    assert largest_difference(json.loads(out.read_text(encoding="utf-8")), expected) < 1e-6
+
+
+def test_made_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    check_benchmark(HERE / "made_up", tmp_path)
+    printed = capsys.readouterr()
+    assert "nine-task average 64.5234" in printed.out
+    assert "xquad: 13 questions without an answer: wrong (de 2 en 2 es 1" in printed.err
+
+
+def test_xtreme_mock(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    check_benchmark(setting("XSTILTS_GOLDEN") / "xtreme_mock", tmp_path)
+    assert "nine-task average 62.1732" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("case", cases("qa_expected.tsv"), ids=lambda case: case["predictions"])
+def test_answers(case: dict[str, str]) -> None:
+    questions = read_questions(setting("XSTILTS_MIRROR") / case["gold"])
+    answers = read_answers(setting("XSTILTS_GOLDEN") / case["predictions"]).texts
+    assert (case["metric"] == "mlqa") == (case["task"] == "mlqa")
+    metrics = answer_scores(answers, questions, answer_metric(case["task"], case["language"]))["metrics"]
+    assert metrics["exact_match"] == pytest.approx(float(case["exact_match"]), abs=1e-6)
+    assert metrics["f1"] == pytest.approx(float(case["f1"]), abs=1e-6)
+
+
+@pytest.mark.parametrize("case", cases("tagging_expected.tsv"), ids=lambda case: case["predictions"])
+def test_tags(case: dict[str, str]) -> None:
+    ours = case["task"] == "panx"
+    gold = word_tags((HERE if ours else setting("XSTILTS_MIRROR")) / case["gold"])
+    predicted = read_tags((HERE if ours else setting("XSTILTS_GOLDEN")) / case["predictions"]).sentences
+    assert len(gold) == int(case["sentences"])
+    scores = tag_scores(predicted, gold, [str(row) for row in range(len(gold))])
+    found = scores["metrics"] | scores["extra"]
+    for metric in ("f1", "precision", "recall", "token_accuracy"):
+        assert found[metric] == pytest.approx(float(case[metric]), abs=1e-6), metric
+
+
+def mined(case: str, split: str) -> tuple[list[bucc.Candidate], set[bucc.Pair], list[bucc.Candidate]]:
+    """Return (candidates that are scored, gold, all candidates) of a golden BUCC split."""
+    folder = HERE / "bucc" / case
+
+    def rows(name: str) -> list[list[str]]:
+        text = (folder / f"{split}.{name}.tsv").read_text(encoding="utf-8")
+        return [line.split("\t") for line in text.splitlines()]
+
+    foreign, english = rows("src"), rows("trg")
+    pairs = mining.mine_sentences(
+        np.load(folder / f"{split}.src.npy"),
+        [text for _, text in foreign],
+        np.load(folder / f"{split}.trg.npy"),
+        [text for _, text in english],
+    )
+    candidates = [(foreign[i][0], english[j][0], score) for i, j, score in pairs]
+    kept = bucc.scored_candidates(candidates, dict(map(tuple, foreign)), dict(map(tuple, english)))
+    return kept, {(source, target) for source, target in rows("gold")}, candidates
+
+
+@pytest.mark.parametrize("case", ["a", "b"])
+def test_mining(case: str) -> None:
+    expected = {row["split"]: row for row in cases("bucc_expected.tsv") if row["case"] == case}
+    dev, gold, unscored = mined(case, "dev")
+    threshold = bucc.tune_threshold(dev, gold)
+    assert threshold == pytest.approx(float(expected["dev"]["threshold"]), abs=1e-6)
+    assert len(unscored) == len(dev) + 1, "two source sentences are the same: mined once, left out of the scoring"
+    for split in ("dev", "test"):
+        candidates, gold, _ = mined(case, split)
+        pairs = set(bucc.extract(candidates, threshold))
+        assert len(candidates) == int(expected[split]["candidates"])
+        assert len(pairs) == int(expected[split]["extracted"])
+        found = bucc.pair_scores(pairs, gold)
+        for value, metric in zip(found, ("precision", "recall", "f1"), strict=True):
+            assert value == pytest.approx(float(expected[split][metric]), abs=1e-6), metric
+
+
+def test_mining_in_small_blocks_finds_the_same_neighbours() -> None:
+    rng = np.random.default_rng(3)
+    queries, index = (mining.normalized(rng.normal(size=(n, 16)).astype(np.float32)) for n in (37, 53))
+    similarity, rows = mining.nearest(queries, index, 4)
+    in_blocks = mining.nearest(queries, index, 4, rows=5, columns=3)
+    exact = np.argsort(-(queries @ index.T), axis=1)[:, :4]
+    assert (rows == exact).all() and (in_blocks[1] == exact).all()
+    assert np.allclose(similarity, in_blocks[0], atol=1e-6)
+    assert mining.nearest(queries, index[:2], 4)[1].shape == (37, 2), "fewer rows than neighbours"
