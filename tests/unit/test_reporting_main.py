@@ -197,7 +197,7 @@ def test_languages_beside_the_headline_have_a_column_of_their_own():
     assert [float(parsed["none"][name]) for name in ("xnli", "avg_other")] == [70, 40]
     assert [float(parsed["mnli"][name]) for name in ("xnli", "avg_other")] == [3, -10]
     assert table.row("mnli").columns["xnli"].complete
-    assert any("avg_other is the mean over the tasks in qaf" in note for note in table.notes)
+    assert any("avg_other is the mean over tasks in qaf" in note for note in table.notes)
 
 
 def test_registry_entries_are_the_benchmarks_or_the_runs():

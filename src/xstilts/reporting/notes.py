@@ -125,7 +125,7 @@ def _extra_languages(
             return []
         shown = ", ".join(sorted(found & set(headline)))
         return [
-            f"The columns are means over {shown}; avg_other is the mean over the tasks in {', '.join(beside)}, which the "
+            f"The columns are means over {shown}; avg_other is the mean over tasks in {', '.join(beside)}, which the "
             "encoder hardly or never saw."
         ]
     extra = {task: scores.languages(task, split) - set(tasks[task]["languages"]) for task, split in splits.items()}
