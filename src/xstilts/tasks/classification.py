@@ -8,7 +8,16 @@ import numpy as np
 
 from xstilts.errors import UserError
 from xstilts.files import write_text
-from xstilts.tasks.features import IGNORED, Array, Features, FeatureSettings, assemble, learn_template, tokenise
+from xstilts.tasks.features import (
+    IGNORED,
+    Array,
+    Features,
+    FeatureSettings,
+    assemble,
+    learn_template,
+    longest_first,
+    tokenise,
+)
 
 
 def featurise(rows: list[dict[str, Any]], tokenizer: Any, settings: FeatureSettings) -> Features:
@@ -37,15 +46,6 @@ def _number(row: dict[str, Any], labels: tuple[str, ...]) -> int:
     if row["label"] not in labels:
         raise UserError(f"row {row['id']}: found the label {row['label']!r}; expected one of {' '.join(labels)}")
     return labels.index(row["label"])
-
-
-def longest_first(first: Array, second: Array, room: int) -> tuple[Array, Array]:
-    """Return what remains of pairs when the longer text loses its last piece until both fit into ``room``.
-
-    Of two equally long texts the second loses one, as in the slow tokenizers of Hugging Face.
-    """
-    kept = np.minimum(first, room - np.minimum(second, room // 2))
-    return kept, np.minimum(second, room - kept)
 
 
 def decode(

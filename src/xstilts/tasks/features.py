@@ -255,3 +255,12 @@ def assemble(template: Template, first: Pieces, second: Pieces | None = None) ->
         second=within(3) if second is not None else np.full(len(source), -1, np.int64),
         context=context,
     )
+
+
+def longest_first(first: Array, second: Array, room: int) -> tuple[Array, Array]:
+    """Return what remains of pairs when the longer text loses its last piece until both fit into ``room``.
+
+    Of two equally long texts the second loses one, as in the slow tokenizers of Hugging Face.
+    """
+    kept = np.minimum(first, room - np.minimum(second, room // 2))
+    return kept, np.minimum(second, room - kept)
