@@ -9,7 +9,7 @@ from xstilts.errors import ConfigError, UserError
 
 Row = Mapping[str, Any]
 
-PAPER_EXAMPLES = 500  # the paper stops early on "the first 500 development examples" of a task
+PAPER_EXAMPLES = 500  # the paper stops early on the first 500 dev examples of a task
 KEEP_DEV = ("mnli", "squad")  # data sets whose own dev the clean recipe uses: no evaluated language is made of it
 NO_DEV = ("tydiqa",)  # its official dev is what is evaluated
 

@@ -241,15 +241,15 @@ def published_scatter(rows: Sequence[Mapping[str, Any]], title: str, folder: Pat
     """Draw our numbers against the published ones: absolute scores on the left, differences on the right.
 
     Args:
-        rows: rows of ``comparison.csv``; those without both numbers on the same split are left out, and those that are
-            not comparable are hollow.
+        rows: rows of the comparison; those without a number of ours on the published split are left out, and those that
+            are not comparable are hollow.
         title: what is compared.
         folder: where ``STEM.svg`` and ``STEM.png`` go.
         stem: name of the files.
     """
     from matplotlib.lines import Line2D
 
-    drawable = [row for row in rows if row["ours"] is not None and row["published"] is not None]
+    drawable = [row for row in rows if row["ours"] is not None and row["split"] == row["our_split"]]
     tasks = list(dict.fromkeys(row["task"] for row in drawable))
     look = looks(["", *tasks])
     marker = {task: MARKERS[index % len(MARKERS)] for index, task in enumerate(tasks)}

@@ -1,0 +1,70 @@
+# Short lines around snakemake: `make demo`, `make mini MIRROR=FOLDER`, `make paper`.
+# A part of a run: make demo sources=none,mnli tasks=xnli languages=en,qaa
+
+PYTHON ?= python3
+BIN := .venv/bin
+RUN ?= demo
+PROFILE ?= profiles/default
+PICK := $(foreach key,sources tasks languages models seeds pretrain,$(if $($(key)),$(key)=$($(key))))
+PICK += $(if $(MIRROR),mirror=$(abspath $(MIRROR)))
+CONFIG = $(if $(strip $(PICK)),--config $(PICK))
+SNAKEMAKE = $(BIN)/snakemake --workflow-profile $(PROFILE) $(if $(filter-out paper,$(1)),--configfile config/$(1).yaml) $(CONFIG)
+
+.PHONY: demo mini paper install table report test test-full lint format schema conda clean
+
+demo: install
+	@$(call run,demo)
+
+mini: install
+	@test -n "$(MIRROR)" || { echo "error: say where the data are: make mini MIRROR=FOLDER"; exit 2; }
+	@$(call run,mini)
+
+paper: install
+	@$(call run,paper)
+
+# The workflow, then (when a table is newer) the report, then the main table on the terminal.
+define run
+$(call SNAKEMAKE,$(1)) --quiet host && \
+if [ results/$(1)/report.html -nt results/$(1)/tables/main.csv ]; then :; \
+else $(call SNAKEMAKE,$(1)) --quiet all --report results/$(1)/report.html; fi && \
+$(BIN)/python workflow/scripts/print_main.py results/$(1)
+endef
+
+install: .venv/installed
+
+.venv/installed: envs/lock.txt pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r envs/lock.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+# Tables from whatever is finished, the missing cells marked.
+table: install
+	@$(BIN)/python workflow/scripts/print_main.py results/$(RUN) --partial
+
+test: install
+	$(BIN)/python -m pytest -m "not slow" tests
+
+test-full: install
+	$(BIN)/python -m pytest tests
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/snakemake --lint --configfile config/demo.yaml --workflow-profile none
+	$(BIN)/mypy
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile workflow/rules
+
+schema: install
+	$(BIN)/python -m pytest tests/unit/test_schema.py --fix
+
+conda: install
+	$(BIN)/python envs/conda.py
+
+clean:
+	rm -rf .venv .snakemake build

@@ -1,0 +1,192 @@
+"""What jobs hand to one another: a folder whose ``manifest.json`` says what is in it and what it was made from.
+
+The manifest is the only output that a rule declares. The workflow engine deletes declared outputs before a job runs,
+so everything that is dear lies beside it, undeclared, with a receipt: a job whose key (its spec and the content of its
+inputs) matches the receipt, and whose files still have their hashes, publishes the receipt again and does no work.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import resource
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from xstilts.errors import DataError, UserError
+from xstilts.files import dump_json, read_json, sha256, write_text
+
+RECEIPT = ".receipt.json"
+VERSIONS = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "snakemake")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A manifest that was read: where it lies and what it says."""
+
+    path: Path
+    content: dict[str, Any]
+
+    @property
+    def folder(self) -> Path:
+        """The folder that the manifest describes."""
+        return self.path.parent
+
+    @property
+    def reason(self) -> str | None:
+        """Why there is nothing in the folder, or None when there is."""
+        return self.content["reason"]
+
+    @property
+    def digest(self) -> str:
+        """The content of the folder in one hash: equal files, equal digest, whenever and wherever they were made."""
+        return self.content["digest"]
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """What the job wants to be known beside its files."""
+        return self.content["results"]
+
+    def check(self, names: list[str] | None = None) -> None:
+        """Compare the named files (all by default) with their hashes; DataError names the first that differs."""
+        for name, entry in self.content["files"].items():
+            if names is not None and name not in names:
+                continue
+            path = self.folder / name
+            if not path.is_file():
+                raise DataError(path, "no such file", f"the file that {self.path} lists")
+            found = sha256(path)
+            if found != entry["sha256"]:
+                raise DataError(
+                    path, f"SHA-256 {found[:16]}… (changed since it was made)", f"{entry['sha256'][:16]}… of {self.path}"
+                )
+
+
+@dataclass(frozen=True)
+class Product:
+    """What a job has made: files by name relative to its folder, results for the manifest, or a reason for nothing."""
+
+    files: list[str] = field(default_factory=list)
+    results: dict[str, Any] = field(default_factory=dict)
+    reason: str | None = None
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read a manifest; a file that is none raises DataError."""
+    content = read_json(path)
+    missing = {"key", "digest", "files", "results", "reason", "rule"} - set(content)
+    if missing:
+        raise DataError(path, f"no {', '.join(sorted(missing))}", "a manifest")
+    return Manifest(path, content)
+
+
+def hash_of(value: Any) -> str:
+    """Return the SHA-256 of a JSON value in its one canonical form."""
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@contextmanager
+def only_writer(folder: Path) -> Iterator[None]:
+    """Hold the folder's kernel lock, which dies with the process; a second writer is refused in one line."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"{folder}: another process is writing here; wait for it or end it") from None
+        yield
+    finally:
+        os.close(handle)
+
+
+def produce(
+    manifest: Path,
+    spec: Path,
+    inputs: dict[str, Path],
+    make: Callable[[Path, dict[str, Any], dict[str, Manifest]], Product],
+) -> Manifest:
+    """Make an artifact, or publish it again when it is there already.
+
+    Args:
+        manifest: where the manifest shall appear; its folder is the artifact.
+        spec: the job's spec file: rule, wildcards, settings, digest of the code.
+        inputs: manifests of the artifacts that the job reads, by role.
+        make: called with (folder, spec, manifests by role); returns what it made.
+    """
+    began = time.monotonic()
+    folder = manifest.parent
+    with only_writer(folder):
+        wanted = read_json(spec)
+        read = {role: read_manifest(path) for role, path in inputs.items()}
+        key = hash_of({"spec": wanted, "inputs": {role: found.digest for role, found in read.items()}})
+        receipt = folder / RECEIPT
+        if receipt.is_file():
+            old = Manifest(manifest, read_json(receipt))
+            if old.content.get("key") == key and _whole(old):
+                write_text(manifest, dump_json(old.content))
+                return old
+        product = make(folder, wanted, read)
+        files = {n: {"sha256": sha256(folder / n), "bytes": (folder / n).stat().st_size} for n in sorted(product.files)}
+        content = {
+            "rule": wanted["rule"],
+            "wildcards": wanted["wildcards"],
+            "key": key,
+            "spec": wanted,
+            "inputs": {role: {"manifest": str(found.path), "digest": found.digest} for role, found in read.items()},
+            "files": files,
+            "digest": hash_of({"files": {n: entry["sha256"] for n, entry in files.items()}, "reason": product.reason}),
+            "reason": product.reason,
+            "results": product.results,
+            "made": circumstances(began),
+        }
+        write_text(receipt, dump_json(content))
+        write_text(manifest, dump_json(content))
+        return Manifest(manifest, content)
+
+
+def _whole(old: Manifest) -> bool:
+    try:
+        old.check()
+    except DataError:
+        return False
+    return True
+
+
+def circumstances(began: float) -> dict[str, Any]:
+    """Return where, when, with what and how long: recorded, never compared."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    versions = {"python": platform.python_version()}
+    for name in VERSIONS:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        "seconds": round(time.monotonic() - began, 3),
+        "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 3),
+        "peak_memory_mb": round(usage.ru_maxrss / 1024),
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "machine": {"node": platform.node(), "processor": platform.machine(), "cores": os.cpu_count()},
+        "threads": os.environ.get("OMP_NUM_THREADS"),
+        "versions": versions,
+        "commit": _commit(),
+    }
+
+
+def _commit() -> str | None:
+    try:
+        answer = subprocess.run(
+            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, cwd=Path(__file__).parent
+        )
+    except OSError:
+        return None
+    return answer.stdout.strip() or None

@@ -1,0 +1,294 @@
+"""The configuration of a run: what a user may write, checked key by key before anything runs."""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from xstilts import tasks
+from xstilts.errors import ConfigError
+
+INTERMEDIATE = ("anli", "mnli", "qqp", "squad", "squad2", "hellaswag", "ccg", "cosmosqa", "csqa")
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
+LANGUAGE = re.compile(r"[a-z]{2,3}")
+
+
+def _number(value: Any) -> Any:
+    """Read ``3e-5`` as the number it is: YAML 1.1 takes it for a string."""
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _names(value: Any) -> Any:
+    """Read ``a,b`` or ``a b`` as a list, so that one line of a command picks a part."""
+    if isinstance(value, str) and value != "all":
+        return [part for part in re.split(r"[,\s]+", value) if part]
+    return value
+
+
+Number = Annotated[float, BeforeValidator(_number)]
+Positive = Annotated[float, BeforeValidator(_number), Field(gt=0)]
+Count = Annotated[int, BeforeValidator(_number), Field(gt=0)]
+Names = Annotated[list[str], BeforeValidator(_names)]
+
+
+class Section(BaseModel):
+    """Unknown keys are refused everywhere, so that a misspelt one cannot pass silently."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Data(Section):
+    """Where data come from."""
+
+    origin: Literal["mirror", "world"] = Field(description="mirror: a folder of real data; world: generated here")
+
+
+class World(Section):
+    """The generated languages of the demo."""
+
+    seed: Annotated[int, BeforeValidator(_number)] = Field(description="seed of lexicons, entities, facts and examples")
+    languages: list[str] = Field(description="en and private-use codes; the last one is in no text for training")
+    train: Count = Field(description="examples of each English target training set")
+    dev: Count
+    test: Count
+    intermediate_train: Count
+    intermediate_dev: Count
+    retrieval: Count = Field(description="parallel pairs of Tatoeba and of each split of BUCC")
+    distractors: Count = Field(description="sentences a side of BUCC without a counterpart")
+    text: Count = Field(description="lines of raw text a language")
+    parallel: Count = Field(description="lines of text in parallel with English, a language")
+
+
+class Pretraining(Section):
+    """How a small encoder of the workflow's own is pretrained by masked language modelling."""
+
+    languages: list[str] = Field(description="languages whose raw text is read")
+    task_text: list[str] = Field(default=[], description="English training sets whose text joins the corpus")
+    parallel: bool = Field(description="read sentence pairs too (translation language modelling); the report says so")
+    vocabulary: Count = Field(description="pieces of the Unigram tokenizer")
+    layers: Count
+    hidden: Count
+    heads: Count
+    intermediate: Count
+    positions: Count
+    dropout: Annotated[float, BeforeValidator(_number), Field(ge=0, lt=1)]
+    max_length: Count = Field(description="tokens of a block of text")
+    batch_size: Count
+    epochs: Positive
+    learning_rate: Positive
+    alpha: Positive = Field(description="languages are sampled in proportion to size ** alpha (XLM)")
+    packed: bool = Field(description="fill blocks with consecutive lines; false: a line (or pair) a block")
+    half: bool = Field(description="store float16")
+    seed: Annotated[int, BeforeValidator(_number)]
+
+
+class Encoder(Section):
+    """Where a model comes from: exactly one of a folder or Hub identifier, or pretraining."""
+
+    weights: str | None = Field(default=None, description="folder or Hub identifier of an encoder with safetensors")
+    pretraining: Pretraining | None = Field(default=None, description="settings to pretrain it here")
+
+    @model_validator(mode="after")
+    def _one(self) -> "Encoder":
+        if self.weights is None and self.pretraining is None:
+            raise ValueError("give `weights` (a folder or Hub identifier) or `pretraining` (settings)")
+        return self
+
+
+class Optimisation(Section):
+    """What both phases share."""
+
+    warmup: Annotated[float, BeforeValidator(_number), Field(ge=0, lt=1)] = Field(description="share of all steps")
+    weight_decay: Annotated[float, BeforeValidator(_number), Field(ge=0)]
+    epsilon: Positive
+    clip: Positive = Field(description="largest gradient norm, once an optimiser step")
+    evaluations: Count = Field(description="dev evaluations a training, at least", ge=10)
+    evaluate_every: Count = Field(description="steps between dev evaluations when the training is long enough")
+    micro_tokens: Count = Field(description="padded tokens of one forward pass; the effective batch does not change")
+    checkpoint_minutes: Positive
+
+
+class TrainingSettings(Section):
+    """How one training set is trained on."""
+
+    batch_size: Count
+    epochs: Positive
+    learning_rate: Positive | None = Field(default=None, description="overrides the phase's")
+    limit: Count | None = Field(default=None, description="first N training examples by hash; null: all")
+
+
+class Phase(Section):
+    """One phase of training."""
+
+    learning_rate: Positive
+    sets: dict[str, TrainingSettings] = Field(description="by training set")
+
+
+class Lengths(Section):
+    """Token limits by family."""
+
+    classification: Count
+    multiple_choice: Count
+    tagging: Count
+    span_qa: Count
+    retrieval: Count
+    doc_stride: Count
+    max_query: Count
+
+
+class Selection(Section):
+    """How the best checkpoint is chosen."""
+
+    recipe: Literal["paper", "clean"] = Field(description="paper: first examples of English dev; clean: held-out train")
+    examples: Count = Field(description="English dev examples that choose the checkpoint")
+    report: Count | None = Field(description="English dev examples of the intermediate table; null: all")
+
+
+class Evaluation(Section):
+    """What is evaluated."""
+
+    limit: Count | None = Field(description="first N examples a language and split by hash; null: all")
+    seeds: Literal["mean", "median"] = Field(description="how a table sums several seeds up")
+
+
+class Run(Section):
+    """A whole configuration."""
+
+    run: str
+    data: Data
+    models: Names
+    encoders: dict[str, Encoder]
+    pretrain: bool = Field(default=False, description="pretrain the small encoders anew although their weights are kept")
+    sources: list[str | dict[str, dict[str, str]]]
+    tasks: Names
+    languages: Names | Literal["all"]
+    pretrained_languages: list[str] = Field(
+        default=[], description="languages of the headline when some were hardly or never pretrained on; empty: all"
+    )
+    seeds: list[int]
+    world: World | None = None
+    lengths: Lengths
+    optimisation: Optimisation
+    intermediate: Phase
+    target: Phase
+    selection: Selection
+    evaluation: Evaluation
+    mirror: str | None = Field(default=None, description="folder of the mirror; a place, not a setting")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists(cls, raw: Any) -> Any:
+        if isinstance(raw, dict):
+            raw = dict(raw)
+            for key in ("sources", "models", "tasks", "languages"):
+                raw[key] = _names(raw.get(key))
+            if isinstance(raw.get("seeds"), (int, str)):
+                raw["seeds"] = [int(part) for part in _names(str(raw["seeds"]))]
+        return raw
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Run":
+        names = self.source_names
+        known = (*INTERMEDIATE, "none", "multi", "mnli-shuffled", "mlm-en")
+        for name in (self.run, *self.models, *self.source_names):
+            if not NAME.fullmatch(name):
+                raise ValueError(f"name {name!r}: use lower-case letters, digits, dots and dashes")
+        for entry in self.sources:
+            if isinstance(entry, str) and entry not in known:
+                raise ValueError(f"sources: unknown source {entry!r}; known: {' '.join(known)}, or `name: {{encoder: FOLDER}}`")
+            if isinstance(entry, dict) and (len(entry) != 1 or set(*entry.values()) != {"encoder"}):
+                raise ValueError(f"sources: {entry!r}; expected `name: {{encoder: FOLDER}}`")
+        if len(set(self.source_names)) != len(self.source_names):
+            raise ValueError("sources: a name stands twice")
+        for name in self.models:
+            if name not in self.encoders:
+                raise ValueError(f"models: {name!r} has no entry in `encoders`; known: {' '.join(self.encoders)}")
+        for name in self.tasks:
+            tasks.task(name)
+        if self.languages != "all":
+            spoken = {code for name in self.tasks for code in tasks.task(name).languages}
+            for code in self.languages:
+                if code not in spoken | {"en"} and not tasks.PRIVATE_USE.fullmatch(code):
+                    raise ValueError(f"languages: no task of this run has {code!r}; known: {' '.join(sorted(spoken))}")
+        needs = {"mnli-shuffled": ["mnli"], "mlm-en": ["mlm-en", "mnli"], "none": []}
+        wanted = dict.fromkeys(n for name in names if name not in self.own_encoders for n in needs.get(name, [name]))
+        for phase, needed in (("intermediate", wanted), ("target", self.targets)):
+            lacking = [name for name in needed if name not in getattr(self, phase).sets]
+            if lacking:
+                raise ValueError(f"{phase}.sets: no settings for {' '.join(lacking)}")
+        if self.data.origin == "world" and self.world is None:
+            raise ValueError("data.origin is world: give the section `world`")
+        return self
+
+    @property
+    def source_names(self) -> list[str]:
+        """The sources by name, in the order of the table."""
+        return [entry if isinstance(entry, str) else next(iter(entry)) for entry in self.sources]
+
+    @property
+    def own_encoders(self) -> dict[str, str]:
+        """The user's own checkpoints among the sources: name -> folder."""
+        return {name: value["encoder"] for entry in self.sources if isinstance(entry, dict) for name, value in entry.items()}
+
+    @property
+    def mixture(self) -> list[str]:
+        """What ``multi`` trains on: all intermediate tasks of the run."""
+        return [name for name in self.source_names if name in INTERMEDIATE]
+
+    @property
+    def targets(self) -> list[str]:
+        """The training sets of the target phase, in the order of the tasks."""
+        return list(dict.fromkeys(t for name in self.tasks if (t := tasks.task(name).target) != "none"))
+
+    def is_pretrained_here(self, model: str) -> bool:
+        """Say whether the workflow pretrains a model itself in this run."""
+        encoder = self.encoders[model]
+        return encoder.pretraining is not None and (self.pretrain or encoder.weights is None)
+
+    def languages_of(self, task_name: str) -> list[str]:
+        """The languages of a task in this run, in the order of the registry; a private-use code comes last."""
+        task = tasks.task(task_name)
+        if self.languages == "all":
+            return list(task.languages)
+        chosen = [code for code in self.languages if task.has_language(code)]
+        return [code for code in chosen if not (task.family == "retrieval" and code == "en")]
+
+
+def load(raw: dict[str, Any]) -> Run:
+    """Check a configuration; ConfigError names each bad key, what was found and what was expected, a line each."""
+    try:
+        return Run.model_validate(raw)
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors():
+            key = ".".join(str(part) for part in problem["loc"]) or "configuration"
+            message = problem["msg"].removeprefix("Value error, ")
+            if problem["type"] == "extra_forbidden":
+                message = f"unknown key{_nearest(problem['loc'])}"
+            elif problem["type"] == "missing":
+                message = "is missing"
+            elif problem["loc"] and not isinstance(problem["input"], dict):
+                message = f"found {problem['input']!r}; {message[0].lower()}{message[1:]}"
+            lines.append(f"{key}: {message}")
+        raise ConfigError("; ".join(lines)) from None
+
+
+def _nearest(place: tuple[Any, ...]) -> str:
+    """Suggest the known key that a misspelt one was probably meant to be."""
+    import difflib
+
+    model: Any = Run
+    for part in place[:-1]:
+        fields = getattr(model, "model_fields", {})
+        if part in fields:
+            model = fields[part].annotation
+            for argument in getattr(model, "__args__", ()):
+                if isinstance(argument, type) and issubclass(argument, BaseModel):
+                    model = argument
+    close = difflib.get_close_matches(str(place[-1]), list(getattr(model, "model_fields", {})), 1)
+    return f"; did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,1 @@
+"""The pretrained encoder, the heads on top of it, and the tokenizer beside it."""

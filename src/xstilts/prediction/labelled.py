@@ -1,0 +1,47 @@
+"""Predictions of a trained target model: labels, tags or answers."""
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from xstilts.errors import UserError
+from xstilts.files import read_json
+from xstilts.modeling.encoder import open_encoder, open_tokenizer
+from xstilts.modeling.model import build_model, device
+from xstilts.prediction.forward import outputs
+from xstilts.tasks.lengths import feature_settings
+
+SUFFIX = {"span_qa": "json"}
+
+
+def open_predictor(model_folder: Path, settings: dict[str, Any]) -> Callable[[Path, str, dict[str, Any]], list[str]]:
+    """Load encoder, head and tokenizer once; return the function that writes one language's files.
+
+    The function takes (folder, language, rows by split) and returns the names of the files it wrote.
+    """
+    from safetensors.torch import load_file
+
+    if not (model_folder / "head.json").is_file():
+        raise UserError(f"{model_folder}: found no head.json; expected a model of the target phase")
+    head = read_json(model_folder / "head.json")
+    family = settings["family"]
+    module = importlib.import_module(f"xstilts.tasks.{family}")
+    tokenizer = open_tokenizer(model_folder)
+    heads = {head["name"]: (family, max(1, len(head["labels"])))}
+    model = build_model(open_encoder(model_folder), heads, seed=0)
+    model.heads[head["name"]].load_state_dict(load_file(model_folder / "head.safetensors"))
+    model.to(device())
+    chosen = feature_settings(family, settings["lengths"], tuple(head["labels"]), no_answer=False)
+
+    def predict(folder: Path, language: str, rows: dict[str, Any]) -> list[str]:
+        names = []
+        for split, split_rows in rows.items():
+            features = module.featurise(split_rows, tokenizer, chosen)
+            raw = outputs(model, head["name"], family, features, tokenizer.pad_token_id, settings["micro_tokens"])
+            name = f"{split}-{language}.{SUFFIX.get(family, 'tsv')}"
+            module.write(folder / name, module.decode(raw, features, split_rows, chosen), split_rows)
+            names.append(name)
+        return names
+
+    return predict

@@ -1,0 +1,78 @@
+"""All languages of a task with one loaded model; a language that is done already costs nothing."""
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+from xstilts.artifacts import Manifest, Product, hash_of
+from xstilts.data.subset import first
+from xstilts.files import read_json, read_jsonl, sha256, write_json
+
+DONE = ".languages.json"  # what each finished language was made from, beside its files
+
+
+def predict_task(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) -> Product:
+    """Write the prediction files of one task in all its languages.
+
+    A language is keyed by the model's weights, its data and the decoding, not by the list of languages, and is recorded
+    as soon as it is done: a further language, or going on after a crash, costs its own forward passes only.
+
+    Args:
+        folder: the artifact.
+        spec: its ``settings`` hold task, family, splits, languages, limit, lengths, labels and micro_tokens.
+        inputs: ``model``, and the data sets by ``DATASET/LANGUAGE``.
+    """
+    settings = spec["settings"]
+    model = inputs["model"]
+    data = {role.partition("/")[2]: found for role, found in inputs.items() if role != "model"}
+    if model.reason:
+        return Product(reason=model.reason)
+    shared = {name: value for name, value in settings.items() if name != "languages"}
+    key = {code: hash_of([spec["code"], shared, model.digest, found.digest]) for code, found in data.items()}
+    done = read_json(folder / DONE) if (folder / DONE).is_file() else {}
+    kept = {code: done[code] for code in data if _stands(folder, done.get(code), key[code])}
+    waiting = [code for code, found in data.items() if code not in kept and not found.reason]
+    waiting.sort(key=lambda code: -sum(data[code].results["rows"].values()))
+    if waiting:
+        model.check()
+        predictor = importlib.import_module(f"xstilts.prediction.{_room(settings['family'])}")
+        predict = predictor.open_predictor(model.folder, settings)
+    for code in waiting:
+        data[code].check()
+        rows = {split: rows_of(data[code], split, settings["limit"]) for split in splits_of(data[code], settings)}
+        names = predict(folder, code, rows)
+        kept[code] = {"key": key[code], "files": {name: sha256(folder / name) for name in names}}
+        write_json(folder / DONE, kept)
+        print(f"{code}: {sum(map(len, rows.values()))} examples", file=sys.stderr, flush=True)
+    print(f"{len(waiting)} of {len(data)} languages needed forward passes", file=sys.stderr, flush=True)
+    languages = {code: {"reason": found.reason, "splits": splits_of(found, settings)} for code, found in data.items()}
+    files = [name for code in sorted(kept) for name in kept[code]["files"]]
+    if not files:
+        return Product(reason="; ".join(sorted({found.reason or "" for found in data.values()})))
+    return Product(files, {"languages": languages})
+
+
+def _room(family: str) -> str:
+    return "retrieval" if family == "retrieval" else "labelled"
+
+
+def _stands(folder: Path, entry: dict[str, Any] | None, key: str) -> bool:
+    """Say whether a language's files were made from the same things and are still what they were."""
+    if entry is None or entry["key"] != key:
+        return False
+    return all((folder / name).is_file() and sha256(folder / name) == digest for name, digest in entry["files"].items())
+
+
+def splits_of(data: Manifest, settings: dict[str, Any]) -> list[str]:
+    """Return the splits to predict: those with labels, and (without a limit) those of the task that have none."""
+    if data.reason:
+        return []
+    labelled = data.results["evaluate"]
+    others = [] if settings["limit"] else [name for name in settings["splits"] if name in data.results["rows"]]
+    return [name for name in data.results["rows"] if name in labelled or name in others]
+
+
+def rows_of(data: Manifest, split: str, limit: int | None) -> list[Any]:
+    """Read the rows of a split, the first ``limit`` by hash when there is one."""
+    return list(first(read_jsonl(data.folder / f"{split}.jsonl"), limit))

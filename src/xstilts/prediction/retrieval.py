@@ -1,0 +1,73 @@
+"""Retrieval with an encoder as it is: mean-pooled states, cosine for Tatoeba, ratio margin for BUCC."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xstilts.files import write_text
+from xstilts.modeling.encoder import open_encoder, open_tokenizer, retrieval_layer
+from xstilts.modeling.model import device
+from xstilts.prediction.forward import embeddings
+from xstilts.scoring import bucc
+from xstilts.scoring.mining import mine_sentences, nearest, normalized
+from xstilts.tasks import retrieval
+from xstilts.tasks.features import FeatureSettings
+
+Rows = list[dict[str, Any]]
+
+
+def open_predictor(model_folder: Path, settings: dict[str, Any]) -> Callable[[Path, str, dict[str, Any]], list[str]]:
+    """Load encoder and tokenizer once; return the function that writes one language's files."""
+    encoder = open_encoder(model_folder).to(device())
+    tokenizer = open_tokenizer(model_folder)
+    chosen = FeatureSettings(max_length=settings["lengths"]["retrieval"])
+    layer = retrieval_layer(encoder.config.num_hidden_layers)
+
+    def embed(rows: Rows) -> np.ndarray:
+        features = retrieval.featurise(rows, tokenizer, chosen)
+        return embeddings(encoder, features, layer, tokenizer.pad_token_id, settings["micro_tokens"])
+
+    def predict(folder: Path, language: str, rows: dict[str, Any]) -> list[str]:
+        if settings["task"] == "bucc2018":
+            return _bucc(folder, language, rows, embed)
+        return _tatoeba(folder, language, rows, embed)
+
+    return predict
+
+
+def _sides(rows: Rows) -> tuple[Rows, Rows]:
+    return [r for r in rows if r["side"] == "foreign"], [r for r in rows if r["side"] == "english"]
+
+
+def _tatoeba(folder: Path, language: str, rows: dict[str, Any], embed: Callable[[Rows], np.ndarray]) -> list[str]:
+    """For each English sentence the nearest foreign one by cosine (XTREME: English queries, other language indexed)."""
+    names = []
+    for split, split_rows in rows.items():
+        foreign, english = _sides(split_rows)
+        _, found = nearest(normalized(embed(english)), normalized(embed(foreign)), 1)
+        names.append(f"{split}-{language}.tsv")
+        retrieval.write(folder / names[-1], [int(row) for row in found[:, 0]], split_rows)
+    return names
+
+
+def _bucc(folder: Path, language: str, rows: dict[str, Any], embed: Callable[[Rows], np.ndarray]) -> list[str]:
+    """Mine each split; the threshold is tuned on dev's gold pairs (the benchmark's protocol) and applied to all."""
+    names, candidates = [], {}
+    for split, split_rows in rows.items():
+        foreign, english = _sides(split_rows)
+        found = mine_sentences(
+            [row["text"] for row in foreign], [row["text"] for row in english], embed(foreign), embed(english)
+        )
+        pairs = [(foreign[i]["id"], english[j]["id"], score) for i, j, score in found]
+        texts = ({row["id"]: row["text"] for row in foreign}, {row["id"]: row["text"] for row in english})
+        candidates[split] = bucc.scored_candidates(pairs, *texts)
+        names.append(f"candidates-{split}-{language}.tsv")
+        write_text(folder / names[-1], "".join(f"{a}\t{b}\t{score!r}\n" for a, b, score in pairs))
+    gold = {(row["id"], match) for row in rows["dev"] if row["side"] == "foreign" for match in row["matches"] or ()}
+    threshold = bucc.tune_threshold(candidates["dev"], gold)
+    for split, found in candidates.items():
+        names.append(f"{split}-{language}.tsv")
+        retrieval.write(folder / names[-1], bucc.extract(found, threshold), rows[split])
+    return names

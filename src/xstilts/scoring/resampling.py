@@ -1,0 +1,232 @@
+"""Resampled scores: Poisson weights on sampling units, as matrix products with the units' sufficient statistics.
+
+All arms (an arm is a source with a seed) get the same weights, so that their differences are paired. Languages of a
+task whose items are translations of one another share their units and so their weights; other languages are drawn
+independently. Languages are fixed: a resampled task score is the mean over the same languages.
+"""
+
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import exp, factorial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xstilts.tasks import task as task_entry
+
+Array = NDArray[Any]
+Arm = tuple[str, int]  # source, seed
+Key = tuple[str, int, str, str]  # source, seed, task, language
+
+PARALLEL = ("xnli", "pawsx", "xquad", "mlqa")  # items are translations of one another
+BUNDLES = 1000  # at most so many weights a draw: more units are bundled at random, which leaves the variance unbiased
+BLOCK = 2000  # draws in one matrix product
+THRESHOLDS = 16  # BUCC thresholds a resampled dev set can choose from
+
+
+@dataclass(frozen=True)
+class TaskDraws:
+    """One task and split: each arm's scores and how they vary when items are drawn again.
+
+    Shapes: values (arms, metrics) in percent; draws (arms, metrics, resamples), centred on 0.
+    """
+
+    arms: tuple[Arm, ...]
+    metrics: tuple[str, ...]
+    languages: tuple[str, ...]
+    examples: int
+    values: Array
+    draws: Array
+
+
+def poisson_table() -> Array:
+    """Return 65,536 Poisson(1) quantiles: indexed with random 16-bit numbers they are Poisson(1) weights."""
+    cumulative = np.cumsum([exp(-1) / factorial(count) for count in range(12)])
+    return np.searchsorted(cumulative, (np.arange(65536) + 0.5) / 65536).astype(np.float32)
+
+
+def draw_weights(name: str, seed: int, units: int, resamples: int) -> Iterator[Array]:
+    """Yield Poisson(1) weights in blocks (draws, units); the same for the same name, seed and sizes."""
+    generator = np.random.default_rng([seed, zlib.crc32(name.encode())])
+    table = poisson_table()
+    for start in range(0, resamples, BLOCK):
+        size = min(BLOCK, resamples - start), units
+        yield table[generator.integers(0, 65536, size=size, dtype=np.uint16)]
+
+
+def resample_task(
+    scores: Mapping[Key, Mapping[str, Any]], task: str, split: str, resamples: int, seed: int
+) -> TaskDraws | None:
+    """Resample one task on one split, over the languages that any arm has.
+
+    An arm without one of these languages is left out: its mean would be over other languages. Returns None when no
+    arm is left.
+    """
+    found = {
+        (source, chain, language): content["splits"][split]
+        for (source, chain, name, language), content in scores.items()
+        if name == task and split in content["splits"]
+    }
+    languages = tuple(sorted({language for _, _, language in found}))
+    arms = tuple(
+        arm
+        for arm in dict.fromkeys(key[:2] for key in found)
+        if all((*arm, language) in found for language in languages)
+    )
+    if not arms:
+        return None
+    metrics = task_entry(task).metrics
+    values = np.array(
+        [
+            [np.mean([found[(*arm, language)]["metrics"][metric] for language in languages]) for metric in metrics]
+            for arm in arms
+        ]
+    )
+    draws = np.zeros((len(arms), len(metrics), resamples), dtype=np.float32)
+    groups = [languages] if task in PARALLEL else [(language,) for language in languages]
+    for group in groups:
+        splits = [[found[(*arm, language)]["items"] for arm in arms] for language in group]
+        name = f"{task}/{split}/{group[0]}"
+        if "score" in splits[0][0]:
+            dev = [scores[(*arm, task, group[0])]["splits"]["dev"]["items"] for arm in arms]
+            draws[:, 0] += _draw_bucc(f"{task}/dev/{group[0]}", name, dev, splits[0], resamples, seed)
+        else:
+            draws += _draw_ratios(name, splits, metrics, resamples, seed)
+    draws *= 100 / len(languages)
+    draws -= draws.mean(axis=2, keepdims=True)
+    examples = sum(found[(*arms[0], language)]["examples"] for language in languages)
+    return TaskDraws(arms, metrics, languages, examples, values, draws)
+
+
+class _Units:
+    """Numbers the units of many lists alike, bundled at random when they are more than BUNDLES."""
+
+    def __init__(self, lists: Sequence[Sequence[str]], name: str, seed: int) -> None:
+        place: dict[str, int] = {}
+        for units in lists:
+            if not place or units != lists[0]:  # arms mostly hold the same units
+                for unit in units:
+                    place.setdefault(unit, len(place))
+        self.size = min(len(place), BUNDLES)
+        order = np.random.default_rng([seed, zlib.crc32(f"bundles/{name}".encode())]).permutation(len(place))
+        bundles = order % self.size if len(place) > BUNDLES else np.arange(len(place))
+        self._bundle = {unit: int(bundles[number]) for unit, number in place.items()}
+        self._last: tuple[Sequence[str], Array] = ((), np.empty(0, dtype=np.int64))
+
+    def places(self, units: Sequence[str]) -> Array:
+        """Return each unit's bundle; the last answer is kept, for arms mostly hold the same units."""
+        if units != self._last[0]:
+            self._last = (units, np.array([self._bundle[unit] for unit in units], dtype=np.int64))
+        return self._last[1]
+
+    def sums(self, units: Sequence[str], values: Sequence[float] | Array) -> Array:
+        """Return the values summed by bundle, shape (size,)."""
+        return np.bincount(self.places(units), weights=np.asarray(values, dtype=float), minlength=self.size)
+
+
+def _ratio(items: Mapping[str, Sequence[float]], metric: str) -> tuple[Array, Array]:
+    """Return a metric's numerator and denominator per unit: the metric is the ratio of their sums (0 to 1)."""
+    if metric == "accuracy":
+        return np.asarray(items["correct"]), np.asarray(items["total"])
+    if "tp" in items:
+        return 2 * np.asarray(items["tp"]), np.asarray(items["pred"]) + np.asarray(items["gold"])
+    return np.asarray(items[metric]), np.asarray(items["total"])
+
+
+def _draw_ratios(
+    name: str,
+    splits: Sequence[Sequence[Mapping[str, Any]]],
+    metrics: Sequence[str],
+    resamples: int,
+    seed: int,
+) -> Array:
+    """Return resampled ratios summed over the group's languages, shape (arms, metrics, resamples).
+
+    ``splits`` holds the items of each language and arm.
+    """
+    units = _Units([items["unit"] for arms in splits for items in arms], name, seed)
+    shape = (units.size, len(splits), len(splits[0]), len(metrics))
+    above, below = np.empty(shape, dtype=np.float32), np.empty(shape, dtype=np.float32)
+    for language, arms in enumerate(splits):
+        for arm, items in enumerate(arms):
+            for number, metric in enumerate(metrics):
+                numerator, denominator = _ratio(items, metric)
+                above[:, language, arm, number] = units.sums(items["unit"], numerator)
+                below[:, language, arm, number] = units.sums(items["unit"], denominator)
+    if (below == below[:, :, :1, :1]).all():
+        below = below[:, :, :1, :1]  # numbers of examples: the same in all arms
+    blocks = []
+    for weights in draw_weights(name, seed, units.size, resamples):
+        top, bottom = (
+            (weights @ side.reshape(units.size, -1)).reshape(len(weights), *side.shape[1:]) for side in (above, below)
+        )
+        blocks.append((top / np.maximum(bottom, 1e-9)).sum(axis=1))
+    return np.concatenate(blocks).transpose(1, 2, 0)
+
+
+def bucc_thresholds(items: Mapping[str, Sequence[Any]]) -> Array:
+    """Return the thresholds that resampled dev sets choose from, highest first; the one tuned on all of dev is there.
+
+    Each lies below a right candidate, for F1 is best only there. They are spread over the part of the list where F1
+    is within ten points of its best.
+    """
+    scores = np.array([-np.inf if score is None else score for score in items["score"]], dtype=float)
+    order = np.argsort(-scores, kind="stable")
+    order = order[np.isfinite(scores[order])]
+    right = np.asarray(items["correct"])[order].astype(bool)
+    if not right.any():
+        return np.zeros(1)
+    f1 = 2 * np.cumsum(right) / (np.arange(1, len(order) + 1) + sum(items["gold"]))
+    best = int(np.argmax(np.where(right, f1, -1)))
+    near = np.flatnonzero(right & (f1 >= f1[best] - 0.1))
+    spread = near[np.linspace(0, len(near) - 1, THRESHOLDS).round().astype(int)]
+    ends = np.unique(np.append(spread, best))
+    sorted_scores = scores[order]
+    return (sorted_scores[ends] + sorted_scores[np.minimum(ends + 1, len(order) - 1)]) / 2
+
+
+def _draw_bucc(
+    dev_name: str,
+    name: str,
+    dev: Sequence[Mapping[str, Any]],
+    items: Sequence[Mapping[str, Any]],
+    resamples: int,
+    seed: int,
+) -> Array:
+    """Return resampled BUCC F1s (arms, resamples): dev is drawn, the threshold tuned on it anew, then applied."""
+    dev_units = _Units([arm["unit"] for arm in dev], dev_name, seed)
+    units = _Units([arm["unit"] for arm in items], name, seed)
+    thresholds = [bucc_thresholds(arm) for arm in dev]
+    dev_tables = [_bucc_table(dev_units, arm, cuts) for arm, cuts in zip(dev, thresholds, strict=True)]
+    tables = [_bucc_table(units, arm, cuts) for arm, cuts in zip(items, thresholds, strict=True)]
+    blocks = []
+    other_weights = draw_weights(name, seed, units.size, resamples)
+    for dev_weights in draw_weights(dev_name, seed, dev_units.size, resamples):
+        weights = dev_weights if name == dev_name else next(other_weights)
+        block = np.empty((len(items), len(weights)), dtype=np.float32)
+        for arm, (dev_table, table) in enumerate(zip(dev_tables, tables, strict=True)):
+            choice = _bucc_f1(dev_weights, dev_table).argmax(axis=1)
+            block[arm] = np.take_along_axis(_bucc_f1(weights, table), choice[:, None], axis=1)[:, 0]
+        blocks.append(block)
+    return np.concatenate(blocks, axis=1)
+
+
+def _bucc_table(units: _Units, items: Mapping[str, Any], thresholds: Array) -> Array:
+    """Return (units, 2, thresholds): twice the right pairs, and predicted plus gold pairs, at each threshold."""
+    scores = np.array([-np.inf if score is None else score for score in items["score"]], dtype=float)
+    places, right = units.places(items["unit"]), np.asarray(items["correct"], dtype=bool)
+    table = np.zeros((units.size, 2, len(thresholds)), dtype=np.float32)
+    first = np.searchsorted(-thresholds, -scores)  # the first threshold that keeps the candidate
+    kept = first < len(thresholds)
+    np.add.at(table[:, 0], (places[kept & right], first[kept & right]), 2)
+    np.add.at(table[:, 1], (places[kept], first[kept]), 1)
+    table = table.cumsum(axis=2)
+    table[:, 1] += units.sums(items["unit"], items["gold"])[:, None]
+    return table.astype(np.float32)
+
+
+def _bucc_f1(weights: Array, table: Array) -> Array:
+    counts = (weights @ table.reshape(len(table), -1)).reshape(len(weights), 2, -1)
+    return counts[:, 0] / np.maximum(counts[:, 1], 1e-9)

@@ -1,0 +1,211 @@
+"""Intervals of scores and of differences from a baseline, paired p values, Holm's correction.
+
+Two things vary: the items that were drawn (resampled, see `resampling`) and the seeds that were run. A draw of a mean
+over n seeds is its deviation when items are drawn again, plus a t(n-1) variate times the standard error over seeds.
+The variance over seeds holds their interaction with the items (each seed errs on other items), which the resampled
+items show too: that part, estimated from the resampling, is taken off the latter, as for two crossed random factors.
+Intervals are 95 % and uncorrected.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from xstilts.scoring.benchmark import TASKS, is_complete
+from xstilts.scoring.resampling import Array, Key, TaskDraws, resample_task
+from xstilts.tasks import task as task_entry
+
+RESAMPLES = 20_000
+SEED = 20200527
+ITEMS_AND_SEEDS = "items and seeds"
+ITEMS_ONLY = "item sampling only"  # under three seeds, whose variance then cannot be estimated: no marks
+
+
+@dataclass(frozen=True)
+class Interval:
+    """One row of intervals.csv: a cell of a table, its interval, and its difference from the baseline's cell."""
+
+    source: str
+    task: str
+    metric: str
+    split: str
+    value: float
+    lower: float
+    upper: float
+    difference: float | None
+    diff_lower: float | None
+    diff_upper: float | None
+    p: float | None
+    p_holm: float | None  # corrected within the table; the average is a family of its own; None: no mark is due
+    method: str
+    seeds: int
+    examples: int
+    table: str
+
+
+@dataclass(frozen=True)
+class _Estimate:
+    value: float
+    lower: float
+    upper: float
+    p: float
+    seeds: int
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p values corrected by Holm's step-down method over this family, in the given order."""
+    order = sorted(range(len(p_values)), key=lambda place: p_values[place])
+    corrected = [0.0] * len(p_values)
+    running = 0.0
+    for rank, place in enumerate(order):
+        running = max(running, min(1.0, (len(p_values) - rank) * p_values[place]))
+        corrected[place] = running
+    return corrected
+
+
+def estimate(values: Array, draws: Array, noise: Array) -> _Estimate:
+    """Return the mean over seeds with its 95 % interval, and a two-sided p value of its being 0.
+
+    Shapes: values (seeds,); draws (seeds, resamples), the deviations under resampled items; noise (resamples,),
+    t(seeds - 1) variates, used from three seeds on.
+    """
+    seeds = len(values)
+    mean = float(values.mean())
+    around = draws.mean(axis=0)
+    if seeds >= 3:
+        items = float(around.var())
+        interaction = max(float(draws.var(axis=1).mean()) - items, 0.0) / (seeds - 1)
+        shrink = np.sqrt(max(1 - interaction / items, 0.0)) if items else 0.0
+        around = around * shrink + noise * values.std(ddof=1) / np.sqrt(seeds)
+    low, high = np.quantile(around, [0.025, 0.975])
+    reached = int((np.abs(around) >= abs(mean)).sum())
+    return _Estimate(mean, mean + float(low), mean + float(high), (1 + reached) / (1 + len(around)), seeds)
+
+
+Runs = dict[str, dict[int, tuple[float, Array]]]  # source -> seed -> (value, its draws)
+
+
+def _runs(draws: TaskDraws, metrics: slice) -> Runs:
+    """Return the mean of some of a task's metrics by source and seed."""
+    runs: Runs = {}
+    for place, (source, seed) in enumerate(draws.arms):
+        mean = float(draws.values[place, metrics].mean()), draws.draws[place, metrics].mean(axis=0)
+        runs.setdefault(source, {})[seed] = mean
+    return runs
+
+
+def _average(tasks: Sequence[Runs]) -> Runs:
+    """Return the mean over tasks, for the sources and seeds that every task has."""
+    average: Runs = {}
+    for source in tasks[0]:
+        for seed in tasks[0][source]:
+            parts = [runs[source][seed] for runs in tasks if seed in runs.get(source, {})]
+            if len(parts) == len(tasks):
+                mean = float(np.mean([value for value, _ in parts])), np.mean([draws for _, draws in parts], axis=0)
+                average.setdefault(source, {})[seed] = mean
+    return average
+
+
+def intervals(
+    scores: Mapping[Key, Mapping[str, Any]],
+    tables: Mapping[str, Mapping[str, str]],
+    baseline: str = "none",
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+) -> list[Interval]:
+    """Return a row for each cell of each table, and for each source's average.
+
+    Args:
+        scores: contents of scores files by (source, seed, task, language).
+        tables: for each table {task: split}, such as {"main": {"xnli": "dev"}, "main_test": {"xnli": "test"}}.
+        baseline: the source from which differences are taken, seed by seed.
+        resamples: draws of the items.
+        seed: of the draws; the same rows come out for the same scores.
+
+    Returns:
+        Rows by table, task, metric and source. A source and seed that lacks a language others have gives no row for
+        that task. The average is over the tasks the table has scores for: `avg` when these are XTREME's nine in all
+        their languages, else `avg_available`.
+    """
+    drawn = {
+        (task, split): resample_task(scores, task, split, resamples, seed)
+        for task, split in dict.fromkeys((task, split) for table in tables.values() for task, split in table.items())
+    }
+    chains = sorted({key[1] for key in scores})
+    generator = np.random.default_rng(seed)
+    noise = {n: generator.standard_t(n - 1, size=resamples) for n in range(3, len(chains) + 1)}
+    rows: list[Interval] = []
+    for table, splits in tables.items():
+        cells, mains, examples, complete = [], [], 0, set()
+        for task, split in splits.items():
+            draws = drawn[task, split]
+            if draws is None:
+                continue
+            parts = [slice(number, number + 1) for number in range(len(draws.metrics))]
+            runs = [_runs(draws, part) for part in [*parts, slice(None)]]
+            if task_entry(task).target == "none":
+                # The encoder as it comes was trained with no seed: one result of the baseline stands for all.
+                for of_metric in runs:
+                    if len(of_metric.get(baseline, {})) == 1:
+                        of_metric[baseline] = dict.fromkeys(chains, next(iter(of_metric[baseline].values())))
+            for metric, of_metric in zip(draws.metrics, runs, strict=False):
+                cells += _rows((task, metric, split, table), of_metric, baseline, noise, draws.examples)
+            mains.append(runs[-1])
+            examples += draws.examples
+            complete |= {task} if is_complete(task, dict.fromkeys(draws.languages)) else set()
+        if not mains:
+            continue
+        name = "avg" if complete.issuperset(TASKS) else "avg_available"
+        over = "/".join(sorted(set(splits.values())))
+        average = _rows((name, "avg_metric", over, table), _average(mains), baseline, noise, examples)
+        rows += _corrected(cells) + _corrected(average)
+    return rows
+
+
+def _rows(
+    place: tuple[str, str, str, str], runs: Runs, baseline: str, noise: Mapping[int, Array], examples: int
+) -> list[Interval]:
+    """Return one cell's row for each source; ``place`` is (task, metric, split, table)."""
+
+    def estimated(pairs: Sequence[tuple[float, Array]]) -> _Estimate:
+        values, draws = np.array([value for value, _ in pairs]), np.stack([draws for _, draws in pairs])
+        return estimate(values, draws, noise.get(len(pairs), np.zeros(draws.shape[1])))
+
+    task, metric, split, table = place
+    rows = []
+    for source, by_seed in runs.items():
+        own, base = estimated(list(by_seed.values())), runs.get(baseline, {})
+        shared = [seed for seed in by_seed if seed in base] if source != baseline else []
+        pairs = [(by_seed[seed][0] - base[seed][0], by_seed[seed][1] - base[seed][1]) for seed in shared]
+        gain = estimated(pairs) if pairs else None
+        seeds = gain.seeds if gain else own.seeds
+        rows.append(
+            Interval(
+                source=source,
+                task=task,
+                metric=metric,
+                split=split,
+                value=own.value,
+                lower=max(own.lower, 0.0),
+                upper=min(own.upper, 100.0),
+                difference=gain.value if gain else None,
+                diff_lower=gain.lower if gain else None,
+                diff_upper=gain.upper if gain else None,
+                p=gain.p if gain else None,
+                p_holm=None,
+                method=ITEMS_AND_SEEDS if seeds >= 3 else ITEMS_ONLY,
+                seeds=seeds,
+                examples=examples,
+                table=table,
+            )
+        )
+    return rows
+
+
+def _corrected(family: list[Interval]) -> list[Interval]:
+    """Fill in Holm's p values over the rows of a family that have three seeds."""
+    tested = [number for number, row in enumerate(family) if row.p is not None and row.method == ITEMS_AND_SEEDS]
+    corrected = dict(zip(tested, holm([family[number].p or 0.0 for number in tested]), strict=True))
+    return [replace(row, p_holm=corrected.get(number)) for number, row in enumerate(family)]

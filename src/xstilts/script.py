@@ -1,0 +1,67 @@
+"""What every script of the workflow shares: its command line, and errors as one line."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from xstilts.artifacts import Manifest, Product, produce
+from xstilts.errors import UserError
+
+STOPPED = 75  # exit code of a training that was asked to stop and left a checkpoint (EX_TEMPFAIL)
+
+
+def fail(error: Exception, code: int) -> None:
+    """Print an error as one line and leave."""
+    print(f"error: {error}", file=sys.stderr, flush=True)
+    raise SystemExit(code)
+
+
+def use_threads(count: int) -> None:
+    """Fix the number of threads before any numerical library is imported, and keep the process off the network."""
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = str(count)
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+
+def role(manifest: Path) -> str:
+    """Name a data manifest by what it holds: ``.../mnli/en/manifest.json`` is ``mnli/en``."""
+    return "/".join(manifest.parts[-3:-1])
+
+
+def run_artifact_job(
+    make: Callable[[Path, dict[str, Any], dict[str, Manifest]], Product],
+    description: str,
+    single: tuple[str, ...] = (),
+    offline: bool = True,
+    argv: list[str] | None = None,
+) -> None:
+    """Parse a job's command line and make its artifact.
+
+    Args:
+        make: the library function (folder, spec, manifests by role) -> product.
+        description: one sentence for ``--help``.
+        single: options that name one manifest each, such as ``encoder``.
+        offline: refuse the Hub while the job runs.
+        argv: the command line, for tests.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--spec", type=Path, required=True, help="the job's spec")
+    parser.add_argument("--output", type=Path, required=True, help="the manifest to write")
+    parser.add_argument("--threads", type=int, default=1, help="threads of this job")
+    parser.add_argument("--data", type=Path, nargs="*", default=[], help="manifests of data sets")
+    for name in single:
+        parser.add_argument(f"--{name}", type=Path, required=True, help=f"manifest of the {name}")
+    options = parser.parse_args(argv)
+    use_threads(options.threads)
+    if offline:
+        os.environ["HF_HUB_OFFLINE"] = "1"
+    inputs = {name: getattr(options, name) for name in single} | {role(path): path for path in options.data}
+    try:
+        produce(options.output, options.spec, inputs, make)
+    except UserError as error:
+        fail(error, 2)
+    except InterruptedError as error:
+        fail(error, STOPPED)

@@ -1,0 +1,73 @@
+"""Checkpoints of a training: whole or not at all, hashed, the last two kept, a damaged one passed over with a word."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from xstilts.files import read_json, sha256, sync_folder, write_json
+
+KEPT = 2
+
+
+def save(folder: Path, tensors: dict[str, dict[str, Any]], state: dict[str, Any]) -> None:
+    """Write a checkpoint below ``folder``.
+
+    Args:
+        folder: the training's checkpoint folder.
+        tensors: file stem -> tensors by name (``model``, ``optimiser``, ``best``), stored as safetensors.
+        state: everything else, as JSON; ``step``, the optimiser steps done, names the checkpoint.
+    """
+    from safetensors.torch import save_file
+
+    step = state["step"]
+    folder.mkdir(parents=True, exist_ok=True)
+    beside = folder / f".step-{step:08d}.part"
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir()
+    for stem, named in tensors.items():
+        save_file({name: tensor.contiguous() for name, tensor in named.items()}, beside / f"{stem}.safetensors")
+    write_json(beside / "state.json", state)
+    hashes = {path.name: sha256(path) for path in sorted(beside.iterdir())}
+    for name in hashes:
+        _sync_file(beside / name)
+    write_json(beside / "manifest.json", hashes)
+    final = folder / f"step-{step:08d}"
+    shutil.rmtree(final, ignore_errors=True)
+    os.replace(beside, final)
+    sync_folder(folder)
+    for old in steps(folder)[:-KEPT]:
+        shutil.rmtree(folder / f"step-{old:08d}", ignore_errors=True)
+
+
+def _sync_file(path: Path) -> None:
+    with open(path, "rb+") as handle:
+        os.fsync(handle.fileno())
+
+
+def steps(folder: Path) -> list[int]:
+    """Return the steps of the whole checkpoints in ``folder``, oldest first."""
+    return sorted(int(path.name.removeprefix("step-")) for path in folder.glob("step-*") if path.is_dir())
+
+
+def latest(folder: Path, log: Callable[[str], None]) -> tuple[dict[str, dict[str, Any]], dict[str, Any]] | None:
+    """Return (tensors, state) of the newest checkpoint whose hashes match, or None; each damaged one is named."""
+    from safetensors.torch import load_file
+
+    for step in reversed(steps(folder)):
+        path = folder / f"step-{step:08d}"
+        try:
+            hashes = read_json(path / "manifest.json")
+            damaged = [name for name, digest in hashes.items() if sha256(path / name) != digest]
+        except (OSError, Exception) as error:  # any unreadable checkpoint is passed over, never trusted
+            log(f"checkpoint {path.name} cannot be read ({error}): passed over")
+            continue
+        if damaged:
+            log(f"checkpoint {path.name} is damaged ({', '.join(damaged)} differs from its hash): passed over")
+            continue
+        tensors = {file.stem: load_file(file) for file in sorted(path.glob("*.safetensors"))}
+        state = json.loads((path / "state.json").read_text(encoding="utf-8"))
+        return tensors, state
+    return None

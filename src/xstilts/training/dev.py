@@ -1,0 +1,30 @@
+"""The one number by which a checkpoint is chosen, and whether a model has collapsed to a single answer."""
+
+import importlib
+from typing import Any
+
+Rows = list[dict[str, Any]]
+
+
+def dev_score(name: str, family: str, predictions: Any, rows: Rows) -> float:
+    """Return the dev score in percent: accuracy, span F1 (token accuracy for CCG), or the mean of EM and F1."""
+    metric = importlib.import_module(f"xstilts.scoring.dev.{family}")
+    return metric.dev_score(predictions, rows, name)
+
+
+def collapsed(family: str, predictions: Any, rows: Rows) -> bool:
+    """Say whether the model gives one and the same answer to everything although the gold answers differ.
+
+    A large encoder sometimes fails to train and predicts the majority class; such a run is marked, not averaged in
+    silence. For span answers it is the empty or the same text for every question; for tags one tag for every word.
+    """
+    if family == "tagging":
+        found = {tag for tags in predictions for tag in tags}
+        gold = {tag for row in rows for tag in row["tags"]}
+    elif family == "span_qa":
+        found = set(predictions.values())
+        gold = {row["answers"][0]["text"] if row["answers"] else "" for row in rows}
+    else:
+        found = set(predictions)
+        gold = {row["label"] for row in rows}
+    return len(found) <= 1 < len(gold)

@@ -1,0 +1,173 @@
+"""Masked language modelling: the pretraining of a small encoder, and text as one part of a mixture."""
+
+import sys
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xstilts.artifacts import Manifest, Product
+from xstilts.files import read_jsonl, write_json
+from xstilts.modeling.encoder import EncoderShape, build_masked_lm, save_encoder
+from xstilts.modeling.model import Model, build_model, device
+from xstilts.modeling.tokenizer import train_tokenizer
+from xstilts.prediction.forward import masked_loss
+from xstilts.tasks import mlm
+from xstilts.tasks.features import Features, FeatureSettings
+from xstilts.training.loop import Part, Recipe, restore, train
+from xstilts.training.parts import Prepared
+from xstilts.training.sampler import Portion
+
+DEV_SEED = 20200526  # one fixed masking of the held-out text, so that evaluations can be compared
+DEV_LINES = 500
+
+Rows = list[dict[str, Any]]
+
+
+def masking(tokenizer: Any) -> Callable[[Features, np.random.Generator], Features]:
+    """Return the function that masks a batch anew: 15 % of the pieces, 80/10/10, never a special token."""
+    return partial(
+        mlm.masked,
+        mask_id=tokenizer.mask_token_id,
+        special_ids=tuple(tokenizer.all_special_ids),
+        vocab_size=len(tokenizer),
+    )
+
+
+def prepare_text(
+    part: dict[str, Any], settings: dict[str, Any], data: dict[str, Manifest], tokenizer: Any, log: Callable[[str], None]
+) -> Prepared:
+    """Make raw text ready as a training set; with ``steps_of`` it takes as many steps as that training set would."""
+    rows = [row for name in part["data"] for row in read_jsonl(data[name].folder / "train.jsonl")]
+    dev, rows = rows[:DEV_LINES], rows[DEV_LINES:]
+    chosen = FeatureSettings(max_length=settings["lengths"]["mlm"], packed=True)
+    features = mlm.featurise(rows, tokenizer, chosen)
+    epochs = part["epochs"]
+    if "steps_of" in settings:
+        like = settings["steps_of"]
+        units = sum(data[name].results["rows"]["train"] for name in like["data"])
+        units = min(units, like["limit"] or units)
+        steps = like["epochs"] * Portion(units, like["batch_size"], like["epochs"]).steps_per_epoch
+        epochs = steps / Portion(len(features), part["batch_size"], 1).steps_per_epoch
+    log(f"{part['name']}: {len(rows)} lines, {len(features)} blocks, {epochs:.3g} epochs")
+    score = _dev_scorer(dev, tokenizer, chosen, settings["optimisation"]["micro_tokens"])
+    return Prepared(
+        part=Part(part["name"], "mlm", features, part["batch_size"], epochs, masking(tokenizer)),
+        train_rows=len(rows),
+        selected_on=f"{len(dev)} held-out lines of the text",
+        labels=(),
+        score=score,
+        report=lambda model: {"score": score(model), "examples": len(dev), "collapsed": False},
+    )
+
+
+def _dev_scorer(dev: Rows, tokenizer: Any, chosen: FeatureSettings, micro_tokens: int) -> Callable[[Model], float]:
+    features = mlm.featurise(dev, tokenizer, chosen)
+    held_out = masking(tokenizer)(features, np.random.default_rng(DEV_SEED))
+    return lambda model: -masked_loss(model, held_out, tokenizer.pad_token_id, micro_tokens)
+
+
+def pretrain(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) -> Product:
+    """Train a tokenizer and then a small XLM-R-shaped encoder on raw text in all its languages.
+
+    Args:
+        folder: the artifact; checkpoints stand in it while the training runs.
+        spec: its ``settings`` hold ``pretraining`` and ``optimisation``.
+        inputs: text by ``text/LANGUAGE`` and English training sets whose text joins the corpus.
+    """
+    settings = spec["settings"]["pretraining"]
+    absent = [f"{role}: {found.reason}" for role, found in inputs.items() if found.reason]
+    if absent:
+        return Product(reason="; ".join(absent))
+    rows, dev = corpus(settings, inputs)
+    for language, lines in rows.items():
+        _log(f"{language}: {len(lines)} lines")
+    if not (folder / "tokenizer.json").is_file():
+        alphabet = (row["text"] for lines in (*rows.values(), *dev.values()) for row in lines)
+        train_tokenizer(alphabet, settings["vocabulary"], folder)
+    from xstilts.modeling.encoder import open_tokenizer
+
+    tokenizer = open_tokenizer(folder)
+    chosen = FeatureSettings(max_length=settings["max_length"], packed=settings["packed"])
+    sampled = list(balanced(rows, settings["alpha"], settings["seed"]))
+    features = mlm.featurise(sampled, tokenizer, chosen)
+    shape = EncoderShape(**{name: settings[name] for name in EncoderShape.__dataclass_fields__})
+    encoder = build_masked_lm(shape, len(tokenizer), settings["seed"])
+    model = build_model(encoder, {}, 0).to(device())
+    optimisation = spec["settings"]["optimisation"]
+    recipe = Recipe(seed=settings["seed"], learning_rate=settings["learning_rate"], **optimisation)
+    scorers = {
+        language: _dev_scorer(lines, tokenizer, chosen, recipe.micro_tokens) for language, lines in dev.items() if lines
+    }
+
+    def evaluate(now: Model) -> dict[str, float]:
+        losses = {language: score(now) for language, score in scorers.items()}
+        return {"score": sum(losses.values()) / len(losses), **{f"dev_{name}": value for name, value in losses.items()}}
+
+    part = Part("mlm", "mlm", features, settings["batch_size"], settings["epochs"], masking(tokenizer))
+    best, progress = train(
+        model, [part], recipe, tokenizer.pad_token_id, evaluate, folder / "checkpoints", _log
+    )
+    restore(model, best)
+    files = save_encoder(model.outer, folder, folder, settings["half"])
+    write_json(folder / "history.json", {"best_step": progress.best_step, "evaluations": progress.history})
+    return Product(
+        [*files, "history.json"],
+        {
+            "steps": progress.step,
+            "lines": {language: len(lines) for language, lines in rows.items()},
+            "tokens": int(len(features.input_ids) * settings["epochs"]),
+            "dev": progress.history[-1],
+        },
+    )
+
+
+def _log(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def corpus(settings: dict[str, Any], inputs: dict[str, Manifest]) -> tuple[dict[str, Rows], dict[str, Rows]]:
+    """Return (training lines, held-out lines) by language; English task text and pairs count as lines of their own."""
+    train_rows: dict[str, Rows] = {}
+    dev: dict[str, Rows] = {}
+    for role, found in inputs.items():
+        name, language = role.split("/")
+        found.check()
+        read = read_jsonl(found.folder / "train.jsonl")
+        if name != "text":
+            train_rows.setdefault("en", []).extend(_task_lines(read))
+            continue
+        wanted = [row for row in read if settings["parallel"] or not row.get("text_b")]
+        held_out = found.folder / "dev.jsonl"
+        if held_out.is_file():
+            dev[language] = read_jsonl(held_out)[:DEV_LINES]
+        else:
+            dev[language], wanted = wanted[: DEV_LINES // 5], wanted[DEV_LINES // 5 :]
+        train_rows.setdefault(language, []).extend(wanted)
+    return train_rows, dev
+
+
+def _task_lines(rows: Rows) -> Iterable[dict[str, Any]]:
+    """Yield the distinct texts of an English training set as lines of raw text."""
+    seen = set()
+    for row in rows:
+        for field in ("text_a", "text_b", "prompt", "context", "question"):
+            text = row.get(field)
+            if text and text not in seen:
+                seen.add(text)
+                yield {"id": f"{row['id']}:{field}", "language": "en", "group": "tasks", "text": text}
+
+
+def balanced(rows: dict[str, Rows], alpha: float, seed: int) -> Iterable[dict[str, Any]]:
+    """Yield as many lines as there are, languages in proportion to size ** alpha (XLM's sampling), small ones repeated."""
+    total = sum(map(len, rows.values()))
+    shares = {language: len(lines) ** alpha for language, lines in rows.items()}
+    for position, (language, lines) in enumerate(sorted(rows.items())):
+        wanted = round(total * shares[language] / sum(shares.values()))
+        whole, rest = divmod(wanted, len(lines))
+        for _ in range(whole):
+            yield from lines
+        picked = np.random.default_rng([seed, position]).permutation(len(lines))[:rest]
+        yield from (lines[int(index)] for index in np.sort(picked))

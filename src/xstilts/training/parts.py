@@ -1,0 +1,121 @@
+"""A training set made ready: checked, split into what trains and what chooses, featurised, and a way to score it."""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from xstilts.artifacts import Manifest
+from xstilts.data.purity import check_english
+from xstilts.data.selection import select
+from xstilts.data.subset import first
+from xstilts.files import read_jsonl
+from xstilts.modeling.model import Model
+from xstilts.prediction.forward import outputs
+from xstilts.tasks.features import Features, FeatureSettings
+from xstilts.tasks.lengths import feature_settings
+from xstilts.training.dev import collapsed, dev_score
+from xstilts.training.loop import Part
+
+Rows = list[Any]  # normalised rows
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A training set ready to train on, and how to score a model on its English dev examples."""
+
+    part: Part
+    train_rows: int
+    selected_on: str  # what the dev examples are, in words
+    labels: tuple[str, ...]
+    score: Callable[[Model], float]  # percent (for mlm the negative loss): higher is better
+    report: Callable[[Model], dict[str, Any]]  # dev score of the finished model, with the number of examples
+
+
+def shuffled_labels(rows: Rows, seed: int) -> Rows:
+    """Return the rows with their labels permuted: the same texts and label counts, nothing to learn."""
+    order = np.random.default_rng([seed, len(rows)]).permutation(len(rows))
+    return [row | {"label": rows[other]["label"]} for row, other in zip(rows, order, strict=True)]
+
+
+def prepare_part(
+    part: dict[str, Any],
+    settings: dict[str, Any],
+    data: dict[str, Manifest],
+    tokenizer: Any,
+    log: Callable[[str], None],
+) -> Prepared:
+    """Read, check, split and featurise one training set with labels.
+
+    Args:
+        part: name, family, data, labels, batch size and so on, as the spec has them.
+        settings: the spec's settings: seed, lengths, selection, optimisation.
+        data: manifests by ``DATASET/LANGUAGE``.
+        tokenizer: of the encoder.
+        log: takes a line for a person.
+    """
+    family = part["family"]
+    module = importlib.import_module(f"xstilts.tasks.{family}")
+    train = {name: read_jsonl(data[name].folder / "train.jsonl") for name in part["data"]}
+    for name, rows in train.items():
+        check_english(rows, name)
+    dev = {name: _split(data[name], "dev") for name in part["data"]}
+    spared = _split(data["xquad/en"], "test") if "xquad/en" in data else []
+    selection = settings["selection"]
+    picked = [select(name, selection["recipe"], train[name], dev[name], spared) for name in part["data"]]
+    chosen_on = [row for found in picked for row in found.dev[: selection["examples"]]]
+    words = f"{len(chosen_on)} English examples ({'; '.join(found.note for found in picked)})"
+    rows = first([row for found in picked for row in found.train], part["limit"])
+    if part["shuffle_labels"]:
+        rows = shuffled_labels(rows, settings["seed"])
+    labels = part["labels"]
+    if labels == "data":
+        labels = sorted({tag for row in rows for tag in row["tags"]})
+    chosen = feature_settings(family, settings["lengths"], tuple(labels), part["no_answer"])
+    features = module.featurise(rows, tokenizer, chosen)
+    reported = first([row for split in dev.values() for row in split] or chosen_on, selection["report"])
+    log(f"{part['name']}: {len(rows)} training examples, {len(features)} sequences; the checkpoint is chosen on {words}")
+
+    micro_tokens, pad = settings["optimisation"]["micro_tokens"], tokenizer.pad_token_id
+    on = _Scorer(module, part, chosen, tokenizer, pad, micro_tokens)
+    features_of_dev = module.featurise(chosen_on, tokenizer, chosen)
+    return Prepared(
+        part=Part(part["name"], family, features, part["batch_size"], part["epochs"]),
+        train_rows=len(rows),
+        selected_on=words,
+        labels=tuple(labels),
+        score=lambda model: dev_score(part["name"], family, on.predict(model, chosen_on, features_of_dev), chosen_on),
+        report=lambda model: on.report(model, reported),
+    )
+
+
+def _split(manifest: Manifest, split: str) -> Rows:
+    return read_jsonl(manifest.folder / f"{split}.jsonl") if split in manifest.results["rows"] else []
+
+
+@dataclass(frozen=True)
+class _Scorer:
+    """Predicts rows of one training set with the model as it stands."""
+
+    module: ModuleType
+    part: dict[str, Any]
+    settings: FeatureSettings
+    tokenizer: Any
+    pad: int
+    micro_tokens: int
+
+    def predict(self, model: Model, rows: Rows, features: Features) -> Any:
+        raw = outputs(model, self.part["name"], self.part["family"], features, self.pad, self.micro_tokens)
+        return self.module.decode(raw, features, rows, self.settings)
+
+    def report(self, model: Model, rows: Rows) -> dict[str, Any]:
+        found = self.predict(model, rows, self.module.featurise(rows, self.tokenizer, self.settings))
+        name, family = self.part["name"], self.part["family"]
+        return {
+            "score": dev_score(name, family, found, rows),
+            "examples": len(rows),
+            "collapsed": collapsed(family, found, rows),
+        }

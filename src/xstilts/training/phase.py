@@ -1,0 +1,161 @@
+"""One training of either phase: data in, the best encoder out, and for a target its head."""
+
+import shutil
+import signal
+import statistics
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from xstilts.artifacts import Manifest, Product
+from xstilts.files import write_json
+
+HEAD_SEED = 2**31  # the "step" whose seed initialises the heads: no training is that long
+
+
+def log(line: str) -> None:
+    """Say one line of progress; the rule sends it to the job's log."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def train_phase(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest], keep_head: bool) -> Product:
+    """Train an encoder on the parts of a source, or on a target, and write it as a Hugging Face folder.
+
+    Args:
+        folder: the artifact; checkpoints stand in it while the training runs.
+        spec: its ``settings`` hold seed, parts, learning_rate, lengths, optimisation and selection.
+        inputs: ``encoder``, and the data sets by ``DATASET/LANGUAGE``.
+        keep_head: write the head too, for the prediction.
+
+    Returns:
+        A product with the dev scores; one with a reason when there is no encoder or nothing to train on. A part of a
+        mixture without data is left out, and the results say so.
+    """
+    settings = spec["settings"]
+    data = {role: found for role, found in inputs.items() if role != "encoder"}
+    if inputs["encoder"].reason:
+        return Product(reason=inputs["encoder"].reason)
+    absent = {part["name"]: why for part in settings["parts"] if (why := _absent(part, data))}
+    parts = [part for part in settings["parts"] if part["name"] not in absent]
+    if not parts:
+        return Product(reason="; ".join(absent.values()))
+    for name, why in absent.items():
+        log(f"{name} is left out of the mixture: {why}")
+    for found in inputs.values():
+        found.check()
+    return _train(folder, settings | {"parts": parts}, inputs["encoder"].folder, data, keep_head, absent)
+
+
+def _absent(part: dict[str, Any], data: dict[str, Manifest]) -> str | None:
+    """Return why a part cannot be trained on: all of its data sets must be there."""
+    for name in part["data"]:
+        if data[name].reason:
+            return f"{name}: {data[name].reason}"
+        if "train" not in data[name].results["rows"]:
+            return f"{name}: no training split"
+    return None
+
+
+def _train(
+    folder: Path,
+    settings: dict[str, Any],
+    start: Path,
+    data: dict[str, Manifest],
+    keep_head: bool,
+    absent: dict[str, str],
+) -> Product:
+    from xstilts.modeling.encoder import open_encoder, open_tokenizer, save_encoder
+    from xstilts.modeling.model import build_model, device
+    from xstilts.training.language_modelling import prepare_text
+    from xstilts.training.loop import Recipe, restore, step_seed, train
+    from xstilts.training.parts import prepare_part
+
+    tokenizer = open_tokenizer(start)
+    prepared = [
+        (prepare_text if part["family"] == "mlm" else prepare_part)(part, settings, data, tokenizer, log)
+        for part in settings["parts"]
+    ]
+    trained = [found.part for found in prepared]
+    heads = {
+        found.part.name: (found.part.family, max(1, len(found.labels))) for found in prepared if found.part.family != "mlm"
+    }
+    encoder = open_encoder(start, masked_lm=any(part.family == "mlm" for part in trained))
+    model = build_model(encoder, heads, step_seed(settings["seed"], HEAD_SEED)).to(device())
+    recipe = Recipe(seed=settings["seed"], learning_rate=settings["learning_rate"], **settings["optimisation"])
+    best, progress = train(
+        model,
+        trained,
+        recipe,
+        tokenizer.pad_token_id,
+        partial(_mean_score, prepared),
+        folder / "checkpoints",
+        log,
+        StopSignal(),
+    )
+    restore(model, best)
+    report = {found.part.name: found.report(model) for found in prepared}
+    files = save_encoder(model.outer, start, folder)
+    write_json(folder / "history.json", {"best_step": progress.best_step, "evaluations": progress.history})
+    files.append("history.json")
+    if keep_head:
+        files += save_head(model, prepared[0], folder)
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    return Product(
+        files,
+        {
+            "dev": report,
+            "best_step": progress.best_step,
+            "steps": progress.step,
+            "train_examples": {found.part.name: found.train_rows for found in prepared},
+            "selected_on": {found.part.name: found.selected_on for found in prepared},
+            "left_out": absent,
+            "collapsed": sorted(name for name, entry in report.items() if entry.get("collapsed")),
+        },
+    )
+
+
+def _mean_score(prepared: list[Any], model: Any) -> dict[str, float]:
+    """Return the mean of the parts' dev scores, which chooses the checkpoint, and each one where there are several."""
+    scores = {found.part.name: found.score(model) for found in prepared}
+    each = {f"dev_{name}": value for name, value in scores.items()} if len(scores) > 1 else {}
+    return {"score": statistics.fmean(scores.values()), **each}
+
+
+def save_head(model: Any, prepared: Any, folder: Path) -> list[str]:
+    """Write a head's weights and what they mean beside the encoder; return the files' names."""
+    from safetensors.torch import save_file
+
+    name = prepared.part.name
+    tensors = {key: value.detach().cpu().contiguous() for key, value in model.heads[name].state_dict().items()}
+    save_file(tensors, folder / "head.safetensors")
+    write_json(
+        folder / "head.json", {"name": name, "family": prepared.part.family, "labels": list(prepared.labels)}
+    )
+    return ["head.json", "head.safetensors"]
+
+
+def train_source(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) -> Product:
+    """Train an encoder on a source; its heads are not kept (every target gets a new one)."""
+    return train_phase(folder, spec, inputs, keep_head=False)
+
+
+def train_target(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) -> Product:
+    """Train an encoder and one fresh head on a target, and keep both."""
+    return train_phase(folder, spec, inputs, keep_head=True)
+
+
+class StopSignal:
+    """Remembers that the machine asked the job to end: SIGTERM, or SIGUSR2 ahead of a time limit."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        for number in (signal.SIGTERM, signal.SIGUSR2):
+            signal.signal(number, self._remember)
+
+    def _remember(self, *_: Any) -> None:
+        self.asked = True
+
+    def __call__(self) -> bool:
+        """Say whether to stop after this step."""
+        return self.asked

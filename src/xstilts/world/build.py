@@ -1,0 +1,377 @@
+"""Writes the world's data sets into a folder, in the file formats of the real ones.
+
+What is held out. Names are dealt out to four roles (raw text and parallel pairs; English training; dev; test), and no
+word of a name is in two roles, so no person, town or organisation of evaluation is met before, nor any fact about one.
+Of the templates (which of two verbs for an event, which adjunct first, how a question is put) a fixed half tells
+evaluation data only; what has no such choice (someone is in a state, and what that leads to) has no template held out.
+Common nouns, verbs and adjectives are known from raw text, as the words of a language are; what everyone knows (a
+horse is kept in a stable) is stated in raw text, but the facts that the dev questions of CommonsenseQA ask for are not
+asked for in its training questions. `qaf` is in no text for training; a file of its syllables lets a tokenizer know
+its letters, so that its words are not all unknown.
+
+Translations of one another, row by row, are XNLI, PAWS-X, XQuAD, MLQA, UDPOS and PAN-X; TyDiQA is written anew in each
+language. Retrieval pairs are told with dev names (BUCC sample) and test names (BUCC training, Tatoeba).
+"""
+
+import json
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from xstilts.world.choices import cause, common, ending, knowledge_facts
+from xstilts.world.facts import sample_event, tell
+from xstilts.world.grammar import Sentence, Token, sentence
+from xstilts.world.languages import Language, languages
+from xstilts.world.names import Names, names_by_role, spell
+from xstilts.world.reading import Passage, as_squad, read_passage
+from xstilts.world.statements import LABELS, Pair, balanced, inference, same_meaning, same_question
+from xstilts.world.texts import Line, line, tagged, told
+
+CONTROL = "qaf"
+
+
+@dataclass(frozen=True)
+class WorldSettings:
+    """Seed, languages and sizes (rows, questions or sentences) of the generated world."""
+
+    seed: int = 0
+    languages: tuple[str, ...] = ("en", "qaa", "qab", "qac", "qad", "qae", "qaf")
+    train: int = 3000
+    dev: int = 240
+    test: int = 300
+    intermediate_train: int = 3000
+    intermediate_dev: int = 300
+    retrieval: int = 300
+    distractors: int = 300
+    text: int = 12000
+    parallel: int = 8000
+
+
+@dataclass
+class _Files:
+    folder: Path
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def lines(self, name: str, rows: Iterable[str], end: str = "\n") -> None:
+        rows = list(rows)
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes("".join(row + end for row in rows).encode("utf-8"))
+        self.counts[name] = len(rows)
+
+    def jsonl(self, name: str, rows: Iterable[dict[str, Any]]) -> None:
+        self.lines(name, (json.dumps(row, ensure_ascii=False) for row in rows))
+
+    def squad(self, name: str, version: str, paragraphs: list[dict[str, Any]]) -> None:
+        articles = [
+            {"title": f"World {place // 4}", "paragraphs": paragraphs[place : place + 4]}
+            for place in range(0, len(paragraphs), 4)
+        ]
+        self.lines(name, [json.dumps({"version": version, "data": articles}, ensure_ascii=False)])
+        self.counts[name] = sum(len(paragraph["qas"]) for paragraph in paragraphs)
+
+    def words(self, name: str, sentences: list[list[Token]], column: str, prefix: str = "") -> None:
+        rows: list[str] = []
+        for tokens in sentences:
+            rows += [f"{prefix}{token.form}\t{getattr(token, column)}" for token in tokens]
+            rows.append("")
+        self.lines(name, rows)
+        self.counts[name] = len(sentences)
+
+
+@dataclass(frozen=True)
+class _World:
+    settings: WorldSettings
+    files: _Files
+    tongues: dict[str, Language]
+    names: dict[str, Names]
+
+    def rng(self, what: str) -> random.Random:
+        return random.Random(f"{self.settings.seed}:{what}")
+
+
+def build_world(settings: WorldSettings, folder: Path) -> dict[str, int]:
+    """Write all data sets of the world under ``folder``; the same settings give the same bytes.
+
+    Args:
+        settings: seed, languages (English first) and sizes.
+        folder: becomes a mirror folder (intermediate/, targets/, text/); existing files of these names are replaced.
+
+    Returns:
+        File name relative to ``folder`` -> number of rows, questions, sentences or lines.
+    """
+    spoken = languages(str(settings.seed))
+    tongues = {code: spoken[code] for code in settings.languages}
+    world = _World(settings, _Files(folder), tongues, names_by_role(str(settings.seed)))
+    for write in (
+        _inference,
+        _same_question,
+        _same_meaning,
+        _reading,
+        _choices,
+        _supertags,
+        _tags,
+        _names,
+        _retrieval,
+        _text,
+    ):
+        write(world)
+    return dict(sorted(world.files.counts.items()))
+
+
+def _size(world: _World, role: str, intermediate: bool = False) -> int:
+    settings = world.settings
+    if role == "train":
+        return settings.intermediate_train if intermediate else settings.train
+    return settings.intermediate_dev if intermediate else settings.dev if role == "dev" else settings.test
+
+
+def _unique(pairs: Iterable[Pair], english: Language) -> list[tuple[str, str, str]]:
+    return [(told(english, pair.first), told(english, pair.second), pair.label) for pair in pairs]
+
+
+def inference_pairs(world: _World, what: str, role: str, count: int, extra: int) -> list[Pair]:
+    """Return the inference pairs of a data set's split (``what`` names its random state)."""
+    rng = world.rng(f"{what}:{role}")
+    labels = balanced(rng, LABELS, count)
+    return [inference(rng, world.names[role], label, role != "train", extra) for label in labels]
+
+
+def _inference(world: _World) -> None:
+    english, files = world.tongues["en"], world.files
+    for name, extra, splits in (
+        ("mnli/multinli_1.0", 1, (("train", "train"), ("dev", "dev_matched"))),
+        ("snli/snli_1.0", 0, (("train", "train"), ("dev", "dev"), ("test", "test"))),
+    ):
+        for role, split in splits:
+            pairs = inference_pairs(world, name, role, _size(world, role, True), extra)
+            files.jsonl(
+                f"intermediate/{name}_{split}.jsonl",
+                (
+                    {
+                        "gold_label": label,
+                        "sentence1": a,
+                        "sentence2": b,
+                        "promptID": f"{row}",
+                        "pairID": f"{row}{label[0]}",
+                    }
+                    for row, (a, b, label) in enumerate(_unique(pairs, english))
+                ),
+            )
+    for number, extra in (("R1", 1), ("R2", 2), ("R3", 3)):
+        for role in ("train", "dev"):
+            pairs = inference_pairs(world, f"anli{number}", role, _size(world, role, True) // 3, extra)
+            files.jsonl(
+                f"intermediate/anli/{number}/{role}.jsonl",
+                (
+                    {"uid": f"{number}-{role}-{row}", "context": a, "hypothesis": b, "label": label[0]}
+                    for row, (a, b, label) in enumerate(_unique(pairs, english))
+                ),
+            )
+    for role in ("dev", "test"):
+        pairs = inference_pairs(world, "xnli", role, _size(world, role), 1)
+        for code, language in world.tongues.items():
+            rows = [f"{told(language, p.first)}\t{told(language, p.second)}" for p in pairs]
+            if role == "dev":
+                rows = [f"{row}\t{pair.label}" for row, pair in zip(rows, pairs, strict=True)]
+            files.lines(f"targets/xnli/{role}-{code}.tsv", rows, "\r\n")
+        if role == "test":
+            files.lines("targets/xnli/test-labels.tsv", (pair.label for pair in pairs))
+
+
+def _same_question(world: _World) -> None:
+    for role in ("train", "dev"):
+        rng = world.rng(f"qqp:{role}")
+        rows = ["id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate"]
+        for row, label in enumerate(balanced(rng, ("0", "1"), _size(world, role, True))):
+            pair = same_question(rng, world.names[role], label, role != "train")
+            first, second = (told(world.tongues["en"], side) for side in (pair.first, pair.second))
+            rows.append(f"{row}\t{2 * row}\t{2 * row + 1}\t{first}\t{second}\t{label}")
+        world.files.lines(f"intermediate/qqp/{role}.tsv", rows)
+        world.files.counts[f"intermediate/qqp/{role}.tsv"] -= 1
+
+
+def _same_meaning(world: _World) -> None:
+    for role in ("train", "dev", "test"):
+        rng = world.rng(f"pawsx:{role}")
+        labels = balanced(rng, ("0", "1"), _size(world, role))
+        pairs = [same_meaning(rng, world.names[role], label, role != "train") for label in labels]
+        for code, language in world.tongues.items():
+            if role == "train" and code != "en":
+                continue
+            rows = [f"{told(language, pair.first)}\t{told(language, pair.second)}" for pair in pairs]
+            if role == "test":
+                world.files.lines(f"targets/pawsx/test-labels.{code}.tsv", labels)
+            else:
+                rows = [f"{row}\t{label}" for row, label in zip(rows, labels, strict=True)]
+            world.files.lines(f"targets/pawsx/{role}-{code}.tsv", rows, "\r\n")
+
+
+def passages(world: _World, what: str, role: str, questions: int, unanswerable: float = 0.0) -> list[Passage]:
+    """Return passages with ``questions`` questions in all, two or three a passage."""
+    rng = world.rng(f"{what}:{role}")
+    found: list[Passage] = []
+    missing = questions
+    while missing:
+        asked = min(missing, rng.randrange(2, 4))
+        found.append(read_passage(rng, world.names[role], role != "train", rng.randrange(3, 6), asked, unanswerable))
+        missing -= asked
+    return found
+
+
+def _paragraphs(language: Language, found: list[Passage], prefix: str, flags: bool = False) -> list[dict[str, Any]]:
+    done, paragraphs = 0, []
+    for passage in found:
+        ids = [f"{prefix}-{done + place}" for place in range(len(passage.questions))]
+        done += len(ids)
+        paragraphs.append(as_squad(language, passage, ids, flags))
+    return paragraphs
+
+
+def _reading(world: _World) -> None:
+    english, files = world.tongues["en"], world.files
+    for name, version, share in (("squad", "1.1", 0.0), ("squad_v2", "v2.0", 0.33)):
+        for role in ("train", "dev"):
+            found = passages(world, name, role, _size(world, role, True), share)
+            paragraphs = _paragraphs(english, found, f"{name}-{role}", flags=share > 0)
+            files.squad(f"intermediate/{name}/{role}-v{version.strip('v')}.json", version, paragraphs)
+    xquad = passages(world, "xquad", "test", _size(world, "test"))
+    for code, language in world.tongues.items():
+        files.squad(f"targets/xquad/xquad.{code}.json", "1.1", _paragraphs(language, xquad, "xquad"))
+    for role in ("dev", "test"):
+        mlqa = passages(world, "mlqa", role, _size(world, role))
+        for code, language in world.tongues.items():
+            name = f"targets/mlqa/MLQA_V1/{role}/{role}-context-{code}-question-{code}.json"
+            files.squad(name, "1.0", _paragraphs(language, mlqa, f"mlqa-{role}"))
+    for role, split in (("train", "train"), ("test", "dev")):
+        for code, language in world.tongues.items():
+            if role == "train" and code != "en":
+                continue
+            found = passages(world, f"tydiqa:{code}", role, _size(world, role))
+            name = f"targets/tydiqa/tydiqa-goldp-v1.1-{split}/tydiqa.goldp.{code}.{split}.json"
+            files.squad(name, "1.1", _paragraphs(language, found, f"{code}-{split}"))
+
+
+def _choices(world: _World) -> None:
+    english, files = world.tongues["en"], world.files
+    facts = knowledge_facts()
+    world.rng("commonsenseqa").shuffle(facts)
+    asked = {"train": facts[len(facts) // 3 :], "dev": facts[: len(facts) // 3]}
+    for role in ("train", "dev"):
+        count, held = _size(world, role, True), role != "train"
+        rng = world.rng(f"hellaswag:{role}")
+        rows = []
+        for row in range(count):
+            item = ending(rng, english, world.names[role], held)
+            rows.append(
+                {"ind": row, "ctx_a": item.context, "ctx_b": item.prompt, "ctx": f"{item.context} {item.prompt}"}
+                | {"endings": item.choices, "label": item.label}
+            )
+        files.jsonl(f"intermediate/hellaswag/hellaswag_{'val' if held else role}.jsonl", rows)
+        rng = world.rng(f"cosmosqa:{role}")
+        lines = ["id,context,question,answer0,answer1,answer2,answer3,label"]
+        for row in range(count):
+            item = cause(rng, english, world.names[role], held)
+            lines.append(f"{role}-{row},{','.join((item.context, item.prompt, *item.choices))},{item.label}")
+        files.lines(f"intermediate/cosmosqa/{'valid' if held else role}.csv", lines)
+        files.counts[f"intermediate/cosmosqa/{'valid' if held else role}.csv"] -= 1
+        rng = world.rng(f"commonsenseqa:{role}")
+        rows = []
+        for row in range(count):
+            fact = rng.choice(asked[role])
+            item = common(rng, fact, held)
+            choices = [{"label": label, "text": text} for label, text in zip("ABCDE", item.choices, strict=True)]
+            question = {"question_concept": fact[1], "choices": choices, "stem": item.prompt}
+            rows.append({"answerKey": "ABCDE"[item.label], "id": f"{role}-{row}", "question": question})
+        files.jsonl(f"intermediate/commonsenseqa/{role}_rand_split.jsonl", rows)
+
+
+def _tagged(world: _World, what: str, role: str, count: int) -> list[Sentence]:
+    rng = world.rng(f"{what}:{role}")
+    return [tagged(rng, world.names[role], role != "train") for _ in range(count)]
+
+
+def _supertags(world: _World) -> None:
+    for role in ("train", "dev"):
+        found = _tagged(world, "ccg", role, _size(world, role, True))
+        told_in_english = [sentence(world.tongues["en"], item) for item in found]
+        world.files.words(f"intermediate/ccg/{role}.tsv", told_in_english, "supertag")
+
+
+def _tags(world: _World) -> None:
+    for role in ("train", "dev", "test"):
+        found = _tagged(world, "udpos", role, _size(world, role))
+        for code, language in world.tongues.items():
+            if role != "train" or code == "en":
+                tokens = [sentence(language, item) for item in found]
+                world.files.words(f"targets/udpos/{role}-{code}.tsv", tokens, "upos")
+
+
+def _names(world: _World) -> None:
+    for role in ("train", "dev", "test"):
+        rng = world.rng(f"panx:{role}")
+        names = world.names[role]
+        events = [sample_event(rng, names, adjuncts=0.6) for _ in range(_size(world, role))]
+        clauses = [tell(rng, event, role != "train", adverb=0.2) for event in events]
+        for code, language in world.tongues.items():
+            if role != "train" or code == "en":
+                tokens = [sentence(language, clause) for clause in clauses]
+                world.files.words(f"targets/panx/{code}/{role}", tokens, "name", f"{code}:")
+
+
+def _singles(world: _World, what: str, role: str, count: int) -> list[Line]:
+    """Draw ``count`` different single events: the sentences of retrieval."""
+    rng = world.rng(f"{what}:{role}")
+    found: dict[Line | str, Line] = {}
+    while len(found) < count:
+        item: Line = [tell(rng, sample_event(rng, world.names[role], adjuncts=0.6), True, adverb=0.15)]
+        found.setdefault(told(world.tongues["en"], item), item)
+    return list(found.values())
+
+
+def _retrieval(world: _World) -> None:
+    settings, files, english = world.settings, world.files, world.tongues["en"]
+    for code, language in world.tongues.items():
+        if code == "en":
+            continue
+        for role, split in (("dev", "sample"), ("test", "training")):
+            count, extra = settings.retrieval, settings.distractors
+            found = _singles(world, f"bucc2018:{code}", role, count + 2 * extra)
+            rng = world.rng(f"bucc2018:{code}:{role}:order")
+            sides = {code: found[: count + extra], "en": [*found[:count], *found[count + extra :]]}
+            ids: dict[str, list[str]] = {}
+            for side, told_in in ((code, language), ("en", english)):
+                places = list(range(1, len(sides[side]) + 1))
+                rng.shuffle(places)
+                ids[side] = [f"{side}-{place:06d}" for place in places]
+                rows = sorted(
+                    f"{name}\t{told(told_in, item)}" for name, item in zip(ids[side], sides[side], strict=True)
+                )
+                files.lines(f"targets/bucc2018/{code}-en/{code}-en.{split}.{side}", rows)
+            gold = [f"{foreign}\t{native}" for foreign, native in zip(ids[code], ids["en"], strict=True)][:count]
+            files.lines(f"targets/bucc2018/{code}-en/{code}-en.{split}.gold", sorted(gold))
+        pairs = _singles(world, f"tatoeba:{code}", "test", settings.retrieval)
+        files.lines(f"targets/tatoeba/v1/tatoeba.{code}-eng.{code}", (told(language, item) for item in pairs))
+        files.lines(f"targets/tatoeba/v1/tatoeba.{code}-eng.eng", (told(english, item) for item in pairs))
+
+
+def _text(world: _World) -> None:
+    settings, names = world.settings, world.names["text"]
+    for code, language in world.tongues.items():
+        if code == CONTROL:
+            letters = {spell(language.sounds.script, (s,)) for s in language.sounds.syllables()}
+            letters |= {*language.digits, language.stop, language.mark}
+            world.files.lines(f"text/world/tokenizer-{code}.txt", sorted(letters))
+            continue
+        rng = world.rng(f"text:{code}")
+        world.files.lines(f"text/world/{code}.txt", (told(language, line(rng, names)) for _ in range(settings.text)))
+        if code == "en":
+            continue
+        rng = world.rng(f"parallel:{code}")
+        drawn = [line(rng, names) for _ in range(settings.parallel)]
+        world.files.lines(
+            f"text/world/parallel.{code}-en.tsv",
+            (f"{told(language, item)}\t{told(world.tongues['en'], item)}" for item in drawn),
+        )

@@ -1,0 +1,118 @@
+"""Lines of text before any language: single events, short passages, dialogues, stories and what everyone knows."""
+
+import random
+from dataclasses import replace
+
+from xstilts.world.facts import ask, askable, drop, sample_event, tell
+from xstilts.world.grammar import Clause, Joined, Noun, Sentence, Why, join, sentence
+from xstilts.world.languages import Language
+from xstilts.world.lexicon import ADVERBS, ANIMALS, FOODS, STATES, THINGS, USES
+from xstilts.world.names import Entity, Names
+
+Line = list[Sentence]
+PEOPLE = Noun("people", mass=True)
+
+
+def told(language: Language, line: Line) -> str:
+    """Write a line in a language."""
+    return join(language, [sentence(language, item) for item in line])
+
+
+def act(rng: random.Random, base: str, who: Entity) -> Clause:
+    """Someone does something without an object, sometimes somehow."""
+    return Clause(base, who, adverb=rng.choice(ADVERBS) if rng.random() < 0.3 else "")
+
+
+def be(who: Entity, state: str) -> Clause:
+    """Someone is in a state."""
+    return Clause("be", who, state=state)
+
+
+def with_thing(rng: random.Random, names: Names, noun: str, who: Entity, evaluation: bool) -> Clause:
+    """Someone gets or carries a thing."""
+    event = sample_event(rng, names, rng.choice(("buy", "discover", "carry")), who, adjuncts=0.3)
+    assert isinstance(event.object, Noun)
+    return tell(rng, replace(event, object=replace(event.object, lemma=noun, count=0)), evaluation)
+
+
+def knowledge(rng: random.Random) -> Line:
+    """Something that everyone knows: where a thing is kept, what it is for, what it is."""
+    kept = ANIMALS | THINGS
+    choice = rng.randrange(3)
+    if choice == 0:
+        noun = rng.choice(tuple(kept))
+        return [Clause("keep.0", PEOPLE, Noun(noun), place=Noun(kept[noun], definite=True), generic=True)]
+    if choice == 1:
+        tool = rng.choice(tuple(USES))
+        return [Clause(USES[tool][1], PEOPLE, companion=Noun(tool), generic=True)]
+    table, kind = rng.choice(((ANIMALS, "animal"), (THINGS, "tool"), (FOODS, "food")))
+    mass = kind == "food"
+    return [Clause("be", Noun(rng.choice(tuple(table)), mass=mass), Noun(kind, mass=mass), generic=True)]
+
+
+def passage(rng: random.Random, names: Names, evaluation: bool, count: int) -> Line:
+    """Events of one or two people; often one of them is told again with less."""
+    people = [names.person(rng) for _ in range(rng.randrange(1, 3))]
+    events = [sample_event(rng, names, subject=rng.choice(people)) for _ in range(count)]
+    if rng.random() < 0.6:
+        again = rng.choice(events)
+        events.append(drop(again, rng.choice(("place", "companion", "time"))))
+    return [tell(rng, event, evaluation, adverb=0.15) for event in events]
+
+
+def dialogue(rng: random.Random, names: Names, evaluation: bool) -> Line:
+    """One or two events, a question about one of them and its answer."""
+    events = [sample_event(rng, names, adjuncts=0.6) for _ in range(rng.randrange(1, 3))]
+    event = rng.choice(events)
+    role = rng.choice(askable(event))
+    answer = replace(event, time=event.time if role == "time" else None)
+    return [
+        *(tell(rng, each, evaluation) for each in events),
+        ask(rng, event, role, evaluation),
+        tell(rng, answer, evaluation),
+    ]
+
+
+def story(rng: random.Random, names: Names, evaluation: bool) -> Line:
+    """A thing and what is done with it, or a state and what it leads to."""
+    who = names.person(rng)
+    if rng.random() < 0.5:
+        noun = rng.choice(tuple(USES))
+        first, second = with_thing(rng, names, noun, who, evaluation), act(rng, USES[noun][1], who)
+        return [Joined(first, "and", second)] if rng.random() < 0.5 else [first, second]
+    state = rng.choice(tuple(STATES))
+    cause, action = be(who, state), act(rng, STATES[state][1], who)
+    choice = rng.randrange(4)
+    if choice == 0:
+        return [Joined(cause, "so", action)]
+    if choice == 1:
+        return [Joined(action, "because", cause)]
+    if choice == 2:
+        return [cause, action]
+    return [action, Why(replace(action, adverb="")), Joined(replace(action, adverb=""), "because", cause)]
+
+
+def line(rng: random.Random, names: Names) -> Line:
+    """Draw a line of raw text."""
+    draw = rng.random()
+    if draw < 0.35:
+        return [tell(rng, sample_event(rng, names), False, adverb=0.15)]
+    if draw < 0.6:
+        return passage(rng, names, False, rng.randrange(2, 4))
+    if draw < 0.78:
+        return dialogue(rng, names, False)
+    return story(rng, names, False) if draw < 0.93 else knowledge(rng)
+
+
+def tagged(rng: random.Random, names: Names, evaluation: bool) -> Sentence:
+    """Draw one sentence of any kind, for tagging."""
+    draw = rng.random()
+    if draw < 0.55:
+        return tell(rng, sample_event(rng, names, adjuncts=0.6), evaluation, adverb=0.2)
+    if draw < 0.7:
+        event = sample_event(rng, names, adjuncts=0.6)
+        return ask(rng, event, rng.choice(askable(event)), evaluation)
+    if draw < 0.85:
+        first, second = sample_event(rng, names, adjuncts=0.2), sample_event(rng, names, adjuncts=0.2)
+        return Joined(tell(rng, first, evaluation), rng.choice(("and", "but")), tell(rng, second, evaluation))
+    return story(rng, names, evaluation)[0]

@@ -1,0 +1,51 @@
+# The configuration, checked, and the jobs that follow from it; functions by which rules name their inputs.
+import re
+from pathlib import Path
+
+from xstilts.config import load
+from xstilts.errors import UserError
+from xstilts.jobs import Jobs
+from xstilts.tasks import task as task_of
+
+try:
+    run = load(config)
+    jobs = Jobs(run, Path(workflow.basedir))
+    jobs.write_specs()
+    config["origin"] = str(jobs.world.parent if run.data.origin == "world" else run.mirror)
+except UserError as error:
+    raise WorkflowError(str(error)) from None
+
+
+def one_of(names):
+    """A pattern that matches exactly these names, and nothing when there are none."""
+    return "|".join(map(re.escape, names)) or "(?!)"
+
+
+def spec_of(rule, *names):
+    """The input function that finds a job's spec from its wildcards."""
+    return lambda wildcards: jobs.spec(rule, *(wildcards[name] for name in names))
+
+
+def encoder_of(wildcards):
+    """The encoder that the training of a target starts from."""
+    return jobs.encoder(wildcards.model, wildcards.source, wildcards.seed)
+
+
+def model_of(wildcards):
+    """What a prediction runs: the target's model, or for retrieval the encoder as it is."""
+    return jobs.trained(wildcards.model, wildcards.source, wildcards.target, wildcards.seed)
+
+
+def data_of(kind, name):
+    """The input function that finds the data of a source, target, task or model."""
+    return lambda wildcards: getattr(jobs, f"data_of_{kind}")(wildcards[name])
+
+
+wildcard_constraints:
+    model=one_of(run.models),
+    source=one_of(run.source_names),
+    target=one_of([*run.targets, "none"]),
+    seed=r"\d+",
+    task=one_of(run.tasks),
+    language="[a-z]+",
+    dataset="[a-z0-9]+",

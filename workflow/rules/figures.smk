@@ -1,0 +1,3 @@
+rule figures:
+    input:
+        jobs.scores(),

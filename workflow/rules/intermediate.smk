@@ -1,0 +1,22 @@
+# The intermediate phase: the pretrained encoder on one source.
+rule train_intermediate:
+    input:
+        spec=spec_of("train_intermediate", "model", "source", "seed"),
+        encoder=jobs.pretrained("{model}"),
+        data=data_of("source", "source"),
+    output:
+        jobs.encoder("{model}", "{source}", "{seed}"),
+    wildcard_constraints:
+        source=one_of(name for name in run.source_names if name != "none" and name not in run.own_encoders),
+    log:
+        jobs.log("train_intermediate", "{model}", "{source}", "{seed}"),
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=16000,
+        runtime=lambda wildcards, attempt: 1440 * attempt,
+    priority: 20
+    message:
+        "Train {wildcards.model} on {wildcards.source} (seed {wildcards.seed})"
+    shell:
+        "python workflow/scripts/train_intermediate.py --spec {input.spec} --encoder {input.encoder} --data {input.data} --output {output} --threads {threads} 2> {log}"

@@ -1,0 +1,19 @@
+# Predictions of one task in all its languages, the model loaded once.
+rule predict:
+    input:
+        spec=spec_of("predict", "model", "source", "target", "seed", "task"),
+        model=model_of,
+        data=data_of("task", "task"),
+    output:
+        jobs.prediction("{model}", "{source}", "{target}", "{seed}", "{task}"),
+    log:
+        jobs.log("predict", "{model}", "{source}", "{target}", "{seed}", "{task}"),
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=12000,
+        runtime=lambda wildcards, attempt: 240 * attempt,
+    message:
+        "Predict {wildcards.task} with {wildcards.model} after {wildcards.source} (seed {wildcards.seed})"
+    shell:
+        "python workflow/scripts/predict.py --spec {input.spec} --model {input.model} --data {input.data} --output {output} --threads {threads} 2> {log}"

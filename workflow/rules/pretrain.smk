@@ -1,0 +1,52 @@
+# The pretrained encoder: brought from a folder or the Hub, or a small one pretrained here; and a user's own sources.
+rule pretrain:
+    input:
+        spec=spec_of("pretrain", "model"),
+        data=data_of("pretraining", "model"),
+    output:
+        jobs.pretrained("{model}"),
+    wildcard_constraints:
+        model=one_of(name for name in run.models if run.is_pretrained_here(name)),
+    log:
+        jobs.log("pretrain", "{model}"),
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime=720,
+    message:
+        "Pretrain {wildcards.model}"
+    shell:
+        "python workflow/scripts/pretrain.py --spec {input.spec} --data {input.data} --output {output} --threads {threads} 2> {log}"
+
+
+rule fetch_model:
+    input:
+        spec=spec_of("fetch_model", "model"),
+    output:
+        jobs.pretrained("{model}"),
+    wildcard_constraints:
+        model=one_of(name for name in run.models if not run.is_pretrained_here(name)),
+    log:
+        jobs.log("fetch_model", "{model}"),
+    localrule: True
+    message:
+        "Fetch {wildcards.model}"
+    shell:
+        "python workflow/scripts/fetch_model.py --spec {input.spec} --output {output} 2> {log}"
+
+
+rule adopt_source:
+    input:
+        spec=spec_of("adopt_source", "model", "source", "seed"),
+    output:
+        jobs.encoder("{model}", "{source}", "{seed}"),
+    wildcard_constraints:
+        source=one_of(run.own_encoders),
+    log:
+        jobs.log("adopt_source", "{model}", "{source}", "{seed}"),
+    localrule: True
+    message:
+        "Take {wildcards.source} as a source"
+    shell:
+        "python workflow/scripts/adopt_source.py --spec {input.spec} --output {output} 2> {log}"

@@ -1,0 +1,22 @@
+# The target phase: what came out of the intermediate phase, with a fresh head, on a target's English data.
+rule train_target:
+    input:
+        spec=spec_of("train_target", "model", "source", "target", "seed"),
+        encoder=encoder_of,
+        data=data_of("target", "target"),
+    output:
+        jobs.trained("{model}", "{source}", "{target}", "{seed}"),
+    wildcard_constraints:
+        target=one_of(run.targets),
+    log:
+        jobs.log("train_target", "{model}", "{source}", "{target}", "{seed}"),
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=16000,
+        runtime=lambda wildcards, attempt: 1440 * attempt,
+    priority: 10
+    message:
+        "Train {wildcards.model} after {wildcards.source} on {wildcards.target} (seed {wildcards.seed})"
+    shell:
+        "python workflow/scripts/train_target.py --spec {input.spec} --encoder {input.encoder} --data {input.data} --output {output} --threads {threads} 2> {log}"

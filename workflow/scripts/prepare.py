@@ -1,0 +1,28 @@
+"""Read one upstream data set in one language, check it and write it in the one form that all stages read."""
+
+import argparse
+from functools import partial
+from pathlib import Path
+
+from xstilts.artifacts import produce
+from xstilts.data.prepare import prepare_dataset
+from xstilts.errors import UserError
+from xstilts.script import fail
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--spec", type=Path, required=True, help="the job's spec")
+    parser.add_argument("--origin", type=Path, required=True, help="folder of the upstream files")
+    parser.add_argument("--output", type=Path, required=True, help="the manifest to write")
+    options = parser.parse_args()
+    made = options.origin / "manifest.json"  # a generated world has one
+    inputs = {"world": made} if made.is_file() else {}
+    try:
+        produce(options.output, options.spec, inputs, partial(prepare_dataset, origin=options.origin))
+    except UserError as error:
+        fail(error, 2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+"""Score one task in one language."""
+
+import argparse
+from pathlib import Path
+
+from xstilts.errors import UserError
+from xstilts.script import fail
+from xstilts.scoring.job import score_job
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--spec", type=Path, required=True, help="the job's spec")
+    parser.add_argument("--predictions", type=Path, required=True, help="manifest of the task's predictions")
+    parser.add_argument("--data", type=Path, required=True, help="manifest of the language's data")
+    parser.add_argument("--output", type=Path, required=True, help="the scores to write")
+    options = parser.parse_args()
+    try:
+        score_job(options.spec, options.predictions, options.data, options.output)
+    except UserError as error:
+        fail(error, 2)
+
+
+if __name__ == "__main__":
+    main()
