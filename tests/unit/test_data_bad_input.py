@@ -216,9 +216,7 @@ CASES = {
                 {"id": "english-1"}, {"id": "arabic-2"}
             )
         },
-        [
-            "tydiqa.goldp.en.train.json: found questions in other languages (1 of arabic); expected ids that begin with english-"
-        ],
+        ["tydiqa.goldp.en.train.json: found questions in other languages (1 of arabic); expected", "with english-"],
     ),
     "labels of another length": (
         "xnli",
@@ -317,4 +315,6 @@ def test_what_is_not_there_is_a_reason_and_no_file(tmp_path: Path) -> None:
     assert "licence" in said["reason"] and "intermediate/qqp/train.tsv is not there" in said["reason"]
     assert list(stale.iterdir()) == []
     assert prepare("xquad", "vi", origin, stale)["reason"] == "targets/xquad/xquad.vi.json is not there"
+    write(origin, {"targets/xnli/test-labels.tsv": "neutral\n"})
+    assert prepare("xnli", "de", origin, stale)["reason"] == "targets/xnli/dev-de.tsv is not there"
     assert prepare("udpos", "fi", origin, stale)["reason"] == "targets/udpos/dev-fi.tsv is not there"
