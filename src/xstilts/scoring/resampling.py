@@ -42,18 +42,19 @@ class TaskDraws:
 
 
 def poisson_table() -> Array:
-    """Return 65,536 Poisson(1) quantiles: indexed with random 16-bit numbers they are Poisson(1) weights."""
+    """Return 256 quantiles of Poisson(1): indexed with random bytes they are weights of mean 1 and variance 1."""
     cumulative = np.cumsum([exp(-1) / factorial(count) for count in range(12)])
-    return np.searchsorted(cumulative, (np.arange(65536) + 0.5) / 65536).astype(np.float32)
+    return np.searchsorted(cumulative, (np.arange(256) + 0.5) / 256).astype(np.float32)
 
 
 def draw_weights(name: str, seed: int, units: int, resamples: int) -> Iterator[Array]:
     """Yield Poisson(1) weights in blocks (draws, units); the same for the same name, seed and sizes."""
-    generator = np.random.default_rng([seed, zlib.crc32(name.encode())])
+    generator = np.random.SFC64([seed, zlib.crc32(name.encode())])
     table = poisson_table()
     for start in range(0, resamples, BLOCK):
-        size = min(BLOCK, resamples - start), units
-        yield table[generator.integers(0, 65536, size=size, dtype=np.uint16)]
+        size = min(BLOCK, resamples - start) * units
+        random_bytes = generator.random_raw(-(-size // 8)).view(np.uint8)[:size]
+        yield table.take(random_bytes).reshape(-1, units)
 
 
 def resample_task(
@@ -167,7 +168,7 @@ def _draw_ratios(
 
 
 def bucc_thresholds(items: Mapping[str, Sequence[Any]]) -> Array:
-    """Return the thresholds that resampled dev sets choose from, highest first; the one tuned on all of dev is there.
+    """Return the THRESHOLDS that resampled dev sets choose from, highest first, with the one tuned on all of dev.
 
     Each lies below a right candidate, for F1 is best only there. They are spread over the part of the list where F1
     is within ten points of its best.
@@ -177,12 +178,12 @@ def bucc_thresholds(items: Mapping[str, Sequence[Any]]) -> Array:
     order = order[np.isfinite(scores[order])]
     right = np.asarray(items["correct"])[order].astype(bool)
     if not right.any():
-        return np.zeros(1)
+        return np.zeros(THRESHOLDS)
     f1 = 2 * np.cumsum(right) / (np.arange(1, len(order) + 1) + sum(items["gold"]))
     best = int(np.argmax(np.where(right, f1, -1)))
     near = np.flatnonzero(right & (f1 >= f1[best] - 0.1))
-    spread = near[np.linspace(0, len(near) - 1, THRESHOLDS).round().astype(int)]
-    ends = np.unique(np.append(spread, best))
+    spread = near[np.linspace(0, len(near) - 1, THRESHOLDS - 1).round().astype(int)]
+    ends = np.sort(np.append(spread, best))
     sorted_scores = scores[order]
     return (sorted_scores[ends] + sorted_scores[np.minimum(ends + 1, len(order) - 1)]) / 2
 
@@ -199,34 +200,31 @@ def _draw_bucc(
     dev_units = _Units([arm["unit"] for arm in dev], dev_name, seed)
     units = _Units([arm["unit"] for arm in items], name, seed)
     thresholds = [bucc_thresholds(arm) for arm in dev]
-    dev_tables = [_bucc_table(dev_units, arm, cuts) for arm, cuts in zip(dev, thresholds, strict=True)]
-    tables = [_bucc_table(units, arm, cuts) for arm, cuts in zip(items, thresholds, strict=True)]
+    dev_table = np.stack([_bucc_table(dev_units, arm, cuts) for arm, cuts in zip(dev, thresholds, strict=True)], axis=1)
+    table = np.stack([_bucc_table(units, arm, cuts) for arm, cuts in zip(items, thresholds, strict=True)], axis=1)
     blocks = []
     other_weights = draw_weights(name, seed, units.size, resamples)
     for dev_weights in draw_weights(dev_name, seed, dev_units.size, resamples):
-        weights = dev_weights if name == dev_name else next(other_weights)
-        block = np.empty((len(items), len(weights)), dtype=np.float32)
-        for arm, (dev_table, table) in enumerate(zip(dev_tables, tables, strict=True)):
-            choice = _bucc_f1(dev_weights, dev_table).argmax(axis=1)
-            block[arm] = np.take_along_axis(_bucc_f1(weights, table), choice[:, None], axis=1)[:, 0]
-        blocks.append(block)
-    return np.concatenate(blocks, axis=1)
+        on_dev = _bucc_f1(dev_weights, dev_table)
+        f1 = on_dev if name == dev_name else _bucc_f1(next(other_weights), table)
+        blocks.append(np.take_along_axis(f1, on_dev.argmax(axis=2)[:, :, None], axis=2)[:, :, 0])
+    return np.concatenate(blocks).T
 
 
 def _bucc_table(units: _Units, items: Mapping[str, Any], thresholds: Array) -> Array:
     """Return (units, 2, thresholds): twice the right pairs, and predicted plus gold pairs, at each threshold."""
     scores = np.array([-np.inf if score is None else score for score in items["score"]], dtype=float)
     places, right = units.places(items["unit"]), np.asarray(items["correct"], dtype=bool)
-    table = np.zeros((units.size, 2, len(thresholds)), dtype=np.float32)
-    first = np.searchsorted(-thresholds, -scores)  # the first threshold that keeps the candidate
-    kept = first < len(thresholds)
-    np.add.at(table[:, 0], (places[kept & right], first[kept & right]), 2)
-    np.add.at(table[:, 1], (places[kept], first[kept]), 1)
-    table = table.cumsum(axis=2)
+    table = np.zeros((units.size, 2, THRESHOLDS + 1), dtype=np.float32)
+    first = np.searchsorted(-thresholds, -scores)  # the first threshold that keeps the candidate; none: behind the last
+    np.add.at(table[:, 0], (places[right], first[right]), 2)
+    np.add.at(table[:, 1], (places, first), 1)
+    table = table[:, :, :-1].cumsum(axis=2)
     table[:, 1] += units.sums(items["unit"], items["gold"])[:, None]
-    return table.astype(np.float32)
+    return table
 
 
 def _bucc_f1(weights: Array, table: Array) -> Array:
-    counts = (weights @ table.reshape(len(table), -1)).reshape(len(weights), 2, -1)
-    return counts[:, 0] / np.maximum(counts[:, 1], 1e-9)
+    """Return F1 (draws, arms, thresholds) under weights (draws, units) from a table (units, arms, 2, thresholds)."""
+    counts = (weights @ table.reshape(len(table), -1)).reshape(len(weights), *table.shape[1:])
+    return counts[:, :, 0] / np.maximum(counts[:, :, 1], 1e-9)
