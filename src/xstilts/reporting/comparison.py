@@ -68,8 +68,8 @@ CERTAINTIES = ("read", "quoted", "derived", "report")
 KINDS = ("absolute", "difference", "gain over XTREME's XLM-R Large")
 ENCODER = "XLM-R Large"
 REFUSAL = (
-    "This run is on generated languages: its numbers say something about those languages alone and are compared with no "
-    "published number."
+    "This run is on generated languages: its numbers are about those languages alone, and to compare them with "
+    "published numbers would mean nothing."
 )
 # 97.5 % quantiles of Student's t for 1 to 10 degrees of freedom; above ten the last one stands, slightly too wide.
 T975 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)

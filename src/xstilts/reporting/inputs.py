@@ -32,7 +32,7 @@ def read_counts(manifests: Iterable[Path | str]) -> list[dict[str, Any]]:
 
 
 def read_trainings(manifests: Iterable[Path | str]) -> list[dict[str, Any]]:
-    """Read training manifests, ``.../MODEL/SOURCE/TARGET/SEED/manifest.json``, each with the ``history.json`` beside it.
+    """Read training manifests, ``.../MODEL/SOURCE/TARGET/SEED/manifest.json``, with the ``history.json`` beside each.
 
     Returns:
         ``model``, ``source``, ``target`` (``none`` in the intermediate phase), ``seed``, ``set`` (the training set that
@@ -62,7 +62,7 @@ def read_trainings(manifests: Iterable[Path | str]) -> list[dict[str, Any]]:
 
 
 def collapsed_trainings(trainings: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str, str, int], str]:
-    """Return (model, source, target, seed) of the trainings that collapsed to one class on English dev, with a sentence."""
+    """Return a sentence for each (model, source, target, seed) whose training collapsed to one class on English dev."""
     return {
         (one["model"], one["source"], one["target"], one["seed"]): "one class on English dev: "
         + ", ".join(one["results"]["collapsed"])

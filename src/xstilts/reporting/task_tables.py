@@ -7,14 +7,11 @@ from typing import Any
 from xstilts.reporting.aggregate import Statistic, summarise
 from xstilts.reporting.render import write_table
 
+TASK_COLUMNS = (
+    *("phase", "task", "family", "data", "train", "dev", "dev_min", "dev_max", "test_min", "test_max"),
+    *("languages", "metric", "note"),
+)
 Entries = Mapping[str, Mapping[str, Any]]
-
-
-def _range(numbers: Sequence[int]) -> str:
-    if not numbers:
-        return ""
-    low, high = min(numbers), max(numbers)
-    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def _sizes(counts: Sequence[Mapping[str, Any]], dataset: str, split: str) -> dict[str, int]:
@@ -74,15 +71,12 @@ def tasks_table(
         row |= {"languages": len(spoken - {"en"} if entry["family"] == "retrieval" else spoken)}
         row |= {"metric": " and ".join(entry["metrics"]), "note": _reasons(counts, [entry["dataset"]])}
         rows.append(row)
-    columns = (
-        "phase task family data train dev dev_min dev_max test_min test_max languages metric note"  # one word a column
-    ).split()
     said = [
-        "train: English rows of the training set; dev: English rows; dev_min to test_max: smallest and largest number of "
-        "labelled rows a language (retrieval: gold pairs). All counted in the data as read.",
+        "train: English rows of the training set; dev: English rows; dev_min to test_max: the smallest and "
+        "the largest number of labelled rows a language (retrieval: gold pairs). All counted in the data as read.",
         *notes,
     ]
-    write_table(folder, stem, columns, rows, "Tasks", said)
+    write_table(folder, stem, TASK_COLUMNS, rows, "Tasks", said)
     return rows
 
 
@@ -183,15 +177,17 @@ def intermediate_table(
         missing = [{"set": name, "reason": f"left out: {why}"} for name, why in left_out.items()]
         missing += [{"reason": why} for why in reasons]
         rows += [{"model": model, "source": source, **one} for one in missing]
-    columns = ("model", "source", "set", "metric", "dev", "examples", "seeds", "collapsed")
-    columns = (*columns, "train_examples", "steps", "reason")
+    columns = (
+        *("model", "source", "set", "metric", "dev", "examples", "seeds", "collapsed"),
+        *("train_examples", "steps", "reason"),
+    )
     notes = [f"English dev, {statistic} over seeds; collapsed: seeds that predict one class."]
     write_table(folder, stem, columns, rows, "The intermediate tasks' own scores", notes)
     return rows
 
 
 def baselines_table(baselines: Sequence[Mapping[str, Any]], folder: Path | str, stem: str) -> None:
-    """Write what needs no encoder: majority, random, text-blind and bag of words, a row a task, split, metric, language.
+    """Write what needs no encoder (majority, random, text-blind, bag of words) by task, language, split and metric.
 
     Args:
         baselines: rows with ``task``, ``language``, ``split``, ``metric``, ``baseline`` and ``value``.
