@@ -208,6 +208,12 @@ CASES = {
         ["train-v1.1.json: found 1 training rows without labels"],
     ),
     "not a SQuAD document": ("xquad", "de", {"targets/xquad/xquad.de.json": '{"rows": []}'}, ["found no key 'data'"]),
+    "article that is no object": (
+        "xquad",
+        "de",
+        {"targets/xquad/xquad.de.json": '{"data": [1]}'},
+        ["found a int in article 1"],
+    ),
     "English TyDi QA with other languages": (
         "tydiqa",
         "en",
@@ -216,7 +222,7 @@ CASES = {
                 {"id": "english-1"}, {"id": "arabic-2"}
             )
         },
-        ["tydiqa.goldp.en.train.json: found questions in other languages (1 of arabic); expected", "with english-"],
+        ["tydiqa.goldp.en.train.json: found questions in other languages (1 of ar); expected", "with english-"],
     ),
     "labels of another length": (
         "xnli",

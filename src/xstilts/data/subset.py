@@ -19,20 +19,23 @@ def first(rows: Sequence[Row], limit: int | None) -> list[Row]:
         return list(rows)
     if "side" in rows[0]:
         return _retrieval(rows, limit)
-    chosen = _lowest(rows, limit)
-    return [row for row in rows if row["id"] in chosen]
+    chosen = _lowest(rows, range(len(rows)), limit)
+    return [row for place, row in enumerate(rows) if place in chosen]
 
 
 def _retrieval(rows: Sequence[Row], limit: int) -> list[Row]:
-    foreign = _lowest([row for row in rows if row["side"] == "foreign"], limit)
-    matched = {match for row in rows if row["id"] in foreign for match in row["matches"] or ()}
-    unmatched = [row for row in rows if row["side"] == "english" and not row["matches"]]
-    english = matched | _lowest(unmatched, limit - len(matched))
-    return [row for row in rows if row["id"] in (foreign if row["side"] == "foreign" else english)]
+    foreign = _lowest(rows, [place for place, row in enumerate(rows) if row["side"] == "foreign"], limit)
+    matches = {match for place in foreign for match in rows[place]["matches"] or ()}
+    english = [place for place, row in enumerate(rows) if row["side"] == "english"]
+    matched = {place for place in english if rows[place]["id"] in matches}
+    unmatched = [place for place in english if not rows[place]["matches"]]
+    chosen = foreign | matched | _lowest(rows, unmatched, limit - len(matched))
+    return [row for place, row in enumerate(rows) if place in chosen]
 
 
-def _lowest(rows: Sequence[Row], limit: int) -> set[str]:
-    return {row["id"] for row in sorted(rows, key=_order)[: max(limit, 0)]}
+def _lowest(rows: Sequence[Row], places: Sequence[int], limit: int) -> set[int]:
+    """Return the places of the rows that come first by hash; places, because rows of several sets may share ids."""
+    return set(sorted(places, key=lambda place: _order(rows[place]))[: max(limit, 0)])
 
 
 def _order(row: Row) -> tuple[bytes, bytes]:

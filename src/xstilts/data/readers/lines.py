@@ -100,6 +100,8 @@ def check_header(path: Path, found: list[str], expected: tuple[str, ...]) -> Non
 
 def need(path: Path, row: int | None, values: Mapping[str, Any], key: str, kind: type = str, where: str = "") -> Any:
     """Return ``values[key]``; DataError when the key is absent or holds another kind of value."""
+    if not isinstance(values, Mapping):
+        raise DataError(path, f"a {type(values).__name__}{where}", f"an object with {key!r}", row)
     if key not in values:
         raise DataError(path, f"no key {key!r}{where}", f"a {kind.__name__} under {key!r}", row)
     if not isinstance(values[key], kind):

@@ -1,6 +1,5 @@
 """Question answering by spans: SQuAD's JSON, which XQuAD, MLQA and TyDi QA share."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +10,6 @@ from xstilts.data.readers.lines import Row, Source, Unique, filled, need
 from xstilts.data.registry import language_names
 from xstilts.errors import DataError
 from xstilts.files import read_json
-
-LANGUAGE_ID = re.compile(r"([a-z]+)-(?=.*\d)")
 
 
 def squad(source: Source) -> Iterator[Row]:
@@ -62,13 +59,16 @@ def _questions(source: Source, path: Path) -> Iterator[Row]:
                     "document": article.get("title") or group,
                     "context": context,
                     "question": filled(path, None, text, f"question{in_question}"),
-                    "answers": [_answer(path, name, context, answer) for answer in answers if answer.get("text") != ""],
+                    "answers": [answer for found in answers if (answer := _answer(path, name, context, found))],
                     "impossible": bool(question.get("is_impossible", False)),
                 }
 
 
-def _answer(path: Path, name: str, context: str, answer: dict[str, Any]) -> Row:
+def _answer(path: Path, name: str, context: str, answer: dict[str, Any]) -> Row | None:
+    """Return the answer after checking its offset, None for a stripped one (an empty text)."""
     text = need(path, None, answer, "text", str, f" in question {name}")
+    if not text:
+        return None
     start = need(path, None, answer, "answer_start", int, f" in question {name}")
     there = context[max(start, 0) : max(start, 0) + len(text)]
     if start < 0 or there != text:
@@ -78,14 +78,19 @@ def _answer(path: Path, name: str, context: str, answer: dict[str, Any]) -> Row:
 
 
 def _of_language(source: Source, path: Path, rows: list[Row]) -> list[Row]:
-    """Return the rows of the source's language from a file of several; a file of one other language is an error."""
-    prefixes = [match[1] if (match := LANGUAGE_ID.match(row["id"])) else None for row in rows]
-    if not any(prefixes):
+    """Return the rows of the source's language from a file of several; a file of one other language is an error.
+
+    Only a prefix that names a language of the data set counts; ids of any other form say nothing about the language.
+    """
+    codes = {name: code for code in source.data.languages for name in (code, language_names(code).get("name", code))}
+    codes[source.language] = source.language
+    found = [codes.get(row["id"].split("-", 1)[0]) for row in rows]
+    if not any(found):
         return rows
-    wanted = language_names(source.language).get("name", source.language)
-    kept = [row for row, prefix in zip(rows, prefixes, strict=True) if prefix == wanted]
-    other = Counter(prefix for prefix in prefixes if prefix != wanted)
+    kept = [row for row, code in zip(rows, found, strict=True) if code == source.language]
+    other = Counter(code or "none" for code in found if code != source.language)
     if other and (not kept or f".{source.language}." in path.name):
-        found = ", ".join(f"{count} of {prefix or 'no language'}" for prefix, count in other.most_common(3))
-        raise DataError(path, f"questions in other languages ({found})", f"ids that begin with {wanted}-")
+        counts = ", ".join(f"{count} of {code}" for code, count in other.most_common(3))
+        wanted = language_names(source.language).get("name", source.language)
+        raise DataError(path, f"questions in other languages ({counts})", f"ids that begin with {wanted}-")
     return kept
