@@ -34,7 +34,14 @@ def manifest() -> dict[tuple[str, str, str], int]:
     return counts
 
 
-@pytest.mark.parametrize("name", [name for name in names() if name != "text" and name not in ABSENT])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in ("udpos", "xnli") else ())
+        for name in names()
+        if name != "text" and name not in ABSENT
+    ],
+)
 def test_rows_are_those_of_the_manifest(name: str, tmp_path: Path) -> None:
     stated = manifest()
     data = dataset(name)
@@ -89,7 +96,7 @@ def test_unlabelled_tests_fall_back_to_dev(tmp_path: Path) -> None:
     pawsx = {code: prepare("pawsx", code, mirror(), tmp_path / code) for code in ("en", "ko")}
     assert pawsx["en"]["evaluate"] == ["dev", "test"]
     assert pawsx["ko"]["evaluate"] == ["dev"] and pawsx["ko"]["labelled"]["test"] == 0
-    assert prepare("udpos", "de", mirror(), tmp_path / "de")["evaluate"] == ["dev"]
+    assert prepare("udpos", "af", mirror(), tmp_path / "af")["evaluate"] == ["dev"]
     assert prepare("udpos", "th", mirror(), tmp_path / "th")["reason"] == "no labels in targets/udpos/test-th.tsv"
 
 
