@@ -71,7 +71,7 @@ def read_indices(path: Path) -> list[str]:
     numbers = read_labels(path)
     for row, number in enumerate(numbers, 1):
         if not number.isascii() or not number.isdigit():
-            raise DataError(path, repr(number), "a row number (0, 1, 2, ...)", row)
+            raise DataError(path, _short(number), "a row number (0, 1, 2, ...)", row)
     return numbers
 
 
@@ -92,7 +92,7 @@ def read_tags(path: Path, known: set[str] | None = None) -> Tags:
     for row, tag in enumerate(read_lines(path), 1):
         if tag:
             if "\t" in tag:
-                raise DataError(path, repr(tag), "one tag a line, without the word", row)
+                raise DataError(path, _short(tag), "one tag a line, without the word", row)
             if known is not None and tag not in known:
                 raise _unknown(path, "tag", tag, known, row)
             sentence.append(tag)
@@ -112,7 +112,12 @@ def read_tags(path: Path, known: set[str] | None = None) -> Tags:
 
 
 def _unknown(path: Path, kind: str, found: str, known: set[str], row: int) -> DataError:
-    return DataError(path, f"the {kind} {found!r}, which does not exist", " ".join(sorted(known)), row)
+    return DataError(path, f"the {kind} {_short(found)}, which does not exist", " ".join(sorted(known)), row)
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def check_lengths(path: Path, found: int, expected: int, what: str) -> None:
@@ -139,7 +144,7 @@ def read_pairs(path: Path) -> dict[tuple[str, str], int]:
     for row, line in enumerate(read_lines(path), 1):
         fields = line.split("\t")
         if len(fields) != 2 or not all(fields):
-            raise DataError(path, repr(line), "two ids with a tab between them", row)
+            raise DataError(path, _short(line), "two ids with a tab between them", row)
         pair = (fields[0], fields[1])
         if pair in pairs:
             raise DataError(path, f"the pair {fields[0]} {fields[1]} again", f"it once (line {pairs[pair]})", row)
@@ -157,7 +162,7 @@ def read_candidates(path: Path) -> list[tuple[str, str, float]]:
         try:
             foreign, english, score = fields[0], fields[1], float(fields[2])
         except (IndexError, ValueError):
-            raise DataError(path, repr(line), "two ids and a score with tabs between them", row) from None
+            raise DataError(path, _short(line), "two ids and a score with tabs between them", row) from None
         if foreign in seen_foreign or english in seen_english:
             repeated = foreign if foreign in seen_foreign else english
             raise DataError(path, f"the id {repeated} twice", "each sentence in one candidate at most", row)
@@ -189,7 +194,7 @@ def read_answers(path: Path) -> Answers:
         raise DataError(path, f"a JSON {type(answers).__name__}", "an object {question id: answer text}", 1)
     for key, value in answers.items():
         if not isinstance(value, str):
-            raise DataError(path, f"{value!r} as the answer to {key!r}", "a text", _line(text, key, 0))
+            raise DataError(path, f"{_short(value)} as the answer to {key!r}", "a text", _line(text, key, 0))
     return Answers(Path(path), answers)
 
 
