@@ -12,6 +12,7 @@ from xstilts.reporting.style import GREY, INK, MARKERS, PALE, WIDTH, Look, figur
 if TYPE_CHECKING:
     from xstilts.reporting.main_table import MainTable, Score
 
+NEAR = 8.0  # points: what the third panel of the comparison enlarges
 NO_DATA = "No scores yet"
 CHANCE: Any = {"color": INK, "linewidth": 1.1, "linestyle": (0, (3, 1.2))}
 ABSENT: Any = {"color": GREY, "linestyle": "", "marker": "x", "markersize": 3.5, "markeredgewidth": 0.9}
@@ -238,7 +239,7 @@ def _curve(above: Any, below: Any, one: Mapping[str, Any], look: Look) -> None:
 
 
 def published_scatter(rows: Sequence[Mapping[str, Any]], title: str, folder: Path | str, stem: str) -> list[Path]:
-    """Draw our numbers against the published ones: absolute scores on the left, differences on the right.
+    """Draw our numbers against the published ones: absolute scores, differences, and the small differences enlarged.
 
     Args:
         rows: rows of the comparison; those without a number of ours on the published split are left out, and those that
@@ -253,9 +254,16 @@ def published_scatter(rows: Sequence[Mapping[str, Any]], title: str, folder: Pat
     tasks = list(dict.fromkeys(row["task"] for row in drawable))
     look = looks(["", *tasks])
     marker = {task: MARKERS[index % len(MARKERS)] for index, task in enumerate(tasks)}
-    with figure(WIDTH, 3.9) as drawn:
-        for axes, kind in zip(drawn.subplots(1, 2), ("absolute", "difference"), strict=True):
+    panels = (
+        ("absolute", "absolute scores"),
+        ("difference", "differences to none"),
+        ("difference", "differences, near 0"),
+    )
+    with figure(WIDTH, 3.2) as drawn:
+        for index, (axes, (kind, name)) in enumerate(zip(drawn.subplots(1, 3), panels, strict=True)):
             part = [row for row in drawable if row["kind"] == kind]
+            if index == 2:
+                part = [row for row in part if max(abs(row["published"]), abs(row["ours"])) <= NEAR]
             for row in part:
                 colour = look[row["task"]].colour
                 face = colour if row["comparable"] == "yes" else "white"
@@ -265,15 +273,18 @@ def published_scatter(rows: Sequence[Mapping[str, Any]], title: str, folder: Pat
                     marker[row["task"]],
                     color=colour,
                     markerfacecolor=face,
-                    markersize=4.5,
+                    markersize=3.5,
                 )
             numbers = [row[key] for row in part for key in ("published", "ours")] or [0.0, 1.0]
-            margin = 0.05 * (max(numbers) - min(numbers) or 1.0)
+            margin = 0.06 * (max(numbers) - min(numbers) or 1.0)
             ends = (min(numbers) - margin, max(numbers) + margin)
             axes.plot(ends, ends, color=GREY, linewidth=0.8, zorder=1)
-            axes.set(xlim=ends, ylim=ends, xlabel="published, points", ylabel="this run, points", aspect="equal")
-            axes.set_title("absolute scores" if kind == "absolute" else "differences to none")
+            axes.set(xlim=ends, ylim=ends, xlabel="published", aspect="equal", box_aspect=1)
+            axes.locator_params(nbins=5)
+            axes.set_title(name)
             axes.grid(True, axis="both")
+            if index == 0:
+                axes.set_ylabel("this run, points")
             if not part:
                 axes.text(0.5, 0.5, "nothing to compare", transform=axes.transAxes, ha="center")
         handles = [

@@ -1,5 +1,6 @@
 """Tables as files: CSV for machines, Markdown and LaTeX for readers."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ TITLES = {
     "avg_available": "Avg. (available)",
     "avg_other": "Avg. (other languages)",
 }
+NUMERIC = re.compile(r"[-+\d.,]*[^\w\s]*|")  # a number and its marks, a dash, or nothing
 METRICS = {"f1": "F1", "em": "EM"}
 LATEX = {
     "†": r"\dag{}",
@@ -75,8 +77,9 @@ def number(value: float | None, signed: bool = False, digits: int = 1) -> str:
 
 
 def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table, the first column to the left and the others to the right."""
-    rule = ["---", *["---:"] * (len(columns) - 1)]
+    """Return a Markdown table, columns of numbers to the right and all others to the left."""
+    numeric = [all(NUMERIC.fullmatch(row[index]) for row in rows) for index in range(len(columns))]
+    rule = ["---:" if index and right else "---" for index, right in enumerate(numeric)]
     lines = [list(columns), rule, *[list(row) for row in rows]]
     return "".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |\n" for line in lines)
 

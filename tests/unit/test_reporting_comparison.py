@@ -1,0 +1,167 @@
+"""Published numbers are what was printed, and only like is compared with like."""
+
+import csv
+from collections import Counter
+
+import pytest
+from reporting_examples import ROOT, frame, one_language, published, score_rows, v1_rows, v1_sources
+
+from xstilts.errors import DataError
+from xstilts.reporting.comparison import REFUSAL, agrees, compare, read_published, write_comparison
+from xstilts.reporting.main_table import build_main_table
+
+FOLDER = ROOT / "resources/published"
+ALL = read_published(FOLDER)
+
+
+def nine_task_mean(rows):
+    values = {}
+    for row in rows:
+        if row["task"] != "avg":
+            values.setdefault(row["task"], []).append(float(row["value"]))
+    assert len(values) == 9
+    return sum(sum(pair) / len(pair) for pair in values.values()) / 9
+
+
+def test_every_file_reads():
+    names = Counter(row["version"] for row in ALL)
+    assert names["arXiv:2005.13013v1"] > 200
+    assert {row["certainty"] for row in ALL} == {"read", "quoted", "derived", "report"}
+    assert all(row["note"] for row in ALL if row["comparable"] == "no")
+    for row in ALL:
+        key = [
+            row[column] for column in ("system", "source", "task", "metric", "split", "table", "version", "certainty")
+        ]
+        assert (
+            sum(
+                key
+                == [
+                    other[column]
+                    for column in ("system", "source", "task", "metric", "split", "table", "version", "certainty")
+                ]
+                for other in ALL
+            )
+            == 1
+        ), key
+
+
+@pytest.mark.parametrize("source", v1_sources())
+def test_printed_averages_recompute(source):
+    rows = [row for row in published("xstilts_v1_dev.csv") if row["source"] == source and row["certainty"] == "read"]
+    (printed,) = [float(row["value"]) for row in rows if row["task"] == "avg"]
+    if source == "qqp-mlm":
+        assert printed == 5.1
+        (derived,) = [row for row in published("xstilts_v1_dev.csv") if row["certainty"] == "derived"]
+        printed = float(derived["value"])
+    assert nine_task_mean(rows) == pytest.approx(printed, abs=0.061)  # ccg: 3.76, printed +3.7
+
+
+@pytest.mark.parametrize(
+    ("source", "version", "average"),
+    [
+        ("none", "arXiv:2005.13013v1 quoting Hu et al. 2020", 68.1),
+        ("none", "arXiv:2005.13013v1", 66.1),
+        ("best-paper", "arXiv:2005.13013v1", 74.2),
+    ],
+)
+def test_printed_test_averages_recompute(source, version, average):
+    rows = [row for row in published("xtreme.csv") if row["source"] == source and row["version"] == version]
+    assert nine_task_mean(rows) == pytest.approx(average, abs=0.051)
+    assert [float(row["value"]) for row in rows if row["task"] == "avg"] == [average]
+
+
+def test_numbers_from_memory_are_not_taken_over():
+    """What the project's notes have from memory alone: the final version's main table."""
+    final = [row for row in ALL if row["version"] in ("AACL 2020", "XTREME leaderboard")]
+    assert {row["source"] for row in final} == {"best-paper"}
+    assert not [row for row in final if row["task"] in ("bucc2018", "tatoeba")]
+
+
+def table(source_rows=None, policy="dev", **changes):
+    rows = score_rows(v1_rows()) if source_rows is None else source_rows
+    return build_main_table(frame(rows), v1_sources(), one_language(), policy, **changes)
+
+
+def cell(rows, source, task, metric="accuracy", certainty="read", kind=None):
+    (found,) = [
+        row
+        for row in rows
+        if (row["source"], row["task"], row["metric"], row["certainty"]) == (source, task, metric, certainty)
+        and row["version"] == "arXiv:2005.13013v1"
+        and row["table"] == "Table 2"
+        and kind in (None, row["kind"])
+    ]
+    return found
+
+
+def test_the_papers_own_numbers_agree_with_the_paper():
+    rows = compare([table()], ALL, one_language())
+    comparable = [row for row in rows if row["comparable"] == "yes" and row["table"] == "Table 2"]
+    assert len(comparable) == 17 * 10  # the columns of all tasks but TyDiQA; not the average, which contains it
+    assert all(row["difference"] == pytest.approx(0, abs=1e-5) for row in comparable)
+    tydiqa = cell(rows, "squad", "tydiqa", "f1")
+    assert (tydiqa["comparable"], tydiqa["difference"]) == ("no", None)
+    assert "ten points above" in tydiqa["reason"]
+    assert tydiqa["ours"] == pytest.approx(5.6)
+
+
+def test_dev_is_never_compared_with_test():
+    rows = compare([table()], ALL, one_language())
+    xnli = [row for row in rows if row["source"] == "none" and row["task"] == "xnli"]
+    assert {(row["split"], row["comparable"]) for row in xnli} == {("dev", "yes"), ("test", "no")}
+    assert (
+        next(row for row in xnli if row["split"] == "test")["reason"] == "ours is on dev, the published number on test"
+    )
+
+
+def test_the_test_table_serves_the_test_numbers():
+    values = {("none", "xnli", "accuracy"): 79.7}
+    scores = score_rows({("none", "xnli", "accuracy"): 80.0}) + score_rows(values, split="test")
+    tables = [build_main_table(frame(scores), ["none"], one_language(), policy) for policy in ("dev", "test")]
+    rows = [row for row in compare(tables, ALL, one_language()) if row["task"] == "xnli"]
+    found = {(row["split"], row["published"]): row["difference"] for row in rows}
+    assert found == pytest.approx({("dev", 80.1): -0.1, ("test", 79.2): 0.5, ("test", 79.5): 0.2})
+
+
+def test_another_encoder_or_fewer_languages_are_not_compared():
+    rows = compare([table()], ALL, one_language(), encoder="mini")
+    assert cell(rows, "none", "xnli")["reason"] == "another encoder: mini"
+    two = {name: {**entry, "languages": ["en", "de"]} for name, entry in one_language().items()}
+    partial = build_main_table(frame(score_rows(v1_rows())), v1_sources(), two)
+    assert cell(compare([partial], ALL, two), "none", "xnli")["reason"] == "ours lacks languages of the benchmark"
+
+
+def test_agreement_is_a_prediction_interval_over_seeds():
+    assert agrees([80.0], 80.0) == ""
+    assert agrees([79.0, 80.0, 81.0], 84.9) == "yes"  # 4.303 * 1 * sqrt(4/3) = 4.969
+    assert agrees([79.0, 80.0, 81.0], 85.1) == "no"
+    rows = [row for seed in (1, 2, 3) for row in score_rows(v1_rows(), seed=seed)]
+    found = cell(compare([table(rows)], ALL, one_language()), "squad", "xnli")
+    assert (found["agreement"], found["seeds"]) == ("yes", 3)
+
+
+def test_generated_languages_are_refused_in_plain_words(tmp_path):
+    assert compare([table()], ALL, one_language(), generated=True) == []
+    write_comparison([], tmp_path, "comparison", generated=True)
+    assert REFUSAL in (tmp_path / "comparison.md").read_text(encoding="utf-8")
+    with open(tmp_path / "comparison.csv", encoding="utf-8", newline="") as handle:
+        (row,) = csv.DictReader(handle)
+    assert (row["comparable"], row["published"]) == ("no", "")
+
+
+def test_the_files_hold_a_row_a_published_number(tmp_path):
+    rows = compare([table()], ALL, one_language())
+    write_comparison(rows, tmp_path, "comparison")
+    with open(tmp_path / "comparison.csv", encoding="utf-8", newline="") as handle:
+        assert len(list(csv.DictReader(handle))) == len(rows) > 200
+    assert "| none | XNLI | accuracy | dev | 80.1 | 80.1 | +0.0 |" in (tmp_path / "comparison.md").read_text("utf-8")
+
+
+def test_a_broken_published_file_is_refused(tmp_path):
+    text = (FOLDER / "claims.csv").read_text(encoding="utf-8")
+    (tmp_path / "claims.csv").write_text(text.replace(",8.2,", ",eight,"), encoding="utf-8")
+    with pytest.raises(DataError, match=r"claims\.csv:2: found value 'eight'; expected a number"):
+        read_published(tmp_path)
+    (tmp_path / "claims.csv").write_text(text.replace(",report,", ",hearsay,", 1), encoding="utf-8")
+    with pytest.raises(DataError, match="certainty 'hearsay'"):
+        read_published(tmp_path)
