@@ -266,7 +266,7 @@ def _score_bucc(
             "best_possible_threshold": best,
             "candidates": len(candidates[split]),
         }
-        scores["items"] = _bucc_items(candidates[split], truth, floor)
+        scores["items"] = bucc_items(candidates[split], truth, floor)
         splits[split] = scores
     return splits, reasons
 
@@ -283,7 +283,7 @@ def lowest_threshold(candidates: Sequence[bucc.Candidate], gold: Set[bucc.Pair])
     return candidates[min(last + 1, len(candidates) - 1)][2]
 
 
-def _bucc_items(candidates: Sequence[bucc.Candidate], gold: Set[bucc.Pair], floor: float) -> dict[str, list[Any]]:
+def bucc_items(candidates: Sequence[bucc.Candidate], gold: Set[bucc.Pair], floor: float) -> dict[str, list[Any]]:
     """Return one unit a foreign sentence that has a gold pair or a candidate of at least ``floor``."""
     kept = {foreign: (english, score) for foreign, english, score in candidates if score >= floor}
     counts: dict[str, int] = dict.fromkeys(kept, 0)

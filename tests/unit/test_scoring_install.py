@@ -1,0 +1,38 @@
+"""The package alone, without the workflow's extras, scores and compares."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from scoring_golden import HERE
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_scoring_imports_neither_numpy_nor_the_workflow() -> None:
+    heavy = "numpy torch transformers datasets pandas snakemake pydantic matplotlib"
+    code = (
+        "import sys; from xstilts.cli import main; import xstilts.scoring.evaluate\n"
+        f"main(['score', {str(HERE / 'made_up/predictions')!r}, {str(HERE / 'made_up/labels')!r}])\n"
+        f"print('heavy:', sorted(set({heavy!r}.split()) & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "heavy: []"
+
+
+@pytest.mark.slow
+def test_a_plain_install_scores_and_compares(tmp_path: Path) -> None:
+    python = tmp_path / "venv/bin/python"
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
+    subprocess.run([python, "-m", "pip", "install", "--quiet", ROOT], check=True, capture_output=True)
+    listed = subprocess.run([python, "-m", "pip", "list", "--format=json"], check=True, capture_output=True, text=True)
+    names = {package["name"].lower() for package in json.loads(listed.stdout)}
+    assert "xstilts" in names and not names & {"torch", "transformers", "datasets", "snakemake", "pandas", "pydantic"}
+    command = [tmp_path / "venv/bin/xstilts"]
+    folders = [HERE / "made_up/predictions", HERE / "made_up/labels"]
+    scored = subprocess.run([*command, "score", *folders], check=True, capture_output=True, text=True, cwd=tmp_path)
+    assert "nine-task average 64.5234" in scored.stdout
+    compared = [*command, "compare", folders[0], *folders]
+    assert "avg" in subprocess.run(compared, check=True, capture_output=True, text=True, cwd=tmp_path).stdout

@@ -1,0 +1,226 @@
+"""Resampled intervals against known and brute-force answers, Holm's correction, and simulated tables."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from xstilts.scoring import bucc, uncertainty
+from xstilts.scoring.evaluate import bucc_items, lowest_threshold
+from xstilts.scoring.resampling import Key, resample_task
+from xstilts.scoring.uncertainty import Interval, holm, intervals
+from xstilts.tasks import registry
+
+Scores = dict[Key, dict[str, Any]]
+
+
+def accuracy_scores(right: np.ndarray, split: str = "dev", first: int = 0) -> dict[str, Any]:
+    items = {
+        "unit": [str(number) for number in range(first, first + len(right))],
+        "correct": [int(value) for value in right],
+        "total": [1] * len(right),
+    }
+    scores = {"metrics": {"accuracy": 100 * float(np.mean(right))}, "examples": len(right), "items": items}
+    return {"splits": {split: scores}}
+
+
+def row(rows: list[Interval], source: str, task: str = "xnli") -> Interval:
+    return next(row for row in rows if (row.source, row.task) == (source, task))
+
+
+def test_holm() -> None:
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, 0.9]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+def test_accuracy_has_the_binomial_standard_error() -> None:
+    right = np.arange(400) % 5 > 0
+    found = resample_task({("none", 1, "pawsx", "de"): accuracy_scores(right)}, "pawsx", "dev", 20_000, 1)
+    assert found is not None and found.values[0, 0] == pytest.approx(80)
+    assert found.draws.std() == pytest.approx(100 * (0.8 * 0.2 / 400) ** 0.5, rel=0.03)
+
+
+def test_translated_items_are_drawn_jointly_and_others_are_not() -> None:
+    right = np.random.default_rng(1).random(500) < 0.7
+    spread = {}
+    for task, split in (("xnli", "dev"), ("tatoeba", "test")):
+        scores = {("none", 1, task, code): accuracy_scores(right, split) for code in ("de", "es", "fr", "ru")}
+        found = resample_task(scores, task, split, 4_000, 1)
+        assert found is not None
+        spread[task] = float(found.draws.std())
+    assert spread["xnli"] / spread["tatoeba"] == pytest.approx(2, rel=0.1), "four equal languages are not four samples"
+
+
+def test_many_units_are_bundled_without_changing_the_spread() -> None:
+    right = np.random.default_rng(1).random(12_000) < 0.7
+    found = resample_task({("none", 1, "pawsx", "de"): accuracy_scores(right)}, "pawsx", "dev", 4_000, 1)
+    assert found is not None
+    assert found.draws.std() == pytest.approx(100 * (0.7 * 0.3 / 12_000) ** 0.5, rel=0.08)
+
+
+def test_span_f1_varies_as_under_plain_resampling() -> None:
+    rng = np.random.default_rng(2)
+    gold = rng.integers(1, 6, 300)
+    right = rng.binomial(gold, 0.7)
+    items = {"tp": right, "pred": right + rng.integers(0, 3, 300), "gold": gold}
+    split = {
+        "metrics": {"f1": 0.0},
+        "examples": 300,
+        "items": {"unit": [str(n) for n in range(300)], **{name: values.tolist() for name, values in items.items()}},
+    }
+    found = resample_task({("none", 1, "panx", "de"): {"splits": {"dev": split}}}, "panx", "dev", 20_000, 1)
+    drawn = rng.integers(0, 300, (20_000, 300))
+    right, predicted, gold = (items[name][drawn].sum(axis=1) for name in ("tp", "pred", "gold"))
+    assert found is not None
+    assert found.draws.std() == pytest.approx(100 * (2 * right / (predicted + gold)).std(), rel=0.04)
+
+
+def test_bucc_is_tuned_anew_on_every_resampled_dev_set() -> None:
+    rng = np.random.default_rng(4)
+
+    def split(size: int, first: int) -> tuple[list[bucc.Candidate], set[bucc.Pair]]:
+        right = rng.random(size) < 0.5
+        scores = 1 + 0.1 * rng.normal(size=size) + 0.15 * right
+        pairs = [(f"f{first + n}", f"e{first + n}", float(scores[n])) for n in range(size)]
+        gold = {pair[:2] for pair, true in zip(pairs, right, strict=True) if true} | {(f"g{n}", "x") for n in range(40)}
+        return sorted(pairs, key=lambda pair: -pair[2]), gold
+
+    def resampled(pairs: list[bucc.Candidate], gold: set[bucc.Pair]) -> tuple[list[bucc.Candidate], set[bucc.Pair]]:
+        units = sorted({pair[0] for pair in pairs} | {pair[0] for pair in gold})
+        copies = dict(zip(units, rng.multinomial(len(units), np.full(len(units), 1 / len(units))), strict=True))
+        again = [(f"{f}#{n}", f"{e}#{n}", score) for f, e, score in pairs for n in range(copies[f])]
+        return again, {(f"{f}#{n}", f"{e}#{n}") for f, e in gold for n in range(copies[f])}
+
+    dev, test = split(300, 0), split(500, 1000)
+    floor = lowest_threshold(*dev)
+    contents: dict[str, Any] = {
+        name: {"metrics": {"f1": 0.0}, "examples": 1, "items": bucc_items(*part, floor)}
+        for name, part in (("dev", dev), ("test", test))
+    }
+    scores: Scores = {("none", 1, "bucc2018", "de"): {"splits": contents}}
+    brute: dict[str, list[float]] = {"dev": [], "test": []}
+    for _ in range(400):
+        dev_again, test_again = resampled(*dev), resampled(*test)
+        threshold = bucc.tune_threshold(*dev_again)
+        for name, part in (("dev", dev_again), ("test", test_again)):
+            brute[name].append(bucc.pair_scores(set(bucc.extract(part[0], threshold)), part[1])[2])
+    for name, values in brute.items():
+        found = resample_task(scores, "bucc2018", name, 4_000, 1)
+        assert found is not None
+        assert found.draws.std() == pytest.approx(np.std(values), rel=0.12), name
+
+
+def simulated(rng: np.random.Generator, effects: list[float], seeds: int, items: int = 150) -> Scores:
+    """Return scores of two tasks in three languages with parallel items, seed effects and item-by-source effects.
+
+    The probability of a right answer is .55, .58 or .61 by language, plus the source's effect, plus effects of mean 0.
+    """
+    scores: Scores = {}
+    for task in ("xnli", "pawsx"):
+        item = rng.uniform(-0.25, 0.25, items)
+        for number, effect in enumerate([0.0, *effects]):
+            item_and_source = rng.uniform(-0.1, 0.1, items)
+            for seed in range(seeds):
+                chain = rng.uniform(-0.05, 0.05)
+                for place, language in enumerate(("de", "en", "es")):
+                    chance = 0.55 + 0.03 * place + effect + item + item_and_source + chain
+                    source = f"s{number}" if number else "none"
+                    scores[source, seed, task, language] = accuracy_scores(rng.random(items) < chance)
+    return scores
+
+
+TABLE = {"main": {"xnli": "dev", "pawsx": "dev"}}
+
+
+def test_rows_of_a_table() -> None:
+    scores = simulated(np.random.default_rng(5), [0.15, 0.0], 5)
+    del scores["s2", 4, "xnli", "es"]
+    rows = intervals(scores, TABLE, resamples=2_000)
+    assert [(row.source, row.task) for row in rows[:3]] == [("none", "xnli"), ("s1", "xnli"), ("s2", "xnli")]
+    base, better = row(rows, "none"), row(rows, "s1")
+    assert base.difference is None and base.p is None and base.lower < base.value < base.upper
+    assert better.difference == pytest.approx(better.value - base.value)
+    assert better.p is not None and better.p_holm is not None and better.p < better.p_holm < 0.05
+    assert better.method == "items and seeds" and better.seeds == 5 and better.examples == 450
+    assert row(rows, "s2").seeds == 4, "a chain that lacks a language is left out"
+    average = row(rows, "s1", "avg_available")
+    assert average.value == pytest.approx((better.value + row(rows, "s1", "pawsx").value) / 2)
+    assert row(rows, "s1", "avg_available").p_holm == pytest.approx(
+        holm([average.p, row(rows, "s2", "avg_available").p])[0]
+    )
+    assert rows == intervals(scores, TABLE, resamples=2_000), "the same scores give the same rows"
+
+
+def test_under_three_seeds_only_items_are_sampled_and_nothing_is_marked() -> None:
+    rows = intervals(simulated(np.random.default_rng(5), [0.15], 2), TABLE, resamples=1_000)
+    assert {found.method for found in rows} == {"item sampling only"}
+    assert all(found.p_holm is None for found in rows)
+    assert row(rows, "s1").p is not None
+
+
+def test_equal_systems_have_no_difference() -> None:
+    scores = simulated(np.random.default_rng(5), [], 3)
+    twins = scores | {("twin", *key[1:]): content for key, content in scores.items()}
+    found = row(intervals(twins, TABLE, resamples=500), "twin")
+    assert (found.difference, found.diff_lower, found.diff_upper, found.p) == (0, 0, 0, 1)
+
+
+def test_untrained_encoder_stands_for_every_seed_in_retrieval() -> None:
+    rng = np.random.default_rng(6)
+    scores: Scores = {("none", 1, "tatoeba", "de"): accuracy_scores(rng.random(100) < 0.5, "test")}
+    for seed in (1, 2, 3):
+        scores["mnli", seed, "tatoeba", "de"] = accuracy_scores(rng.random(100) < 0.6, "test")
+    found = row(intervals(scores, {"main": {"tatoeba": "test"}}, resamples=500), "mnli", "tatoeba")
+    assert found.seeds == 3 and found.p_holm is not None
+
+
+def test_average_is_named_avg_only_over_all_tasks_and_languages() -> None:
+    scores: Scores = {}
+    view = {}
+    for name, entry in registry()[0].items():
+        view[name] = "test"
+        for code in entry.languages:
+            ones = {
+                "unit": ["a", "b"],
+                "correct": [1, 0],
+                "total": [1, 1],
+                "tp": [1, 0],
+                "pred": [1, 1],
+                "gold": [1, 1],
+            }
+            if entry.family == "span_qa":
+                ones = {"unit": ["a", "b"], "f1": [1, 0], "exact_match": [1, 0], "total": [1, 1]}
+            metrics = dict.fromkeys(entry.metrics, 50.0)
+            scores["none", 1, name, code] = {"splits": {"test": {"metrics": metrics, "examples": 2, "items": ones}}}
+    rows = intervals(scores, {"main_test": view}, resamples=50)
+    assert [found.task for found in rows][-1] == "avg" and len(rows) == 12 + 1
+    del scores["none", 1, "panx", "sw"]
+    assert intervals(scores, {"main_test": view}, resamples=50)[-1].task == "avg_available"
+
+
+@pytest.mark.slow
+def test_intervals_cover_and_holm_controls_the_family_error_in_simulated_tables() -> None:
+    """1,000 tables, five seeds, parallel items: no source differs in the first half, one does in the second."""
+    covered: list[bool] = []
+    differences: list[bool] = []
+    false_marks = 0
+    for number in range(1000):
+        effects = [0.0, 0.0, 0.0 if number < 500 else 0.05]
+        rng = np.random.default_rng(number)
+        marked = False
+        for found in intervals(simulated(rng, effects, 5), TABLE, resamples=2_000, seed=number):
+            effect = 100 * ([0.0, *effects][int(found.source[1:]) if found.source != "none" else 0])
+            covered.append(found.lower <= 58 + effect <= found.upper)
+            if found.difference is not None and found.diff_lower is not None and found.diff_upper is not None:
+                differences.append(found.diff_lower <= effect <= found.diff_upper)
+            is_cell = not found.task.startswith("avg")
+            marked |= is_cell and effect == 0 and found.p_holm is not None and found.p_holm <= 0.05
+        false_marks += marked
+    assert 0.93 <= np.mean(covered) <= 0.97
+    assert 0.93 <= np.mean(differences) <= 0.97
+    assert false_marks / 1000 <= 0.05
+
+
+def test_resamples_by_default() -> None:
+    assert uncertainty.RESAMPLES >= 20_000
