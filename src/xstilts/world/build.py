@@ -23,7 +23,7 @@ from typing import Any
 from xstilts.world.choices import cause, common, ending, knowledge_facts
 from xstilts.world.facts import sample_event, tell
 from xstilts.world.grammar import Sentence, Token, sentence
-from xstilts.world.languages import Language, languages
+from xstilts.world.languages import Language, languages, latin_words
 from xstilts.world.names import Names, names_by_role, spell
 from xstilts.world.reading import Passage, as_squad, read_passage
 from xstilts.world.statements import LABELS, Pair, balanced, inference, same_meaning, same_question
@@ -104,7 +104,7 @@ def build_world(settings: WorldSettings, folder: Path) -> dict[str, int]:
     """
     spoken = languages(str(settings.seed))
     tongues = {code: spoken[code] for code in settings.languages}
-    world = _World(settings, _Files(folder), tongues, names_by_role(str(settings.seed)))
+    world = _World(settings, _Files(folder), tongues, names_by_role(str(settings.seed), latin_words(spoken)))
     for write in (
         _inference,
         _same_question,

@@ -84,7 +84,7 @@ def sample_time(rng: random.Random) -> Time:
     """Draw a day, a season or a year."""
     kind = rng.choice(("day", "season", "year"))
     if kind == "year":
-        return Time(kind, str(rng.randrange(1810, 1990)))
+        return Time(kind, str(rng.randrange(1850, 1910)))
     return Time(kind, rng.choice(DAYS if kind == "day" else SEASONS))
 
 

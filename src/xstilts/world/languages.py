@@ -112,6 +112,17 @@ def languages(seed: str) -> dict[str, Language]:
     return result
 
 
+def latin_words(spoken: dict[str, Language]) -> frozenset[str]:
+    """Return all forms that the languages in Latin letters can inflect a word to: no name may look like one."""
+    words: set[str] = set()
+    for language in spoken.values():
+        if language.sounds.script == "latin":
+            stems = {form.lower() for key, form in language.forms.items() if key[0] != "x"}
+            affixes = {form for key, form in language.forms.items() if key[0] == "x"}
+            words |= stems | {stem + affix for stem in stems for affix in affixes}
+    return frozenset(words)
+
+
 def spell_name(language: Language, entity: Entity) -> list[str]:
     """Write an entity's name words: transliterated syllables, or words of the language's own where it shares none."""
     words = []

@@ -46,24 +46,28 @@ class Names:
         return Entity("ORG", (rng.choice(self.house),), rng.choice(("guild", "bank", "school", "club", "company")))
 
 
-def names_by_role(seed: str) -> dict[str, Names]:
-    """Deal all possible names out to the roles; kinds differ in shape (CVCV, CVCVC, CV(CV)+ending, CVCCV)."""
+def names_by_role(seed: str, words: frozenset[str]) -> dict[str, Names]:
+    """Deal all possible names out to the roles, but those that are ``words`` of a language written in Latin letters.
+
+    Kinds of names differ in shape: CVCV, CVCVC, CV(CV)+ending, CVCCV.
+    """
     open_syllables = [(c, v, "") for c in CONSONANTS for v in VOWELS]
     closed = [(c, v, k) for c in CONSONANTS for v in VOWELS for k in CODAS]
     endings = [(e[0], e[1], e[2]) for e in TOWN_ENDINGS]
     shapes: dict[str, list[Word]] = {
         "given": [(a, b) for a in open_syllables for b in open_syllables if a != b],
-        "family": [(a, b) for a in open_syllables for b in closed],
+        "family": [(a, b) for a in open_syllables for b in closed if b not in endings],  # else it could be a town
         "town": [(a, e) for a in open_syllables for e in endings]
         + [(a, b, e) for a in open_syllables for b in open_syllables for e in endings],
         "house": [(a, b) for a in closed for b in open_syllables],
     }
     dealt: dict[str, dict[str, tuple[Word, ...]]] = {role: {} for role in ROLES}
-    for kind, words in shapes.items():
-        random.Random(f"{seed}:names:{kind}").shuffle(words)
+    for kind, possible in shapes.items():
+        names = [word for word in possible if spell("latin", word) not in words]
+        random.Random(f"{seed}:names:{kind}").shuffle(names)
         start = 0.0
         for role, share in ROLES.items():
-            dealt[role][kind] = tuple(words[round(start * len(words)) : round((start + share) * len(words))])
+            dealt[role][kind] = tuple(names[round(start * len(names)) : round((start + share) * len(names))])
             start += share
     return {role: Names(**kinds) for role, kinds in dealt.items()}
 
