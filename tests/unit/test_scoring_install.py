@@ -1,6 +1,7 @@
 """The package alone, without the workflow's extras, scores and compares."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -24,9 +25,14 @@ def test_scoring_imports_neither_numpy_nor_the_workflow() -> None:
 
 @pytest.mark.slow
 def test_a_plain_install_scores_and_compares(tmp_path: Path) -> None:
+    source = tmp_path / "source"  # pip builds in place: not in the checkout
+    shutil.copytree(ROOT / "src", source / "src", ignore=shutil.ignore_patterns("*.egg-info", "__pycache__"))
+    for path in ROOT.iterdir():
+        if path.is_file() and path.name.startswith(("pyproject", "README", "LICENSE")):
+            shutil.copyfile(path, source / path.name)
     python = tmp_path / "venv/bin/python"
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
-    subprocess.run([python, "-m", "pip", "install", "--quiet", ROOT], check=True, capture_output=True)
+    subprocess.run([python, "-m", "pip", "install", "--quiet", source], check=True, capture_output=True)
     listed = subprocess.run([python, "-m", "pip", "list", "--format=json"], check=True, capture_output=True, text=True)
     names = {package["name"].lower() for package in json.loads(listed.stdout)}
     assert "xstilts" in names and not names & {"torch", "transformers", "datasets", "snakemake", "pandas", "pydantic"}

@@ -101,6 +101,9 @@ def score_folders(predictions: Path, gold: Path) -> Benchmark:
         if not folder.is_dir():
             raise DataError(folder, "no such folder", "a folder with TASK/test-LANGUAGE files")
     result = Benchmark({})
+    others = sorted(path.name for path in predictions.iterdir() if path.is_dir() and path.name not in TASKS)
+    if others:
+        result.notes.append(f"not among XTREME's nine tasks, so not scored: {' '.join(others)}")
     for name in TASKS:
         entry = task(name)
         languages = _languages(entry, predictions / name)

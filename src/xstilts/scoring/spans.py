@@ -7,6 +7,7 @@ a new one. Later releases of seqeval drop the first character of a bare tag inst
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 Span = tuple[str, int, int]
 
@@ -22,33 +23,31 @@ class SpanCounts:
     tokens: int
 
 
-def _ends(prefix: str, kind: str, next_prefix: str, next_kind: str) -> bool:
-    if prefix in "ES":
-        return True
-    if prefix in "BI" and next_prefix in "BSO":
-        return True
-    return prefix not in "O." and kind != next_kind
-
-
-def _starts(prefix: str, kind: str, next_prefix: str, next_kind: str) -> bool:
-    if next_prefix in "BS":
-        return True
-    if prefix in "ESO" and next_prefix in "EI":
-        return True
-    return next_prefix not in "O." and kind != next_kind
+@cache
+def _boundary(tag: str, next_tag: str) -> tuple[bool, bool]:
+    """Say whether a span ends between two neighbouring tags, and whether one starts there."""
+    prefix, kind = tag[0], tag.rsplit("-", 1)[-1]
+    next_prefix, next_kind = next_tag[0], next_tag.rsplit("-", 1)[-1]
+    ends = prefix in "ES" or (prefix in "BI" and next_prefix in "BSO") or (prefix not in "O." and kind != next_kind)
+    starts = (
+        next_prefix in "BS"
+        or (prefix in "ESO" and next_prefix in "EI")
+        or (next_prefix not in "O." and kind != next_kind)
+    )
+    return ends, starts
 
 
 def spans(tags: Sequence[str]) -> list[Span]:
     """Return the (type, first token, last token) spans of one sentence's non-empty tags, from left to right."""
     found: list[Span] = []
-    prefix, kind, begin = "O", "O", 0
+    previous, begin = "O", 0
     for place, tag in enumerate([*tags, "O"]):
-        next_prefix, next_kind = tag[0], tag.rsplit("-", 1)[-1]
-        if _ends(prefix, kind, next_prefix, next_kind):
-            found.append((kind, begin, place - 1))
-        if _starts(prefix, kind, next_prefix, next_kind):
+        ends, starts = _boundary(previous, tag)
+        if ends:
+            found.append((previous.rsplit("-", 1)[-1], begin, place - 1))
+        if starts:
             begin = place
-        prefix, kind = next_prefix, next_kind
+        previous = tag
     return found
 
 
