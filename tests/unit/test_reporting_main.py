@@ -136,8 +136,8 @@ def test_footnotes_reach_every_form_and_leave_the_csv_numeric():
     marks = {("squad", "xquad"): "articles of SQuAD dev were trained on", ("*", "bucc2018"): "threshold chosen on dev"}
     table = v1_table(marks=marks)
     text, tex = main_markdown(table), main_latex(table)
-    assert "71.5†" in text
-    assert "+1.1‡" in text
+    assert "| BUCC† |" in text
+    assert "+1.1‡ | +1.3‡ |" in text
     assert "articles of SQuAD dev were trained on" in text
     assert "articles of SQuAD dev were trained on" in tex
     assert r"\dag{}" in tex
@@ -237,7 +237,8 @@ def test_files_and_terminal(tmp_path):
     assert lines[1] == "data: generated languages"
     row = next(line for line in lines if line.startswith("squad "))
     assert row.split()[1:3] == ["-1.4", "+0.7"]
-    assert "+19.7†" in row
+    assert "+19.7" in row
+    assert "BUCC†" in text
     assert next(line for line in lines if line.startswith("none")).split()[1] == "80.1"
     assert max(len(line) for line in lines) <= 120
     assert {"report:  results/report.html", "figures: results/figures"} <= set(lines)

@@ -70,7 +70,7 @@ class MainTable:
     column_tasks: Mapping[str, str]
     rows: tuple[Row, ...]
     splits: Mapping[str, str]
-    marks: Mapping[tuple[str, str], tuple[str, ...]]  # source, column -> footnotes
+    marks: Mapping[tuple[str, str], tuple[str, ...]]  # source, column ("" for a whole row or column) -> footnotes
     significant: frozenset[tuple[str, str]]
     notes: tuple[str, ...]
 
@@ -182,17 +182,21 @@ def _row(
     return Row(source, columns, task_scores, average, available, other, over)
 
 
-def expand_marks(
-    marks: Mapping[tuple[str, str], str], sources: Sequence[str], column_tasks: Mapping[str, str]
+def place_marks(
+    marks: Mapping[tuple[str, str], str], column_tasks: Mapping[str, str]
 ) -> dict[tuple[str, str], tuple[str, ...]]:
-    """Spread footnotes over the cells they hold for: keys are (source, task), ``*`` stands for any of them."""
-    spread: dict[tuple[str, str], tuple[str, ...]] = {}
+    """Put footnotes where they are printed: keys are (source, task or column), ``*`` stands for any.
+
+    A footnote on a whole row stands at the name of its source, (source, ""), one on a whole task at the titles of its
+    columns, ("", column).
+    """
+    placed: dict[tuple[str, str], tuple[str, ...]] = {}
     for (source, task), text in marks.items():
-        for name in sources if source == "*" else [source]:
-            for column, owner in column_tasks.items():
-                if task in ("*", owner, column):
-                    spread[name, column] = (*spread.get((name, column), ()), text)
-    return spread
+        columns = [""] if task == "*" else [name for name, owner in column_tasks.items() if task in (owner, name)]
+        for column in columns:
+            key = ("" if source == "*" else source, column)
+            placed[key] = (*placed.get(key, ()), text)
+    return placed
 
 
 def build_main_table(
@@ -249,9 +253,7 @@ def build_main_table(
     columns = (*column_tasks, "avg") if whole else (*column_tasks, "avg", "avg_available")
     if any(row.other.value is not None for row in rows):
         columns = (*columns, "avg_other")
-    footnotes = expand_marks(
-        marks or {}, sources, {**column_tasks, "avg": "avg", "avg_available": "avg", "avg_other": "avg"}
-    )
+    footnotes = place_marks(marks or {}, {**column_tasks, "avg": "avg", "avg_available": "avg", "avg_other": "avg"})
     notes = table_notes(rows, tasks, splits, indexed, split_policy, seeds_statistic, relative_to, headline, remarks)
     return MainTable(
         model=chosen,

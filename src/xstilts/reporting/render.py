@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +73,8 @@ def number(value: float | None, signed: bool = False, digits: int = 1) -> str:
     """Return a number for a reader: one decimal, a sign on differences, a dash for what is missing."""
     if value is None:
         return MISSING
-    rounded = round(round(value, 6), digits) + 0.0  # as the CSV's six decimals round; + 0.0 turns -0.0 into 0.0
+    exact = Decimal(repr(round(value, 6)))  # the CSV's six decimals, halves away from zero as the paper rounds
+    rounded = float(exact.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)) + 0.0  # + 0.0 turns -0.0 into 0.0
     return f"{rounded:+.{digits}f}" if signed else f"{rounded:.{digits}f}"
 
 
@@ -125,24 +127,26 @@ def table_title(table: "MainTable") -> str:
 
 
 def _footnotes(table: "MainTable") -> dict[str, str]:
-    texts = dict.fromkeys(text for _, cells in _marked(table) for text in cells)
+    """Return footnote to symbol, in the order in which a reader meets them: titles first, then row by row."""
+    order = [
+        (source, column) for source in ("", *(row.source for row in table.rows)) for column in ("", *table.columns)
+    ]
+    texts = dict.fromkeys(text for place in order for text in table.marks.get(place, ()))
     return {text: footnote_symbol(index) for index, text in enumerate(texts)}
 
 
-def _marked(table: "MainTable") -> list[tuple[tuple[str, str], tuple[str, ...]]]:
-    order = [(row.source, column) for row in table.rows for column in table.columns]
-    return [(key, table.marks[key]) for key in order if key in table.marks]
+def _marks(table: "MainTable", source: str, column: str, symbols: Mapping[str, str]) -> str:
+    return "".join(symbols[text] for text in table.marks.get((source, column), ()))
 
 
 def _flags(table: "MainTable", source: str, column: str, score: "Score", symbols: Mapping[str, str]) -> str:
     if score.value is None:
         return ""
-    flags = [SIGNIFICANT] if (source, column) in table.significant else []
-    flags += [COLLAPSED] if score.collapsed else []
+    flags = SIGNIFICANT if (source, column) in table.significant else ""
+    flags += COLLAPSED if score.collapsed else ""
     if column in table.column_tasks and (not score.complete or len(score.seeds) < len(table.seeds)):
-        flags.append(PARTIAL)
-    flags += [symbols[text] for text in table.marks.get((source, column), ())]
-    return "".join(flags)
+        flags += PARTIAL
+    return flags + _marks(table, source, column, symbols)
 
 
 def _notes(table: "MainTable", symbols: Mapping[str, str]) -> list[str]:
@@ -165,26 +169,25 @@ def main_csv(table: "MainTable") -> str:
 def main_markdown(table: "MainTable") -> str:
     """Return the table as Markdown with its notes."""
     symbols = _footnotes(table)
-    titles = [" ".join(part for part in column_title(name) if part) for name in table.columns]
-    rows = [
-        [
-            source,
-            *(
-                number(score.value, score.relative) + _flags(table, source, name, score, symbols)
-                for name, score in cells
-            ),
-        ]
-        for source, cells in table_scores(table)
+    titles = [
+        " ".join(part for part in column_title(name) if part) + _marks(table, "", name, symbols)
+        for name in table.columns
     ]
+    rows = []
+    for source, cells in table_scores(table):
+        texts = [
+            number(score.value, score.relative) + _flags(table, source, name, score, symbols) for name, score in cells
+        ]
+        rows.append([source + _marks(table, source, "", symbols), *(text.replace("*", r"\*") for text in texts)])
     notes = "".join(f"\n{note}\n" for note in _notes(table, symbols)).replace("\n*", "\n\\*")
-    body = markdown_table(["source", *titles], [[cell.replace("*", r"\*") for cell in row] for row in rows])
-    return f"**{table_title(table)}**\n\n{body}{notes}"
+    return f"**{table_title(table)}**\n\n{markdown_table(['source', *titles], rows)}{notes}"
 
 
 def main_latex(table: "MainTable") -> str:
     """Return the table as LaTeX (packages booktabs and graphicx), two header lines as in the paper."""
     symbols = _footnotes(table)
     titles = [column_title(name) for name in table.columns]
+    marks = [_marks(table, "", name, symbols) for name in table.columns]
     lines = [
         "% needs \\usepackage{booktabs,graphicx}",
         r"\begin{table*}\centering\small",
@@ -192,7 +195,7 @@ def main_latex(table: "MainTable") -> str:
         r"\resizebox{\textwidth}{!}{%",
         rf"\begin{{tabular}}{{l{'r' * len(titles)}}}",
         r"\toprule",
-        " & ".join(["", *(latex(first) for first, _ in titles)]) + r" \\",
+        " & ".join(["", *(latex(first + mark) for (first, _), mark in zip(titles, marks, strict=True))]) + r" \\",
         " & ".join(["source", *(latex(second) for _, second in titles)]) + r" \\",
         r"\midrule",
     ]
@@ -203,7 +206,7 @@ def main_latex(table: "MainTable") -> str:
             else "--"
             for name, score in cells
         ]
-        lines.append(" & ".join([latex(source), *values]) + r" \\")
+        lines.append(" & ".join([latex(source + _marks(table, source, "", symbols)), *values]) + r" \\")
         if position == 0 and len(table.rows) > 1:
             lines.append(r"\midrule")
     lines += [r"\bottomrule", r"\end{tabular}}", r"\par\smallskip\raggedright\footnotesize"]
@@ -229,6 +232,8 @@ def write_main_table(table: "MainTable", folder: Path | str, stem: str) -> None:
         "baseline": table.baseline,
         "seeds": list(table.seeds),
         "splits": dict(table.splits),
+        "rows": {row.source: _marks(table, row.source, "", symbols) for row in table.rows},
+        "columns": {name: _marks(table, "", name, symbols) for name in table.columns},
         "notes": _notes(table, symbols),
         "cells": cells,
     }

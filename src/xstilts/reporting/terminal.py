@@ -32,8 +32,13 @@ def format_terminal(main_csv: Path | str, run: str, data: str, report: Path | st
     for line in lines:
         signed = notes["baseline"] not in (None, line[0])
         flags = [marks.get(line[0], {}).get(name, {}).get("marks", "") for name in columns]
-        body.append([line[0], *(_cell(text, signed) + flag for text, flag in zip(line[1:], flags[1:], strict=True))])
-    heads = [("", "source"), *(_short_title(name) for name in columns[1:])]
+        body.append(
+            [
+                line[0] + notes["rows"][line[0]],
+                *(_cell(text, signed) + flag for text, flag in zip(line[1:], flags[1:], strict=True)),
+            ]
+        )
+    heads = [("", "source"), *(_short_title(name, notes["columns"][name]) for name in columns[1:])]
     rows = [[first for first, _ in heads], [second for _, second in heads], *body]
     widths = [max(len(row[index]) for row in rows) for index in range(len(columns))]
     table = [
@@ -52,8 +57,8 @@ def format_terminal(main_csv: Path | str, run: str, data: str, report: Path | st
     return "\n".join(line.rstrip() for line in [*head, *table[:2], rule, *table[2:], *foot]) + "\n"
 
 
-def _short_title(column: str) -> tuple[str, str]:
+def _short_title(column: str, mark: str) -> tuple[str, str]:
     first, second = column_title(column)
     if column in ("avg_available", "avg_other"):
-        return "Avg.", "avail." if column == "avg_available" else "other"
-    return (first, second) if second else ("", first)
+        first, second = "Avg.", "avail." if column == "avg_available" else "other"
+    return (first, second + mark) if second else ("", first + mark)
