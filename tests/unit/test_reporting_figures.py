@@ -74,6 +74,7 @@ def test_page_wide_and_the_same_bytes_twice(tmp_path, draw):
     assert "<dc:date>" not in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("draw", DRAWINGS)
 def test_every_text_is_inside_big_enough_and_alone(tmp_path, monkeypatch, draw):
     from matplotlib.text import Text
