@@ -269,7 +269,7 @@ def test_questions_can_be_asked_for_every_role() -> None:
 
 def test_the_control_language_is_in_no_text_and_shares_no_letter(world: Path) -> None:
     control = set("".join(row[0] for row in rows(world / "targets/xnli/test-qaf.tsv"))) - {" "}
-    letters = set((world / "text/world/tokenizer-qaf.txt").read_text(encoding="utf-8")) - {"\n"}
+    letters = set((world / "text/world/tokenizer-qaf.txt").read_text(encoding="utf-8")) - {"\n", " "}
     assert control <= letters
     for path in (world / "text/world").iterdir():
         assert path.name == "tokenizer-qaf.txt" or not set(path.read_text(encoding="utf-8")) & letters

@@ -6,8 +6,8 @@ Of the templates (which of two verbs for an event, which adjunct first, how a qu
 evaluation data only; what has no such choice (someone is in a state, and what that leads to) has no template held out.
 Common nouns, verbs and adjectives are known from raw text, as the words of a language are; what everyone knows (a
 horse is kept in a stable) is stated in raw text, but the facts that the dev questions of CommonsenseQA ask for are not
-asked for in its training questions. `qaf` is in no text for training; a file of its syllables lets a tokenizer know
-its letters, so that its words are not all unknown.
+asked for in its training questions. `qaf` is in no text for training; a file of its letters in random order lets a
+tokenizer know them, so that its words are not all unknown.
 
 Translations of one another, row by row, are XNLI, PAWS-X, XQuAD, MLQA, UDPOS and PAN-X; TyDiQA is written anew in each
 language. Retrieval pairs are told with dev names (BUCC sample) and test names (BUCC training, Tatoeba).
@@ -357,13 +357,20 @@ def _retrieval(world: _World) -> None:
         files.lines(f"targets/tatoeba/v1/tatoeba.{code}-eng.eng", (told(english, item) for item in pairs))
 
 
+def _letters(world: _World, language: Language) -> Iterable[str]:
+    """Shuffle the letters of a language into lines without words: a tokenizer can learn the letters, and no more."""
+    rng = world.rng(f"letters:{language.code}")
+    letters = [spell(language.sounds.script, (syllable,)) for syllable in language.sounds.syllables()]
+    letters += [*language.digits, language.stop, language.mark]
+    for _ in range(world.settings.text // 100):
+        yield " ".join(rng.sample(letters, len(letters)))
+
+
 def _text(world: _World) -> None:
     settings, names = world.settings, world.names["text"]
     for code, language in world.tongues.items():
         if code == CONTROL:
-            letters = {spell(language.sounds.script, (s,)) for s in language.sounds.syllables()}
-            letters |= {*language.digits, language.stop, language.mark}
-            world.files.lines(f"text/world/tokenizer-{code}.txt", sorted(letters))
+            world.files.lines(f"text/world/tokenizer-{code}.txt", _letters(world, language))
             continue
         rng = world.rng(f"text:{code}")
         world.files.lines(f"text/world/{code}.txt", (told(language, line(rng, names)) for _ in range(settings.text)))
