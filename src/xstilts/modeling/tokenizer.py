@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from xstilts.errors import ConfigError
+from xstilts.errors import ConfigError, UserError
 from xstilts.files import write_json, write_text
 
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")  # ids 0 to 3, as in XLM-R; <mask> comes last
@@ -34,6 +34,8 @@ def train_tokenizer(lines: Iterable[str], vocab_size: int, folder: Path) -> None
     text = list(lines)
     normalizer = _normalizer()
     kept = alphabet((normalizer.normalize_str(line) for line in text), room // 2)
+    if not kept:
+        raise UserError("there is no text to train a tokenizer on")
 
     trained = Tokenizer(Unigram())
     trained.normalizer = normalizer
