@@ -147,6 +147,23 @@ def test_decoding_finds_the_best_span_over_all_windows() -> None:
             assert found[row["id"]] == ("" if null > best else text)
 
 
+def test_rows_may_be_featurised_and_decoded_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [
+        question(str(i), text) for i, text in enumerate(("fox", "dog", "1987", "懒狗", "여우가", "zurück", "ciudad"))
+    ]
+    settings = FeatureSettings(max_length=64, doc_stride=20, max_query_length=8)
+    whole = span_qa.featurise(rows, bert(), settings)
+    answers = span_qa.decode(gold_logits(whole), whole, rows, settings)
+    monkeypatch.setattr(span_qa, "ROWS", 3)
+    monkeypatch.setattr(span_qa, "WINDOWS", 5)
+    parts = span_qa.featurise(rows, bert(), settings)
+    for name in ("input_ids", "offsets", "example"):
+        assert np.array_equal(getattr(parts, name), getattr(whole, name))
+    for name, values in (whole.targets | whole.context).items():
+        assert np.array_equal((parts.targets | parts.context)[name], values), name
+    assert span_qa.decode(gold_logits(parts), parts, rows, settings) == answers
+
+
 def test_settings_that_leave_no_window_are_refused() -> None:
     with pytest.raises(ConfigError, match="max_length 64, max_query_length 64"):
         span_qa.featurise([question("0", "fox")], pieces(), FeatureSettings(max_length=64))
