@@ -205,6 +205,8 @@ class Run(Section):
                 raise ValueError(f"sources: {entry!r}; expected `name: {{encoder: FOLDER}}`")
         if len(set(self.source_names)) != len(self.source_names):
             raise ValueError("sources: a name stands twice")
+        if "multi" in names and not self.mixture:
+            raise ValueError("sources: multi trains on the intermediate tasks of the run; name at least one of them")
         for name in self.models:
             if name not in self.encoders:
                 raise ValueError(f"models: {name!r} has no entry in `encoders`; known: {' '.join(self.encoders)}")

@@ -86,7 +86,8 @@ class Jobs:
 
     def log(self, rule: str, *wildcards: object) -> Path:
         """The log of a job."""
-        return self.here.joinpath("logs", rule, *map(str, wildcards[:-1]), f"{wildcards[-1] if wildcards else rule}.log")
+        *folders, name = (rule, *map(str, wildcards))
+        return self.here.joinpath("logs", *folders, f"{name}.log")
 
     def made(self, *parts: str) -> Path:
         """A table, figure or other file of the run."""

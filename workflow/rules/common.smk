@@ -1,5 +1,6 @@
 # The configuration, checked, and the jobs that follow from it; functions by which rules name their inputs.
 import re
+import sys
 from pathlib import Path
 
 from xstilts.config import load
@@ -11,6 +12,7 @@ try:
     run = load(config)
     jobs = Jobs(run, Path(workflow.basedir))
     jobs.write_specs()
+    shell.prefix(f"export PATH={Path(sys.executable).parent}:$PATH; ")
     config["origin"] = str(jobs.world.parent if run.data.origin == "world" else run.mirror)
 except UserError as error:
     raise WorkflowError(str(error)) from None

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from xstilts.artifacts import produce
-from xstilts.data.prepare import prepare_dataset
+from xstilts.data.job import prepare_dataset
 from xstilts.errors import UserError
 from xstilts.script import fail
 

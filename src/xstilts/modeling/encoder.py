@@ -51,8 +51,10 @@ def open_encoder(folder: Path, masked_lm: bool = False) -> Any:
         UserError: the folder has no ``config.json`` or no ``model.safetensors``.
     """
     import torch
-    from transformers import AutoModel, AutoModelForMaskedLM
+    from transformers import AutoModel, AutoModelForMaskedLM, logging
 
+    logging.set_verbosity_error()  # a head that is dropped here is no news
+    logging.disable_progress_bar()
     if not (folder / "config.json").is_file():
         raise UserError(f"{folder}: found no config.json; expected a Hugging Face model folder")
     if not list(folder.glob("*.safetensors")):
@@ -116,8 +118,9 @@ def copy_tokenizer(source: Path, folder: Path) -> list[str]:
 
 def open_tokenizer(folder: Path) -> Any:
     """Open the fast tokenizer of a model folder, offline."""
-    from transformers import AutoTokenizer
+    from transformers import AutoTokenizer, logging
 
+    logging.set_verbosity_error()
     tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True, trust_remote_code=False, local_files_only=True)
     if not tokenizer.is_fast:
         raise UserError(f"{folder}: found a slow tokenizer; expected a fast one (tokenizer.json) with character offsets")

@@ -58,7 +58,7 @@ def _bucc(folder: Path, language: str, rows: dict[str, Any], embed: Callable[[Ro
     for split, split_rows in rows.items():
         foreign, english = _sides(split_rows)
         found = mine_sentences(
-            [row["text"] for row in foreign], [row["text"] for row in english], embed(foreign), embed(english)
+            embed(foreign), [row["text"] for row in foreign], embed(english), [row["text"] for row in english]
         )
         pairs = [(foreign[i]["id"], english[j]["id"], score) for i, j, score in found]
         texts = ({row["id"]: row["text"] for row in foreign}, {row["id"]: row["text"] for row in english})

@@ -1,15 +1,17 @@
 """The one number by which a checkpoint is chosen, and whether a model has collapsed to a single answer."""
 
-import importlib
 from typing import Any
+
+from xstilts.scoring import evaluate
 
 Rows = list[dict[str, Any]]
 
 
 def dev_score(name: str, family: str, predictions: Any, rows: Rows) -> float:
     """Return the dev score in percent: accuracy, span F1 (token accuracy for CCG), or the mean of EM and F1."""
-    metric = importlib.import_module(f"xstilts.scoring.dev.{family}")
-    return metric.dev_score(predictions, rows, name)
+    return evaluate.dev_score(
+        family, predictions, rows, no_answer=name == "squad2", token_accuracy=name == "ccg"
+    )
 
 
 def collapsed(family: str, predictions: Any, rows: Rows) -> bool:

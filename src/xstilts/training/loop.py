@@ -125,7 +125,7 @@ def train(
             mean_loss = float(loss) / progress.loss_steps
             progress.history.append({"step": progress.step, "loss": mean_loss, "learning_rate": rate, **scores})
             loss.zero_()
-            progress.loss_steps = 0
+            progress.loss, progress.loss_steps = 0.0, 0
             if scores["score"] > progress.best_score:
                 progress.best_step, progress.best_score = progress.step, scores["score"]
                 best = {name: value.clone() for name, value in weights(model).items()}

@@ -65,7 +65,7 @@ def prepare_part(
     dev = {name: _split(data[name], "dev") for name in part["data"]}
     spared = _split(data["xquad/en"], "test") if "xquad/en" in data else []
     selection = settings["selection"]
-    picked = [select(name, selection["recipe"], train[name], dev[name], spared) for name in part["data"]]
+    picked = [select(name.partition("/")[0], selection["recipe"], train[name], dev[name], spared) for name in part["data"]]
     chosen_on = [row for found in picked for row in found.dev[: selection["examples"]]]
     words = f"{len(chosen_on)} English examples ({'; '.join(found.note for found in picked)})"
     rows = first([row for found in picked for row in found.train], part["limit"])

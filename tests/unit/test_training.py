@@ -1,0 +1,205 @@
+"""The training loop: what a step sees, what it does, and that a killed training ends in the same weights."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from xstilts.modeling.encoder import EncoderShape, build_masked_lm
+from xstilts.modeling.heads import by_question, loss_sum
+from xstilts.modeling.model import build_model
+from xstilts.tasks.features import Features
+from xstilts.training import checkpoint
+from xstilts.training.loop import Interrupted, Part, Recipe, train, weights
+from xstilts.training.optimiser import build_optimiser, learning_rate
+from xstilts.training.sampler import CAP, Portion, schedule
+
+SHAPE = EncoderShape(layers=2, hidden=16, heads=2, intermediate=32, positions=64, dropout=0.2)
+PAD = 1
+
+
+def classification(rows=40, seed=0):
+    """Sequences whose label is told by their second token."""
+    generator = np.random.default_rng(seed)
+    lengths = generator.integers(4, 20, rows)
+    ids = [np.r_[0, 5 + label, generator.integers(10, 50, n - 3), 2] for n, label in zip(lengths, np.arange(rows) % 3, strict=True)]
+    return Features(
+        input_ids=np.concatenate(ids).astype(np.int32),
+        offsets=np.concatenate([[0], np.cumsum([len(row) for row in ids])]).astype(np.int64),
+        example=np.arange(rows, dtype=np.int32),
+        targets={"label": (np.arange(rows) % 3).astype(np.int64)},
+    )
+
+
+def tagging(rows=24, seed=1):
+    features = classification(rows, seed)
+    tags = np.where(np.arange(len(features.input_ids)) % 3 == 0, -100, features.input_ids % 4).astype(np.int64)
+    return Features(features.input_ids, features.offsets, features.example, {"tag": tags})
+
+
+def recipe(**changes):
+    base = {
+        "seed": 3,
+        "learning_rate": 1e-3,
+        "warmup": 0.1,
+        "weight_decay": 0.01,
+        "epsilon": 1e-8,
+        "clip": 1.0,
+        "evaluations": 10,
+        "evaluate_every": 1000,
+        "micro_tokens": 4096,
+        "checkpoint_minutes": 1e9,
+    }
+    return Recipe(**(base | changes))
+
+
+def model():
+    return build_model(build_masked_lm(SHAPE, 50, seed=7), {"a": ("classification", 3), "b": ("tagging", 4)}, seed=5)
+
+
+def parts(batch=8, epochs=3.0):
+    return [
+        Part("a", "classification", classification(), batch, epochs),
+        Part("b", "tagging", tagging(), batch, epochs),
+    ]
+
+
+def run(work, *, stop=lambda: False, evaluate=None, chosen=None, **changes):
+    torch.set_num_threads(1)
+    said = []
+    best, progress = train(
+        model(), chosen or parts(), recipe(**changes), PAD, evaluate or (lambda m: {"score": 0.0}), work, said.append, stop
+    )
+    return best, progress, said
+
+
+def same(one, other):
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def after(steps):
+    """Ask to stop after so many steps."""
+    count = itertools.count(1)
+    return lambda: next(count) >= steps
+
+
+def dev_loss(now):
+    """A dev score that depends on the weights, so that the choice of the best is part of what must be equal."""
+    return {"score": -float(sum(p.double().pow(2).sum() for p in weights(now).values()))}
+
+
+@pytest.mark.parametrize("stops", [[4], [1, 2, 3], [7, 19]])
+def test_interrupted_training_ends_in_the_same_bytes(tmp_path, stops):
+    whole, history, _ = run(tmp_path / "whole", evaluate=dev_loss)
+    done = 0
+    for at in stops:
+        with pytest.raises(Interrupted):
+            run(tmp_path / "cut", evaluate=dev_loss, stop=after(at - done))
+        done = at
+        assert checkpoint.steps(tmp_path / "cut")[-1] == at
+    again, history_again, said = run(tmp_path / "cut", evaluate=dev_loss)
+    assert f"checkpoint of step {stops[-1]}" in said[0]
+    assert same(whole, again)
+    assert history == history_again
+
+
+def test_checkpoint_timing_touches_nothing(tmp_path):
+    plain, _, _ = run(tmp_path / "never")
+    often, _, _ = run(tmp_path / "every-step", checkpoint_minutes=0.0)
+    assert same(plain, often)
+    assert len(checkpoint.steps(tmp_path / "every-step")) == 2
+
+
+def test_damaged_checkpoint_is_passed_over_with_a_word(tmp_path):
+    whole, _, _ = run(tmp_path / "whole")
+    with pytest.raises(Interrupted):
+        run(tmp_path / "cut", checkpoint_minutes=0.0, stop=after(6))
+    newest, older = checkpoint.steps(tmp_path / "cut")[::-1]
+    weights_file = tmp_path / "cut" / f"step-{newest:08d}" / "model.safetensors"
+    damaged = bytearray(weights_file.read_bytes())
+    damaged[-5] ^= 1
+    weights_file.write_bytes(damaged)
+    again, _, said = run(tmp_path / "cut")
+    assert "damaged" in said[0] and "model.safetensors" in said[0]
+    assert f"checkpoint of step {older}" in said[1]
+    assert same(whole, again)
+
+
+@pytest.mark.parametrize("family", ["classification", "tagging"])
+def test_micro_batches_take_the_step_of_the_whole_batch(tmp_path, family):
+    only = [part for part in parts(epochs=1.0) if part.family == family]
+    dropless = EncoderShape(**(vars(SHAPE) | {"dropout": 0.0}))
+
+    def trained(micro):
+        start = build_model(build_masked_lm(dropless, 50, 7), {"a": ("classification", 3), "b": ("tagging", 4)}, 5)
+        train(start, only, recipe(micro_tokens=micro), PAD, lambda m: {"score": 0.0}, tmp_path / str(micro), print)
+        return weights(start)
+
+    whole, split = trained(4096), trained(30)
+    for name in whole:
+        torch.testing.assert_close(whole[name], split[name], rtol=1e-4, atol=1e-6)
+
+
+def test_training_learns_and_the_earliest_best_wins(tmp_path):
+    _, progress, _ = run(tmp_path / "t", chosen=parts(epochs=60.0)[:1], learning_rate=3e-3)
+    assert progress.history[-1]["loss"] < 0.5 * progress.history[0]["loss"]
+    assert progress.best_step == progress.history[0]["step"]  # every score is equal
+    assert len(progress.history) >= 10
+
+
+def test_equal_seeds_equal_weights_other_seeds_other_weights(tmp_path):
+    one, _, _ = run(tmp_path / "1")
+    two, _, _ = run(tmp_path / "2")
+    other, _, _ = run(tmp_path / "3", seed=4)
+    assert same(one, two)
+    assert not same(one, other)
+
+
+def test_learning_rate_is_that_of_transformers():
+    from transformers import get_linear_schedule_with_warmup
+
+    optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=2.0)
+    theirs = get_linear_schedule_with_warmup(optimiser, num_warmup_steps=10, num_training_steps=100)
+    for step in range(100):
+        assert learning_rate(step, 100, 2.0, 0.1) == pytest.approx(theirs.get_last_lr()[0], abs=1e-12)
+        optimiser.step()
+        theirs.step()
+
+
+def test_no_decay_on_biases_and_layer_norm():
+    groups = build_optimiser(model(), 0.01, 1e-8).param_groups
+    named = {id(p): name for name, p in model().named_parameters()}
+    assert named
+    decayed = {p.dim() for p in groups[0]["params"]}
+    spared = {p.dim() for p in groups[1]["params"]}
+    assert groups[0]["weight_decay"] == 0.01 and groups[1]["weight_decay"] == 0.0
+    assert decayed == {2} and spared == {1}
+
+
+def test_every_epoch_sees_every_unit_once():
+    plan = schedule([Portion(units=23, batch_size=5, epochs=3)], seed=1)
+    assert plan.steps == 15
+    epochs = [np.concatenate([plan.batch(step)[1] for step in range(e * 5, e * 5 + 5)]) for e in range(3)]
+    assert all(sorted(epoch) == list(range(23)) for epoch in epochs)
+    assert not np.array_equal(epochs[0], epochs[1])
+
+
+def test_mixture_is_examples_proportional_with_a_cap():
+    sizes = [1_000_000, 40_000, 10_000]
+    plan = schedule([Portion(n, 8, 3) for n in sizes], seed=2)
+    capped = np.minimum(sizes, CAP)
+    shares = np.bincount(plan.portion) / plan.steps
+    np.testing.assert_allclose(shares, capped / capped.sum(), atol=0.01)
+    assert plan.steps == sum(3 * -(-min(n, CAP) // 8) for n in sizes)
+
+
+def test_questions_with_different_numbers_of_choices():
+    scores = torch.tensor([[1.0], [2.0], [0.5], [3.0], [1.0]])
+    sizes = torch.tensor([2, 3])
+    laid = by_question(scores, sizes)
+    assert laid.shape == (2, 3)
+    assert laid.argmax(1).tolist() == [1, 1]
+    loss = loss_sum("multiple_choice", scores, {"label": torch.tensor([1, 1]), "sizes": sizes}, torch.ones(5, 1))
+    expected = -torch.log_softmax(scores[:2, 0], 0)[1] - torch.log_softmax(scores[2:, 0], 0)[1]
+    assert loss.item() == pytest.approx(expected.item(), abs=1e-6)
