@@ -65,7 +65,9 @@ class Manifest:
             found = sha256(path)
             if found != entry["sha256"]:
                 raise DataError(
-                    path, f"SHA-256 {found[:16]}… (changed since it was made)", f"{entry['sha256'][:16]}… of {self.path}"
+                    path,
+                    f"SHA-256 {found[:16]}… (changed since it was made)",
+                    f"{entry['sha256'][:16]}… of {self.path}",
                 )
 
 

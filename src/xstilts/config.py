@@ -163,7 +163,9 @@ class Run(Section):
     data: Data
     models: Names
     encoders: dict[str, Encoder]
-    pretrain: bool = Field(default=False, description="pretrain the small encoders anew although their weights are kept")
+    pretrain: bool = Field(
+        default=False, description="pretrain the small encoders anew although their weights are kept"
+    )
     sources: list[str | dict[str, dict[str, str]]]
     tasks: Names
     languages: Names | Literal["all"]
@@ -200,7 +202,9 @@ class Run(Section):
                 raise ValueError(f"name {name!r}: use lower-case letters, digits, dots and dashes")
         for entry in self.sources:
             if isinstance(entry, str) and entry not in known:
-                raise ValueError(f"sources: unknown source {entry!r}; known: {' '.join(known)}, or `name: {{encoder: FOLDER}}`")
+                raise ValueError(
+                    f"sources: unknown source {entry!r}; known: {' '.join(known)}, or `name: {{encoder: FOLDER}}`"
+                )
             if isinstance(entry, dict) and (len(entry) != 1 or set(*entry.values()) != {"encoder"}):
                 raise ValueError(f"sources: {entry!r}; expected `name: {{encoder: FOLDER}}`")
         if len(set(self.source_names)) != len(self.source_names):
@@ -235,7 +239,9 @@ class Run(Section):
     @property
     def own_encoders(self) -> dict[str, str]:
         """The user's own checkpoints among the sources: name -> folder."""
-        return {name: value["encoder"] for entry in self.sources if isinstance(entry, dict) for name, value in entry.items()}
+        return {
+            name: value["encoder"] for entry in self.sources if isinstance(entry, dict) for name, value in entry.items()
+        }
 
     @property
     def mixture(self) -> list[str]:

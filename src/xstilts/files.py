@@ -36,7 +36,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
         yield beside
         with open(beside, "rb+") as handle:
             os.fsync(handle.fileno())
-        os.replace(beside, path)
+        beside.replace(path)
         sync_folder(path.parent)
     finally:
         beside.unlink(missing_ok=True)

@@ -20,6 +20,25 @@ from xstilts.files import dump_json, write_text
 
 SCRIPTS = Path("workflow/scripts")
 Cell = tuple[str, str, str, int, str]  # model, source, target, seed, task
+TEXT = tasks.TrainingSet("mlm", "mlm", ())  # raw text as one part of a mixture
+SHARED = ("world", "prepare")  # rules whose products stand in the store that all runs share
+REPORTING = (  # rules that make tables and figures
+    "collect_scores",
+    "intervals",
+    "overlaps",
+    "table_main",
+    "table_tasks",
+    "table_hyperparameters",
+    "table_intermediate",
+    "table_languages",
+    "table_baselines",
+    "table_comparison",
+    "figure_differences",
+    "figure_languages",
+    "figure_curves",
+    "figure_published",
+    "verify",
+)
 
 
 @dataclass(frozen=True)
@@ -80,9 +99,11 @@ class Jobs:
 
     def spec(self, rule: str, *wildcards: object) -> Path:
         """The spec of a job; what all runs share stands in the store."""
-        base = self.results / "store" if rule in ("world", "prepare") else self.here
-        first = [self.origin] if rule in ("world", "prepare") else []
-        return base.joinpath("specs", rule, *first, *map(str, wildcards[:-1]), f"{wildcards[-1] if wildcards else rule}.json")
+        base = self.results / "store" if rule in SHARED else self.here
+        first = [self.origin] if rule in SHARED else []
+        return base.joinpath(
+            "specs", rule, *first, *map(str, wildcards[:-1]), f"{wildcards[-1] if wildcards else rule}.json"
+        )
 
     def log(self, rule: str, *wildcards: object) -> Path:
         """The log of a job."""
@@ -112,6 +133,35 @@ class Jobs:
         """Every (model, source, seed) that is trained in the intermediate phase."""
         trained = [name for name in self.run.source_names if name != "none" and name not in self.run.own_encoders]
         return [(model, source, seed) for model in self.run.models for source in trained for seed in self.run.seeds]
+
+    def trainings(self) -> list[Path]:
+        """The manifests of all trainings of the run."""
+        targets = dict.fromkeys(cell[:4] for cell in self.cells() if cell[2] != "none")
+        return [self.encoder(*cell) for cell in self.intermediate()] + [self.trained(*cell) for cell in targets]
+
+    # ---- what the reporting rules make and read
+
+    def main_tables(self, stem: str, *kinds: str) -> list[Path]:
+        """The files of a table of which every model has one."""
+        names = [stem] if len(self.run.models) == 1 else [f"{stem}_{model}" for model in self.run.models]
+        return [self.made("tables", f"{name}.{kind}") for name in names for kind in kinds]
+
+    def figures(self, *stems: str) -> list[Path]:
+        """The files of figures."""
+        return [self.made("figures", f"{stem}.{kind}") for stem in stems for kind in ("svg", "png")]
+
+    def baselines(self) -> list[Path]:
+        """What each task of the run gives away without an encoder."""
+        return [self.made("tables", "baselines", f"{name}.json") for name in self.run.tasks]
+
+    def published(self) -> list[Path]:
+        """The published numbers."""
+        return sorted(Path("resources/published").glob("*.csv"))
+
+    def data_of_baseline(self, task: str) -> list[Path]:
+        """The evaluation data of a task and the English data of its target."""
+        target = tasks.task(task).target
+        return self.data_of_task(task) + ([] if target == "none" else self.data_of_target(target))
 
     # ---- what a job reads
 
@@ -143,22 +193,25 @@ class Jobs:
 
     def all_data(self) -> list[Path]:
         """Every data set and language that the run touches, training sets first."""
-        paths = [path for source in self.run.source_names if source in INTERMEDIATE for path in self.data_of_source(source)]
+        paths = [
+            path for source in self.run.source_names if source in INTERMEDIATE for path in self.data_of_source(source)
+        ]
         paths += [path for target in self.run.targets for path in self.data_of_target(target)]
         paths += [path for task in self.run.tasks for path in self.data_of_task(task)]
         return list(dict.fromkeys(paths))
 
     # ---- settings of each job
 
-    def _part(self, name: str, settings: Any, epochs: float | None = None, data: list[str] | None = None) -> dict[str, Any]:
-        family = "mlm" if name == "mlm" else tasks.training_set(name).family
-        known = None if name == "mlm" else tasks.training_set(name)
+    def _part(
+        self, name: str, settings: Any, epochs: float | None = None, data: list[str] | None = None
+    ) -> dict[str, Any]:
+        known = TEXT if name == "mlm" else tasks.training_set(name)
         return {
             "name": name,
-            "family": family,
-            "data": data or [f"{part}/en" for part in known.parts] if known or data else [],
-            "labels": known.labels if known else (),
-            "no_answer": bool(known and known.no_answer),
+            "family": known.family,
+            "data": data or [f"{part}/en" for part in known.parts],
+            "labels": known.labels,
+            "no_answer": known.no_answer,
             "batch_size": settings.batch_size,
             "epochs": epochs or settings.epochs,
             "limit": settings.limit,
@@ -203,9 +256,9 @@ class Jobs:
         if rule == "prepare":
             return {"dataset": wildcards[0], "language": wildcards[1], "files": self._upstream(*wildcards)}
         if rule == "pretrain":
-            settings = run.encoders[wildcards[0]].pretraining
-            assert settings is not None
-            return {"pretraining": settings.model_dump(), "optimisation": run.optimisation.model_dump()}
+            pretraining = run.encoders[wildcards[0]].pretraining
+            assert pretraining is not None
+            return {"pretraining": pretraining.model_dump(), "optimisation": run.optimisation.model_dump()}
         if rule == "fetch_model":
             return {"weights": run.encoders[wildcards[0]].weights}
         if rule == "adopt_source":
@@ -237,7 +290,36 @@ class Jobs:
         if rule == "score":
             task = tasks.task(wildcards[4])
             return {"task": task.name, "language": wildcards[5], "splits": task.splits, "limit": run.evaluation.limit}
+        if rule == "baseline":
+            return self.reporting() | {"languages": {wildcards[0]: run.languages_of(wildcards[0])}}
+        if rule == "table_hyperparameters":
+            return self.reporting() | {"configuration": run.model_dump(exclude={"mirror"})}
+        if rule in REPORTING:
+            return self.reporting()
         raise ValueError(f"no settings for rule {rule!r}")
+
+    def reporting(self) -> dict[str, Any]:
+        """Return what tables and figures need to know of the configuration."""
+        run = self.run
+        trained = dict.fromkeys([*(name for name in run.source_names if name in INTERMEDIATE), *run.targets])
+        return {
+            "run": run.run,
+            "generated": run.data.origin == "world",
+            "models": run.models,
+            "sources": run.source_names,
+            "targets": run.targets,
+            "training": list(trained),
+            "intermediate_sets": [name for name in run.source_names if name in run.intermediate.sets],
+            "mixtures": {"multi": run.mixture} if "multi" in run.source_names else {},
+            "languages": {name: run.languages_of(name) for name in run.tasks},
+            "headline": run.pretrained_languages,
+            "seeds": run.seeds,
+            "statistic": run.evaluation.seeds,
+            "limit": run.evaluation.limit,
+            "selection": run.selection.model_dump(),
+            "data": str(self.data("DATASET", "LANGUAGE").parents[2]),
+            "manifests": [str(path) for path in self.all_data()],
+        }
 
     def opened_by_name(self, rule: str, *wildcards: Any) -> tuple[str, ...]:
         """Return the modules that a job's script imports by a string: they belong to its code too."""
@@ -273,7 +355,9 @@ class Jobs:
         run = self.run
         if run.data.origin == "world":
             yield ("world",)
-        text = [path for model in run.models if run.is_pretrained_here(model) for path in self.data_of_pretraining(model)]
+        text = [
+            path for model in run.models if run.is_pretrained_here(model) for path in self.data_of_pretraining(model)
+        ]
         if "mlm-en" in run.source_names:
             text += self.data_of_source("mlm-en")
         for path in dict.fromkeys([*self.all_data(), *text]):
@@ -283,8 +367,8 @@ class Jobs:
             for source in run.own_encoders:
                 for seed in run.seeds:
                     yield "adopt_source", model, source, seed
-        for cell in self.intermediate():
-            yield "train_intermediate", *cell
+        for trained in self.intermediate():
+            yield "train_intermediate", *trained
         for model, source, target, seed in dict.fromkeys(cell[:4] for cell in self.cells()):
             if target != "none":
                 yield "train_target", model, source, target, seed
@@ -292,6 +376,10 @@ class Jobs:
             yield "predict", *cell
             for language in run.languages_of(cell[4]):
                 yield "score", *cell, language
+        for name in run.tasks:
+            yield "baseline", name
+        for rule in REPORTING:
+            yield (rule,)
 
     def write_specs(self) -> None:
         """Write every spec whose content changed, and only those."""

@@ -13,6 +13,7 @@ try:
     jobs = Jobs(run, Path(workflow.basedir))
     jobs.write_specs()
     shell.prefix(f"export PATH={Path(sys.executable).parent}:$PATH; ")
+    config["results"] = str(jobs.here)
     config["origin"] = str(jobs.world.parent if run.data.origin == "world" else run.mirror)
 except UserError as error:
     raise WorkflowError(str(error)) from None

@@ -1,5 +1,14 @@
+# The checks of the results are a part of the run.
 rule verify:
     input:
-        jobs.scores(),
+        spec=jobs.spec("verify"),
+        scores=jobs.made("tables", "scores.csv"),
     output:
-        touch(jobs.made("verify.txt")),
+        jobs.made("tables", "verification.json"),
+    log:
+        jobs.log("verify"),
+    localrule: True
+    message:
+        "Check every file and cell of the run"
+    shell:
+        "python workflow/scripts/verify.py --spec {input.spec} --run {config[results]:q} 2> {log}"

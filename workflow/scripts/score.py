@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 
 from xstilts.errors import UserError
-from xstilts.script import fail
 from xstilts.scoring.job import score_job
+from xstilts.script import fail
 
 
 def main() -> None:

@@ -58,7 +58,9 @@ def open_encoder(folder: Path, masked_lm: bool = False) -> Any:
     if not (folder / "config.json").is_file():
         raise UserError(f"{folder}: found no config.json; expected a Hugging Face model folder")
     if not list(folder.glob("*.safetensors")):
-        raise UserError(f"{folder}: found no *.safetensors; expected safetensors weights (pickled weights are not read)")
+        raise UserError(
+            f"{folder}: found no *.safetensors; expected safetensors weights (pickled weights are not read)"
+        )
     loader = AutoModelForMaskedLM if masked_lm else AutoModel
     model = loader.from_pretrained(
         folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, local_files_only=True
@@ -123,5 +125,7 @@ def open_tokenizer(folder: Path) -> Any:
     logging.set_verbosity_error()
     tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True, trust_remote_code=False, local_files_only=True)
     if not tokenizer.is_fast:
-        raise UserError(f"{folder}: found a slow tokenizer; expected a fast one (tokenizer.json) with character offsets")
+        raise UserError(
+            f"{folder}: found a slow tokenizer; expected a fast one (tokenizer.json) with character offsets"
+        )
     return tokenizer

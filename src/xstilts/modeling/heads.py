@@ -97,8 +97,9 @@ def masked_lm_logits(model: nn.Module, states: Tensor) -> Tensor:
     """Apply a masked language model's own output head to hidden states [tokens, hidden]."""
     for name in ("lm_head", "cls", "predictions"):
         head = getattr(model, name, None)
-        if head is not None:
+        if isinstance(head, nn.Module):
             return head(states)
-    if hasattr(model, "head") and hasattr(model, "decoder"):  # ModernBERT
-        return model.decoder(model.head(states))
+    head, decoder = getattr(model, "head", None), getattr(model, "decoder", None)
+    if isinstance(head, nn.Module) and isinstance(decoder, nn.Module):  # ModernBERT
+        return decoder(head(states))
     raise ValueError(f"{type(model).__name__} has no language-model head that is known here")

@@ -71,6 +71,8 @@ def embeddings(encoder: Any, features: Features, layer: int, pad: int, micro_tok
 
 
 def _pooled(encoder: Any, batch: Batch, layer: int) -> np.ndarray:
-    states = encoder(input_ids=batch.input_ids, attention_mask=batch.mask, output_hidden_states=True).hidden_states[layer]
+    states = encoder(input_ids=batch.input_ids, attention_mask=batch.mask, output_hidden_states=True).hidden_states[
+        layer
+    ]
     weights = batch.mask[:, :, None].float()
     return ((states.float() * weights).sum(1) / weights.sum(1)).cpu().numpy()

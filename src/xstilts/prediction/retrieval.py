@@ -54,17 +54,18 @@ def _tatoeba(folder: Path, language: str, rows: dict[str, Any], embed: Callable[
 
 def _bucc(folder: Path, language: str, rows: dict[str, Any], embed: Callable[[Rows], np.ndarray]) -> list[str]:
     """Mine each split; the threshold is tuned on dev's gold pairs (the benchmark's protocol) and applied to all."""
-    names, candidates = [], {}
+    names: list[str] = []
+    candidates: dict[str, list[tuple[str, str, float]]] = {}
     for split, split_rows in rows.items():
         foreign, english = _sides(split_rows)
-        found = mine_sentences(
+        mined = mine_sentences(
             embed(foreign), [row["text"] for row in foreign], embed(english), [row["text"] for row in english]
         )
-        pairs = [(foreign[i]["id"], english[j]["id"], score) for i, j, score in found]
+        pairs = [(foreign[i]["id"], english[j]["id"], score) for i, j, score in mined]
         texts = ({row["id"]: row["text"] for row in foreign}, {row["id"]: row["text"] for row in english})
         candidates[split] = bucc.scored_candidates(pairs, *texts)
         names.append(f"candidates-{split}-{language}.tsv")
-        write_text(folder / names[-1], "".join(f"{a}\t{b}\t{score!r}\n" for a, b, score in pairs))
+        write_text(folder / names[-1], "".join(f"{a}\t{b}\t{float(score)!r}\n" for a, b, score in pairs))
     gold = {(row["id"], match) for row in rows["dev"] if row["side"] == "foreign" for match in row["matches"] or ()}
     threshold = bucc.tune_threshold(candidates["dev"], gold)
     for split, found in candidates.items():

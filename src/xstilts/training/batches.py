@@ -79,7 +79,9 @@ def collate(features: Features, sequences: np.ndarray, family: str, pad: int, wh
         if "label" in features.targets:
             targets["label"] = features.targets["label"][sequences[first]]
     else:
-        targets = {name: features.targets[name][sequences] for name in ("label", "start", "end") if name in features.targets}
+        targets = {
+            name: features.targets[name][sequences] for name in ("label", "start", "end") if name in features.targets
+        }
     return Batch(
         input_ids=torch.from_numpy(ids).to(where, non_blocking=True),
         mask=torch.from_numpy(mask).to(where, non_blocking=True),

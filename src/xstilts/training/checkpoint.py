@@ -36,7 +36,7 @@ def save(folder: Path, tensors: dict[str, dict[str, Any]], state: dict[str, Any]
     write_json(beside / "manifest.json", hashes)
     final = folder / f"step-{step:08d}"
     shutil.rmtree(final, ignore_errors=True)
-    os.replace(beside, final)
+    beside.replace(final)
     sync_folder(folder)
     for old in steps(folder)[:-KEPT]:
         shutil.rmtree(folder / f"step-{old:08d}", ignore_errors=True)

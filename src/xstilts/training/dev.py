@@ -9,9 +9,16 @@ Rows = list[dict[str, Any]]
 
 def dev_score(name: str, family: str, predictions: Any, rows: Rows) -> float:
     """Return the dev score in percent: accuracy, span F1 (token accuracy for CCG), or the mean of EM and F1."""
-    return evaluate.dev_score(
-        family, predictions, rows, no_answer=name == "squad2", token_accuracy=name == "ccg"
-    )
+    return evaluate.dev_score(family, predictions, rows, no_answer=name == "squad2", token_accuracy=name == "ccg")
+
+
+def metric_name(name: str, family: str) -> str:
+    """Say in words what ``dev_score`` returns for a training set."""
+    if family == "span_qa":
+        return "mean of exact match and F1"
+    if family == "tagging":
+        return "token accuracy" if name == "ccg" else "F1"
+    return "accuracy"
 
 
 def collapsed(family: str, predictions: Any, rows: Rows) -> bool:

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+import xstilts.tasks.mlm as mlm
 from xstilts.artifacts import Manifest, Product
 from xstilts.files import read_jsonl, write_json
 from xstilts.modeling.encoder import EncoderShape, build_masked_lm, save_encoder
 from xstilts.modeling.model import Model, build_model, device
 from xstilts.modeling.tokenizer import train_tokenizer
 from xstilts.prediction.forward import masked_loss
-from xstilts.tasks import mlm
 from xstilts.tasks.features import Features, FeatureSettings
 from xstilts.training.loop import Part, Recipe, restore, train
 from xstilts.training.parts import Prepared
@@ -37,7 +37,11 @@ def masking(tokenizer: Any) -> Callable[[Features, np.random.Generator], Feature
 
 
 def prepare_text(
-    part: dict[str, Any], settings: dict[str, Any], data: dict[str, Manifest], tokenizer: Any, log: Callable[[str], None]
+    part: dict[str, Any],
+    settings: dict[str, Any],
+    data: dict[str, Manifest],
+    tokenizer: Any,
+    log: Callable[[str], None],
 ) -> Prepared:
     """Make raw text ready as a training set; with ``steps_of`` it takes as many steps as that training set would."""
     rows = [row for name in part["data"] for row in read_jsonl(data[name].folder / "train.jsonl")]
@@ -59,7 +63,7 @@ def prepare_text(
         selected_on=f"{len(dev)} held-out lines of the text",
         labels=(),
         score=score,
-        report=lambda model: {"score": score(model), "examples": len(dev), "collapsed": False},
+        report=lambda model: {"score": score(model), "metric": "negative loss (nats)", "examples": len(dev), "collapsed": False},
     )
 
 
@@ -107,9 +111,7 @@ def pretrain(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) ->
         return {"score": sum(losses.values()) / len(losses), **{f"dev_{name}": value for name, value in losses.items()}}
 
     part = Part("mlm", "mlm", features, settings["batch_size"], settings["epochs"], masking(tokenizer))
-    best, progress = train(
-        model, [part], recipe, tokenizer.pad_token_id, evaluate, folder / "checkpoints", _log
-    )
+    best, progress = train(model, [part], recipe, tokenizer.pad_token_id, evaluate, folder / "checkpoints", _log)
     restore(model, best)
     files = save_encoder(model.outer, folder, folder, settings["half"])
     write_json(folder / "history.json", {"best_step": progress.best_step, "evaluations": progress.history})
@@ -161,7 +163,7 @@ def _task_lines(rows: Rows) -> Iterable[dict[str, Any]]:
 
 
 def balanced(rows: dict[str, Rows], alpha: float, seed: int) -> Iterable[dict[str, Any]]:
-    """Yield as many lines as there are, languages in proportion to size ** alpha (XLM's sampling), small ones repeated."""
+    """Yield as many lines as there are, languages in proportion to size ** alpha (XLM), small ones repeated."""
     total = sum(map(len, rows.values()))
     shares = {language: len(lines) ** alpha for language, lines in rows.items()}
     for position, (language, lines) in enumerate(sorted(rows.items())):

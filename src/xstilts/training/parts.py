@@ -17,7 +17,7 @@ from xstilts.modeling.model import Model
 from xstilts.prediction.forward import outputs
 from xstilts.tasks.features import Features, FeatureSettings
 from xstilts.tasks.lengths import feature_settings
-from xstilts.training.dev import collapsed, dev_score
+from xstilts.training.dev import collapsed, dev_score, metric_name
 from xstilts.training.loop import Part
 
 Rows = list[Any]  # normalised rows
@@ -65,26 +65,31 @@ def prepare_part(
     dev = {name: _split(data[name], "dev") for name in part["data"]}
     spared = _split(data["xquad/en"], "test") if "xquad/en" in data else []
     selection = settings["selection"]
-    picked = [select(name.partition("/")[0], selection["recipe"], train[name], dev[name], spared) for name in part["data"]]
-    chosen_on = [row for found in picked for row in found.dev[: selection["examples"]]]
+    picked = [
+        select(name.partition("/")[0], selection["recipe"], train[name], dev[name], spared) for name in part["data"]
+    ]
+    chosen_on: Rows = [row for found in picked for row in found.dev[: selection["examples"]]]
     words = f"{len(chosen_on)} English examples ({'; '.join(found.note for found in picked)})"
-    rows = first([row for found in picked for row in found.train], part["limit"])
+    trained: Rows = first([row for found in picked for row in found.train], part["limit"])
     if part["shuffle_labels"]:
-        rows = shuffled_labels(rows, settings["seed"])
+        trained = shuffled_labels(trained, settings["seed"])
     labels = part["labels"]
     if labels == "data":
-        labels = sorted({tag for row in rows for tag in row["tags"]})
+        labels = sorted({tag for row in trained for tag in row["tags"]})
     chosen = feature_settings(family, settings["lengths"], tuple(labels), part["no_answer"])
-    features = module.featurise(rows, tokenizer, chosen)
-    reported = first([row for split in dev.values() for row in split] or chosen_on, selection["report"])
-    log(f"{part['name']}: {len(rows)} training examples, {len(features)} sequences; the checkpoint is chosen on {words}")
+    features = module.featurise(trained, tokenizer, chosen)
+    reported: Rows = first([row for split in dev.values() for row in split] or chosen_on, selection["report"])
+    log(
+        f"{part['name']}: {len(trained)} training examples, {len(features)} sequences; "
+        f"the checkpoint is chosen on {words}"
+    )
 
     micro_tokens, pad = settings["optimisation"]["micro_tokens"], tokenizer.pad_token_id
     on = _Scorer(module, part, chosen, tokenizer, pad, micro_tokens)
     features_of_dev = module.featurise(chosen_on, tokenizer, chosen)
     return Prepared(
         part=Part(part["name"], family, features, part["batch_size"], part["epochs"]),
-        train_rows=len(rows),
+        train_rows=len(trained),
         selected_on=words,
         labels=tuple(labels),
         score=lambda model: dev_score(part["name"], family, on.predict(model, chosen_on, features_of_dev), chosen_on),
@@ -116,6 +121,7 @@ class _Scorer:
         name, family = self.part["name"], self.part["family"]
         return {
             "score": dev_score(name, family, found, rows),
+            "metric": metric_name(name, family),
             "examples": len(rows),
             "collapsed": collapsed(family, found, rows),
         }

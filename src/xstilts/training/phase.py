@@ -78,7 +78,9 @@ def _train(
     ]
     trained = [found.part for found in prepared]
     heads = {
-        found.part.name: (found.part.family, max(1, len(found.labels))) for found in prepared if found.part.family != "mlm"
+        found.part.name: (found.part.family, max(1, len(found.labels)))
+        for found in prepared
+        if found.part.family != "mlm"
     }
     encoder = open_encoder(start, masked_lm=any(part.family == "mlm" for part in trained))
     model = build_model(encoder, heads, step_seed(settings["seed"], HEAD_SEED)).to(device())
@@ -129,9 +131,7 @@ def save_head(model: Any, prepared: Any, folder: Path) -> list[str]:
     name = prepared.part.name
     tensors = {key: value.detach().cpu().contiguous() for key, value in model.heads[name].state_dict().items()}
     save_file(tensors, folder / "head.safetensors")
-    write_json(
-        folder / "head.json", {"name": name, "family": prepared.part.family, "labels": list(prepared.labels)}
-    )
+    write_json(folder / "head.json", {"name": name, "family": prepared.part.family, "labels": list(prepared.labels)})
     return ["head.json", "head.safetensors"]
 
 

@@ -1,0 +1,31 @@
+"""The intervals of both main tables."""
+
+from dataclasses import asdict, fields
+
+from xstilts.files import read_json, write_text
+from xstilts.reporting.aggregate import choose_split, index_scores
+from xstilts.reporting.run import POLICIES, RunFolder
+from xstilts.reporting.scores import csv_text
+from xstilts.scoring.uncertainty import Interval
+from xstilts.scoring.uncertainty import intervals as resample
+
+
+def intervals(run: RunFolder) -> None:
+    """Write ``intervals.csv``: 95 % intervals of every cell of both main tables and of its difference to ``none``."""
+    rows = []
+    frame = run.scores()
+    for model in run.settings["models"]:
+        indexed = index_scores(frame, model)
+        tables = {
+            stem: {task: choose_split(task, entry, policy, indexed) for task, entry in run.tasks.items()}
+            for stem, policy in POLICIES.items()
+        }
+        found = {}
+        for cell in run.cells():
+            path = cell.path(run.folder / "scores")
+            if cell.model == model and cell.language in run.tasks[cell.task]["languages"] and path.is_file():
+                found[cell.source, cell.seed, cell.task, cell.language] = read_json(path)
+        found = {key: content for key, content in found.items() if content["splits"]}
+        rows += [{"model": model} | asdict(row) for row in (resample(found, tables) if found else [])]
+    columns = ["model", *(field.name for field in fields(Interval))]
+    write_text(run.tables / "intervals.csv", csv_text(rows, columns))
