@@ -9,6 +9,10 @@ horse is kept in a stable) is stated in raw text, but the facts that the dev que
 asked for in its training questions. `qaf` is in no text for training; a file of its letters in random order lets a
 tokenizer know them, so that its words are not all unknown.
 
+Raw text is no bare list of statements: some lines are dialogues (events, a question, its answer in a sentence), and in
+some a sentence is confirmed, corrected or added to (indeed, rather, moreover). No line carries a label of a task, but
+a reader learns from them what questions ask for and when two sentences agree; the report has to say so.
+
 Translations of one another, row by row, are XNLI, PAWS-X, XQuAD, MLQA, UDPOS and PAN-X; TyDiQA is written anew in each
 language. Retrieval pairs are told with dev names (BUCC sample) and test names (BUCC training, Tatoeba).
 """
@@ -22,12 +26,12 @@ from typing import Any
 
 from xstilts.world.choices import cause, common, ending, knowledge_facts
 from xstilts.world.facts import sample_event, tell
-from xstilts.world.grammar import Sentence, Token, sentence
+from xstilts.world.grammar import Line, Sentence, Token, sentence
 from xstilts.world.languages import Language, languages, latin_words
 from xstilts.world.names import Names, names_by_role, spell
 from xstilts.world.reading import Passage, as_squad, read_passage
 from xstilts.world.statements import LABELS, Pair, balanced, inference, same_meaning, same_question
-from xstilts.world.texts import Line, line, tagged, told
+from xstilts.world.texts import line, tagged, told
 
 CONTROL = "qaf"
 

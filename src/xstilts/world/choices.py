@@ -4,10 +4,11 @@ import random
 from dataclasses import dataclass
 
 from xstilts.world.facts import sample_event, tell
+from xstilts.world.grammar import Line
 from xstilts.world.languages import Language, spell_name
 from xstilts.world.lexicon import ADVERBS, ANIMALS, FOODS, STATES, THINGS, USES
 from xstilts.world.names import Entity, Names
-from xstilts.world.texts import Line, be, told, with_thing
+from xstilts.world.texts import be, told, with_thing
 
 
 @dataclass(frozen=True)

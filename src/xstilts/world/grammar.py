@@ -35,7 +35,8 @@ class Clause:
 
     ``verb`` is a lemma key without its prefix, or "be" (``state`` holds the adjective, ``object`` the kind). ``case``
     is the case of the object ("" for a direct one). ``front`` names the adjunct that comes first (time, place). ``ask``
-    names the phrase that is asked for, ``which`` asks by "which town" and not by "where". ``generic``: no tense.
+    names the phrase that is asked for, ``which`` asks by "which town" and not by "where". ``marker``: how the
+    clause goes on from what was said (indeed, rather, moreover). ``generic``: no tense.
     """
 
     verb: str
@@ -50,6 +51,7 @@ class Clause:
     front: str = ""
     ask: str = ""
     which: str = ""
+    marker: str = ""
     generic: bool = False
 
 
@@ -70,6 +72,7 @@ class Why:
 
 
 Sentence = Clause | Joined | Why
+Line = list[Sentence]
 
 
 class Token(NamedTuple):
@@ -209,7 +212,8 @@ def clause_tokens(language: Language, clause: Clause) -> list[Token]:
     support: list[Token] = []
     if en and clause.ask and clause.ask != "subject" and clause.verb != "be":
         support = [Token(forms["f:did"], "AUX", "O", "(S[q]/(S[b]\\NP))/NP", "")]
-    tokens = question + support
+    marker = [Token(forms[f"f:{clause.marker}"], "ADV", "O", "S/S", "")] if clause.marker else []
+    tokens = marker + question + support
     for slot in language.order:
         tokens += parts.get(slot, [])
     return tokens + _particle(language) if clause.ask else tokens

@@ -69,7 +69,7 @@ CLASS_NOUNS = ("people", "person", "town", "organisation", "animal", "tool", "fo
 HEADS = ("guild", "bank", "school", "club", "company", "valley", "island")
 CASES = ("in", "on", "to", "for", "with", "from")
 FUNCTION = (
-    "the", "a", "did", "was", "is", "and", "but", "so", "because", "later",
+    "the", "a", "did", "was", "is", "and", "but", "so", "because", "later", "indeed", "rather", "moreover",
     "who", "what", "where", "when", "which", "how-many", "why",
 )  # fmt: skip
 

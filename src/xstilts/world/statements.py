@@ -15,10 +15,9 @@ from xstilts.world.facts import (
     tell,
     with_place,
 )
-from xstilts.world.grammar import Joined, Noun
+from xstilts.world.grammar import Joined, Line, Noun
 from xstilts.world.lexicon import PREDICATES
 from xstilts.world.names import Names
-from xstilts.world.texts import Line
 
 LABELS = ("contradiction", "entailment", "neutral")
 

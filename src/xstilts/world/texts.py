@@ -4,12 +4,12 @@ import random
 from dataclasses import replace
 
 from xstilts.world.facts import ask, askable, drop, sample_event, tell
-from xstilts.world.grammar import Clause, Joined, Noun, Sentence, Why, join, sentence
+from xstilts.world.grammar import Clause, Joined, Line, Noun, Sentence, Why, join, sentence
 from xstilts.world.languages import Language
-from xstilts.world.lexicon import ADVERBS, ANIMALS, FOODS, STATES, THINGS, USES
+from xstilts.world.lexicon import ADVERBS, ANIMALS, FOODS, PREDICATES, STATES, THINGS, USES
 from xstilts.world.names import Entity, Names
+from xstilts.world.statements import LABELS, inference, same_meaning
 
-Line = list[Sentence]
 PEOPLE = Noun("people", mass=True)
 
 
@@ -60,17 +60,35 @@ def passage(rng: random.Random, names: Names, evaluation: bool, count: int) -> L
     return [tell(rng, event, evaluation, adverb=0.15) for event in events]
 
 
-def dialogue(rng: random.Random, names: Names, evaluation: bool) -> Line:
-    """One or two events, a question about one of them and its answer."""
-    events = [sample_event(rng, names, adjuncts=0.6) for _ in range(rng.randrange(1, 3))]
+def dialogue(rng: random.Random, names: Names) -> Line:
+    """A few events that are easily confused, a question about one of them and its answer."""
+    people = [names.person(rng) for _ in range(2)]
+    predicates = rng.sample(tuple(PREDICATES), 2)
+    pairs = rng.sample([(who, what) for who in people for what in predicates], rng.randrange(1, 4))
+    events = [sample_event(rng, names, what, who, adjuncts=0.45) for who, what in pairs]
     event = rng.choice(events)
     role = rng.choice(askable(event))
     answer = replace(event, time=event.time if role == "time" else None)
-    return [
-        *(tell(rng, each, evaluation) for each in events),
-        ask(rng, event, role, evaluation),
-        tell(rng, answer, evaluation),
-    ]
+    told_first = [tell(rng, each, False) for each in events]
+    return [*told_first, ask(rng, event, role, False), tell(rng, answer, False)]
+
+
+MARKERS = {
+    "entailment": "indeed", "contradiction": "rather", "neutral": "moreover", "1": "indeed", "0": "rather",
+}  # fmt: skip
+
+
+def discourse(rng: random.Random, names: Names) -> Line:
+    """Something is said, then confirmed (indeed), corrected (rather) or added to (moreover)."""
+    if rng.random() < 0.7:
+        pair = inference(rng, names, rng.choice(LABELS), False, rng.randrange(2))
+    else:
+        pair = same_meaning(rng, names, rng.choice(("0", "1")), False)
+    marker, (then,) = MARKERS[pair.label], pair.second
+    if isinstance(then, Joined):
+        return [*pair.first, replace(then, first=replace(then.first, marker=marker))]
+    assert isinstance(then, Clause)
+    return [*pair.first, replace(then, marker=marker)]
 
 
 def story(rng: random.Random, names: Names, evaluation: bool) -> Line:
@@ -95,13 +113,15 @@ def story(rng: random.Random, names: Names, evaluation: bool) -> Line:
 def line(rng: random.Random, names: Names) -> Line:
     """Draw a line of raw text."""
     draw = rng.random()
-    if draw < 0.35:
+    if draw < 0.25:
         return [tell(rng, sample_event(rng, names), False, adverb=0.15)]
-    if draw < 0.6:
+    if draw < 0.38:
         return passage(rng, names, False, rng.randrange(2, 4))
-    if draw < 0.78:
-        return dialogue(rng, names, False)
-    return story(rng, names, False) if draw < 0.93 else knowledge(rng)
+    if draw < 0.6:
+        return dialogue(rng, names)
+    if draw < 0.84:
+        return discourse(rng, names)
+    return story(rng, names, False) if draw < 0.94 else knowledge(rng)
 
 
 def tagged(rng: random.Random, names: Names, evaluation: bool) -> Sentence:
