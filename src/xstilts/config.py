@@ -180,6 +180,7 @@ class Run(Section):
     target: Phase
     selection: Selection
     evaluation: Evaluation
+    gpu_slots: Count = Field(default=1, description="jobs that may share a GPU; a machine's setting, for a profile")
     mirror: str | None = Field(default=None, description="folder of the mirror; a place, not a setting")
 
     @model_validator(mode="before")

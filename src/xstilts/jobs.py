@@ -17,6 +17,9 @@ from xstilts.data.registry import SPLITS, dataset, locate
 from xstilts.digest import code_digest
 from xstilts.errors import DataError
 from xstilts.files import dump_json, write_text
+from xstilts.prediction import languages
+from xstilts.scoring import evaluate
+from xstilts.training import phase
 
 SCRIPTS = Path("workflow/scripts")
 Cell = tuple[str, str, str, int, str]  # model, source, target, seed, task
@@ -293,7 +296,7 @@ class Jobs:
         if rule == "baseline":
             return self.reporting() | {"languages": {wildcards[0]: run.languages_of(wildcards[0])}}
         if rule == "table_hyperparameters":
-            return self.reporting() | {"configuration": run.model_dump(exclude={"mirror"})}
+            return self.reporting() | {"configuration": run.model_dump(exclude={"mirror", "gpu_slots"})}
         if rule in REPORTING:
             return self.reporting()
         raise ValueError(f"no settings for rule {rule!r}")
@@ -324,16 +327,14 @@ class Jobs:
     def opened_by_name(self, rule: str, *wildcards: Any) -> tuple[str, ...]:
         """Return the modules that a job's script imports by a string: they belong to its code too."""
         if rule == "train_intermediate":
-            families = {part["family"] for part in self._parts_of_source(wildcards[1])}
-        elif rule == "train_target":
-            families = {tasks.training_set(wildcards[2]).family}
-        elif rule == "predict":
-            families = {tasks.task(wildcards[4]).family}
-        elif rule == "score":
-            return ()
-        else:
-            return ()
-        return tuple(f"xstilts.tasks.{family}" for family in sorted(families))
+            return phase.opened_by_name({part["family"] for part in self._parts_of_source(wildcards[1])})
+        if rule == "train_target":
+            return phase.opened_by_name({tasks.training_set(wildcards[2]).family})
+        if rule == "predict":
+            return languages.opened_by_name(tasks.task(wildcards[4]).family)
+        if rule == "score":
+            return evaluate.opened_by_name(tasks.task(wildcards[4]))
+        return ()
 
     def _upstream(self, name: str, language: str) -> dict[str, int]:
         """Sizes of a data set's files in the mirror: what comes, goes or grows is noticed, the folder may move."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from xstilts.artifacts import Manifest, Product, produce
 from xstilts.errors import UserError
+from xstilts.leases import use_leased_gpu
 
 STOPPED = 75  # exit code of a training that was asked to stop and left a checkpoint (EX_TEMPFAIL)
 
@@ -36,6 +37,7 @@ def run_artifact_job(
     description: str,
     single: tuple[str, ...] = (),
     offline: bool = True,
+    gpu: bool = False,
     argv: list[str] | None = None,
 ) -> None:
     """Parse a job's command line and make its artifact.
@@ -45,6 +47,7 @@ def run_artifact_job(
         description: one sentence for ``--help``.
         single: options that name one manifest each, such as ``encoder``.
         offline: refuse the Hub while the job runs.
+        gpu: take a GPU for the process where the machine has one.
         argv: the command line, for tests.
     """
     parser = argparse.ArgumentParser(description=description)
@@ -58,6 +61,8 @@ def run_artifact_job(
     use_threads(options.threads)
     if offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
+    if gpu:
+        use_leased_gpu()
     inputs = {name: getattr(options, name) for name in single} | {role(path): path for path in options.data}
     try:
         produce(options.output, options.spec, inputs, make)

@@ -12,7 +12,7 @@ try:
     run = load(config)
     jobs = Jobs(run, Path(workflow.basedir))
     jobs.write_specs()
-    shell.prefix(f"export PATH={Path(sys.executable).parent}:$PATH; ")
+    shell.prefix(f"export PATH={Path(sys.executable).parent}:$PATH XSTILTS_GPU_SLOTS={run.gpu_slots}; ")
     config["results"] = str(jobs.here)
     config["origin"] = str(jobs.world.parent if run.data.origin == "world" else run.mirror)
 except UserError as error:

@@ -49,7 +49,7 @@ class DataSet:
 
 @cache
 def _registry() -> tuple[dict[str, DataSet], dict[str, dict[str, str]]]:
-    raw = yaml.safe_load((Path(__file__).parent / "registry.yaml").read_text(encoding="utf-8"))
+    raw = yaml.load((Path(__file__).parent / "registry.yaml").read_bytes(), yaml.CSafeLoader)
     return {name: DataSet(name=name, **_frozen(entry)) for name, entry in raw["datasets"].items()}, raw["languages"]
 
 

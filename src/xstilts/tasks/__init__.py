@@ -16,13 +16,17 @@ PRIVATE_USE = re.compile(r"q[a-t][a-z]")
 
 @dataclass(frozen=True)
 class Task:
-    """One evaluated task: its family, data set, training set, metrics, splits and languages."""
+    """One evaluated task: its family, data set, training set, metrics, splits and languages.
+
+    ``scoring`` names its modules in the scoring room: the scorer, and for answers the rules of the data set.
+    """
 
     name: str
     family: str
     dataset: str
     target: str
     metrics: tuple[str, ...]
+    scoring: tuple[str, ...]
     splits: tuple[str, ...]
     languages: tuple[str, ...]
 
@@ -47,7 +51,7 @@ class TrainingSet:
 @cache
 def registry() -> tuple[dict[str, Task], dict[str, TrainingSet]]:
     """Return (tasks, training sets) by name, in the order of the file, which is the order of the paper's table."""
-    raw = yaml.safe_load((Path(__file__).parent / "registry.yaml").read_text(encoding="utf-8"))
+    raw = yaml.load((Path(__file__).parent / "registry.yaml").read_bytes(), yaml.CSafeLoader)
     tasks = {name: Task(name=name, **_frozen(entry)) for name, entry in raw["tasks"].items()}
     training = {name: TrainingSet(name=name, **_frozen(entry)) for name, entry in raw["training"].items()}
     return tasks, training

@@ -1,4 +1,4 @@
-"""Masked language modelling: the pretraining of a small encoder, and text as one part of a mixture."""
+"""Masked language modelling: the pretraining of a small encoder."""
 
 import sys
 from collections.abc import Callable, Iterable
@@ -17,8 +17,6 @@ from xstilts.modeling.tokenizer import train_tokenizer
 from xstilts.prediction.forward import masked_loss
 from xstilts.tasks.features import Features, FeatureSettings
 from xstilts.training.loop import Part, Recipe, restore, train
-from xstilts.training.parts import Prepared
-from xstilts.training.sampler import Portion
 
 DEV_SEED = 20200526  # one fixed masking of the held-out text, so that evaluations can be compared
 DEV_LINES = 500
@@ -36,38 +34,8 @@ def masking(tokenizer: Any) -> Callable[[Features, np.random.Generator], Feature
     )
 
 
-def prepare_text(
-    part: dict[str, Any],
-    settings: dict[str, Any],
-    data: dict[str, Manifest],
-    tokenizer: Any,
-    log: Callable[[str], None],
-) -> Prepared:
-    """Make raw text ready as a training set; with ``steps_of`` it takes as many steps as that training set would."""
-    rows = [row for name in part["data"] for row in read_jsonl(data[name].folder / "train.jsonl")]
-    dev, rows = rows[:DEV_LINES], rows[DEV_LINES:]
-    chosen = FeatureSettings(max_length=settings["lengths"]["mlm"], packed=True)
-    features = mlm.featurise(rows, tokenizer, chosen)
-    epochs = part["epochs"]
-    if "steps_of" in settings:
-        like = settings["steps_of"]
-        units = sum(data[name].results["rows"]["train"] for name in like["data"])
-        units = min(units, like["limit"] or units)
-        steps = like["epochs"] * Portion(units, like["batch_size"], like["epochs"]).steps_per_epoch
-        epochs = steps / Portion(len(features), part["batch_size"], 1).steps_per_epoch
-    log(f"{part['name']}: {len(rows)} lines, {len(features)} blocks, {epochs:.3g} epochs")
-    score = _dev_scorer(dev, tokenizer, chosen, settings["optimisation"]["micro_tokens"])
-    return Prepared(
-        part=Part(part["name"], "mlm", features, part["batch_size"], epochs, masking(tokenizer)),
-        train_rows=len(rows),
-        selected_on=f"{len(dev)} held-out lines of the text",
-        labels=(),
-        score=score,
-        report=lambda model: {"score": score(model), "metric": "negative loss (nats)", "examples": len(dev), "collapsed": False},
-    )
-
-
-def _dev_scorer(dev: Rows, tokenizer: Any, chosen: FeatureSettings, micro_tokens: int) -> Callable[[Model], float]:
+def dev_scorer(dev: Rows, tokenizer: Any, chosen: FeatureSettings, micro_tokens: int) -> Callable[[Model], float]:
+    """Return the function that scores a model on held-out lines: minus the mean loss (nats a masked piece)."""
     features = mlm.featurise(dev, tokenizer, chosen)
     held_out = masking(tokenizer)(features, np.random.default_rng(DEV_SEED))
     return lambda model: -masked_loss(model, held_out, tokenizer.pad_token_id, micro_tokens)
@@ -103,7 +71,7 @@ def pretrain(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) ->
     optimisation = spec["settings"]["optimisation"]
     recipe = Recipe(seed=settings["seed"], learning_rate=settings["learning_rate"], **optimisation)
     scorers = {
-        language: _dev_scorer(lines, tokenizer, chosen, recipe.micro_tokens) for language, lines in dev.items() if lines
+        language: dev_scorer(lines, tokenizer, chosen, recipe.micro_tokens) for language, lines in dev.items() if lines
     }
 
     def evaluate(now: Model) -> dict[str, float]:

@@ -19,20 +19,9 @@ from xstilts.tasks.features import Features, FeatureSettings
 from xstilts.tasks.lengths import feature_settings
 from xstilts.training.dev import collapsed, dev_score, metric_name
 from xstilts.training.loop import Part
+from xstilts.training.prepared import Prepared
 
 Rows = list[Any]  # normalised rows
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A training set ready to train on, and how to score a model on its English dev examples."""
-
-    part: Part
-    train_rows: int
-    selected_on: str  # what the dev examples are, in words
-    labels: tuple[str, ...]
-    score: Callable[[Model], float]  # percent (for mlm the negative loss): higher is better
-    report: Callable[[Model], dict[str, Any]]  # dev score of the finished model, with the number of examples
 
 
 def shuffled_labels(rows: Rows, seed: int) -> Rows:

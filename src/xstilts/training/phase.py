@@ -1,15 +1,18 @@
 """One training of either phase: data in, the best encoder out, and for a target its head."""
 
+import importlib
 import shutil
 import signal
 import statistics
 import sys
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from xstilts.artifacts import Manifest, Product
 from xstilts.files import write_json
+from xstilts.training.dev import metric_module
 
 HEAD_SEED = 2**31  # the "step" whose seed initialises the heads: no training is that long
 
@@ -17,6 +20,19 @@ HEAD_SEED = 2**31  # the "step" whose seed initialises the heads: no training is
 def log(line: str) -> None:
     """Say one line of progress; the rule sends it to the job's log."""
     print(line, file=sys.stderr, flush=True)
+
+
+def preparing_module(family: str) -> str:
+    """Return the dotted name of the module that makes a family's training sets ready."""
+    return f"xstilts.training.{'text_part' if family == 'mlm' else 'parts'}"
+
+
+def opened_by_name(families: Iterable[str]) -> tuple[str, ...]:
+    """Return the modules that a training on these families imports by a string: they belong to its code too."""
+    modules = [preparing_module(family) for family in families]
+    for family in set(families) - {"mlm"}:
+        modules += [f"xstilts.tasks.{family}", metric_module(family)]
+    return tuple(sorted(set(modules)))
 
 
 def train_phase(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest], keep_head: bool) -> Product:
@@ -67,13 +83,11 @@ def _train(
 ) -> Product:
     from xstilts.modeling.encoder import open_encoder, open_tokenizer, save_encoder
     from xstilts.modeling.model import build_model, device
-    from xstilts.training.language_modelling import prepare_text
     from xstilts.training.loop import Recipe, restore, step_seed, train
-    from xstilts.training.parts import prepare_part
 
     tokenizer = open_tokenizer(start)
     prepared = [
-        (prepare_text if part["family"] == "mlm" else prepare_part)(part, settings, data, tokenizer, log)
+        importlib.import_module(preparing_module(part["family"])).prepare_part(part, settings, data, tokenizer, log)
         for part in settings["parts"]
     ]
     trained = [found.part for found in prepared]

@@ -5,6 +5,7 @@ A resumed training asks for the same step and gets the same batch; no generator 
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -23,6 +24,11 @@ class Portion:
     def steps_per_epoch(self) -> int:
         """Batches that cover every unit once; the last one may be short."""
         return math.ceil(self.units / self.batch_size)
+
+
+@lru_cache(maxsize=32)
+def _order(seed: int, which: int, epoch: int, units: int) -> np.ndarray:
+    return np.random.default_rng([seed, which, epoch]).permutation(units)
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,7 @@ class Schedule:
         which = int(self.portion[step])
         portion = self.portions[which]
         epoch, position = divmod(int(self.visit[step]), portion.steps_per_epoch)
-        order = np.random.default_rng([self.seed, which, epoch]).permutation(portion.units)
+        order = _order(self.seed, which, epoch, portion.units)
         start = position * portion.batch_size
         return which, order[start : start + portion.batch_size]
 
