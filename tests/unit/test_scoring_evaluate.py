@@ -1,4 +1,4 @@
-"""One language's scores from prediction files and normalised rows, and the dev score that chooses checkpoints."""
+"""One language's scores from prediction files and normalised rows."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from xstilts.errors import DataError
-from xstilts.scoring.evaluate import dev_score, score_language, write_scores
+from xstilts.scoring.evaluate import score_language, write_scores
 
 Row = dict[str, Any]
 
@@ -125,20 +125,6 @@ def test_bucc_applies_the_threshold_of_dev_to_test(tmp_path: Path) -> None:
         score_language("bucc2018", "de", paths, gold)
     without_dev = score_language("bucc2018", "de", {"test": paths["test"]}, {"test": gold["test"]})
     assert without_dev["splits"] == {} and "no threshold can be tuned" in without_dev["reason"]
-
-
-def test_dev_score() -> None:
-    assert dev_score("classification", ["0", "1"], [pair_row(0, "0"), pair_row(1, "0")]) == 50
-    assert dev_score("multiple_choice", [2, 1], [{"label": 2}, {"label": 0}]) == 50
-    rows = [sentence_row(0, "a b", "NP/N N")]
-    assert dev_score("tagging", [["NP/N", "NP"]], rows, token_accuracy=True) == 50
-    assert dev_score("tagging", [["NP/N", "N"]], rows) == 100
-    questions = [question_row(0, "p", "the dog"), question_row(1, "p")]
-    assert dev_score("span_qa", {"q0": "dog", "q1": ""}, questions, no_answer=True) == 100
-    assert dev_score("span_qa", {"q0": "dog barks", "q1": "x"}, questions, no_answer=True) == pytest.approx(
-        (0 + 100 * (2 / 3) / 2) / 2
-    )
-    assert dev_score("span_qa", {"q0": "a dog"}, questions[:1]) == 100
 
 
 def test_scores_file_is_one_line_of_json(tmp_path: Path) -> None:

@@ -9,9 +9,11 @@ import pytest
 from scoring_golden import HERE, cases, setting, word_tags
 
 from xstilts.cli import main
-from xstilts.scoring import bucc, mining
-from xstilts.scoring.evaluate import answer_metric, answer_scores, tag_scores
+from xstilts.scoring import bucc, mining, threshold
+from xstilts.scoring.answers import answer_scores, question_scorer
 from xstilts.scoring.reading import read_answers, read_questions, read_tags
+from xstilts.scoring.tags import tag_scores
+from xstilts.tasks import task
 
 
 def largest_difference(found: Any, expected: Any, place: str = "") -> float:
@@ -45,7 +47,7 @@ def test_answers(case: dict[str, str]) -> None:
     questions = read_questions(setting("XSTILTS_MIRROR") / case["gold"])
     answers = read_answers(setting("XSTILTS_GOLDEN") / case["predictions"]).texts
     assert (case["metric"] == "mlqa") == (case["task"] == "mlqa")
-    metrics = answer_scores(answers, questions, answer_metric(case["task"], case["language"]))["metrics"]
+    metrics = answer_scores(answers, questions, question_scorer(task(case["task"]), case["language"]))["metrics"]
     assert metrics["exact_match"] == pytest.approx(float(case["exact_match"]), abs=1e-6)
     assert metrics["f1"] == pytest.approx(float(case["f1"]), abs=1e-6)
 
@@ -62,7 +64,7 @@ def test_tags(case: dict[str, str]) -> None:
         assert found[metric] == pytest.approx(float(case[metric]), abs=1e-6), metric
 
 
-def mined(case: str, split: str) -> tuple[list[bucc.Candidate], set[bucc.Pair], list[bucc.Candidate]]:
+def mined(case: str, split: str) -> tuple[list[threshold.Candidate], set[threshold.Pair], list[threshold.Candidate]]:
     """Return (candidates that are scored, gold, all candidates) of a golden BUCC split."""
     folder = HERE / "bucc" / case
 
@@ -78,7 +80,7 @@ def mined(case: str, split: str) -> tuple[list[bucc.Candidate], set[bucc.Pair], 
         [text for _, text in english],
     )
     candidates = [(foreign[i][0], english[j][0], score) for i, j, score in pairs]
-    kept = bucc.scored_candidates(candidates, dict(map(tuple, foreign)), dict(map(tuple, english)))
+    kept = threshold.scored_candidates(candidates, dict(map(tuple, foreign)), dict(map(tuple, english)))
     return kept, {(source, target) for source, target in rows("gold")}, candidates
 
 
@@ -86,12 +88,12 @@ def mined(case: str, split: str) -> tuple[list[bucc.Candidate], set[bucc.Pair], 
 def test_mining(case: str) -> None:
     expected = {row["split"]: row for row in cases("bucc_expected.tsv") if row["case"] == case}
     dev, gold, unscored = mined(case, "dev")
-    threshold = bucc.tune_threshold(dev, gold)
-    assert threshold == pytest.approx(float(expected["dev"]["threshold"]), abs=1e-6)
+    tuned = threshold.tune_threshold(dev, gold)
+    assert tuned == pytest.approx(float(expected["dev"]["threshold"]), abs=1e-6)
     assert len(unscored) == len(dev) + 1, "two source sentences are the same: mined once, left out of the scoring"
     for split in ("dev", "test"):
         candidates, gold, _ = mined(case, split)
-        pairs = set(bucc.extract(candidates, threshold))
+        pairs = set(threshold.extract(candidates, tuned))
         assert len(candidates) == int(expected[split]["candidates"])
         assert len(pairs) == int(expected[split]["extracted"])
         found = bucc.pair_scores(pairs, gold)

@@ -3,7 +3,7 @@
 import pytest
 
 from xstilts.errors import ConfigError
-from xstilts.scoring import bucc, mlqa, spans, squad
+from xstilts.scoring import bucc, mlqa, spans, squad, threshold
 
 # language, prediction, gold, MLQA F1 and EM, SQuAD F1 and EM
 ANSWERS = [
@@ -91,25 +91,25 @@ GOLD = {("a", "1"), ("b", "2"), ("d", "4"), ("f", "6")}
 
 
 def test_bucc_threshold_vector() -> None:
-    threshold = bucc.tune_threshold(CANDIDATES, GOLD)
-    pairs = bucc.extract(CANDIDATES, threshold)
-    assert threshold == pytest.approx(0.975)
+    tuned = threshold.tune_threshold(CANDIDATES, GOLD)
+    pairs = threshold.extract(CANDIDATES, tuned)
+    assert tuned == pytest.approx(0.975)
     assert len(pairs) == 4
     assert bucc.pair_scores(set(pairs), GOLD) == pytest.approx((75, 75, 75))
 
 
 def test_bucc_threshold_when_all_candidates_are_kept() -> None:
     candidates = CANDIDATES[:2]
-    assert bucc.extract(candidates, bucc.tune_threshold(candidates, GOLD)) == [("a", "1"), ("b", "2")]
+    assert threshold.extract(candidates, threshold.tune_threshold(candidates, GOLD)) == [("a", "1"), ("b", "2")]
 
 
 def test_bucc_without_a_right_candidate() -> None:
-    assert bucc.tune_threshold(CANDIDATES, {("x", "y")}) == 0
-    assert bucc.tune_threshold([], GOLD) == 0
+    assert threshold.tune_threshold(CANDIDATES, {("x", "y")}) == 0
+    assert threshold.tune_threshold([], GOLD) == 0
     assert bucc.pair_scores(set(), GOLD) == (0, 0, 0)
 
 
 def test_bucc_leaves_repeated_sentences_out() -> None:
     foreign = {"a": "same ", "b": "same", "c": "other"}
-    kept = bucc.scored_candidates([("a", "1", 2.0), ("c", "2", 1.0)], foreign, {"1": "x", "2": "y"})
+    kept = threshold.scored_candidates([("a", "1", 2.0), ("c", "2", 1.0)], foreign, {"1": "x", "2": "y"})
     assert kept == [("c", "2", 1.0)]

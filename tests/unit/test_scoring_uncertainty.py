@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from xstilts.scoring import bucc, uncertainty
-from xstilts.scoring.evaluate import bucc_items, lowest_threshold
+from xstilts.scoring import bucc, threshold, uncertainty
+from xstilts.scoring.bucc import bucc_items, lowest_threshold
 from xstilts.scoring.resampling import Key, resample_task
+from xstilts.scoring.threshold import Candidate, Pair
 from xstilts.scoring.uncertainty import Interval, holm, intervals
 from xstilts.tasks import registry
 
@@ -79,14 +80,14 @@ def test_span_f1_varies_as_under_plain_resampling() -> None:
 def test_bucc_is_tuned_anew_on_every_resampled_dev_set() -> None:
     rng = np.random.default_rng(4)
 
-    def split(size: int, first: int) -> tuple[list[bucc.Candidate], set[bucc.Pair]]:
+    def split(size: int, first: int) -> tuple[list[Candidate], set[Pair]]:
         right = rng.random(size) < 0.5
         scores = 1 + 0.1 * rng.normal(size=size) + 0.15 * right
         pairs = [(f"f{first + n}", f"e{first + n}", float(scores[n])) for n in range(size)]
         gold = {pair[:2] for pair, true in zip(pairs, right, strict=True) if true} | {(f"g{n}", "x") for n in range(40)}
         return sorted(pairs, key=lambda pair: -pair[2]), gold
 
-    def resampled(pairs: list[bucc.Candidate], gold: set[bucc.Pair]) -> tuple[list[bucc.Candidate], set[bucc.Pair]]:
+    def resampled(pairs: list[Candidate], gold: set[Pair]) -> tuple[list[Candidate], set[Pair]]:
         units = sorted({pair[0] for pair in pairs} | {pair[0] for pair in gold})
         copies = dict(zip(units, rng.multinomial(len(units), np.full(len(units), 1 / len(units))), strict=True))
         again = [(f"{f}#{n}", f"{e}#{n}", score) for f, e, score in pairs for n in range(copies[f])]
@@ -102,9 +103,9 @@ def test_bucc_is_tuned_anew_on_every_resampled_dev_set() -> None:
     brute: dict[str, list[float]] = {"dev": [], "test": []}
     for _ in range(400):
         dev_again, test_again = resampled(*dev), resampled(*test)
-        threshold = bucc.tune_threshold(*dev_again)
+        tuned = threshold.tune_threshold(*dev_again)
         for name, part in (("dev", dev_again), ("test", test_again)):
-            brute[name].append(bucc.pair_scores(set(bucc.extract(part[0], threshold)), part[1])[2])
+            brute[name].append(bucc.pair_scores(set(threshold.extract(part[0], tuned)), part[1])[2])
     for name, values in brute.items():
         found = resample_task(scores, "bucc2018", name, 4_000, 1)
         assert found is not None

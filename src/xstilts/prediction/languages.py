@@ -36,7 +36,7 @@ def predict_task(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]
     waiting.sort(key=lambda code: -sum(data[code].results["rows"].values()))
     if waiting:
         model.check()
-        predictor = importlib.import_module(f"xstilts.prediction.{_room(settings['family'])}")
+        predictor = importlib.import_module(predicting_module(settings["family"]))
         predict = predictor.open_predictor(model.folder, settings)
     for code in waiting:
         data[code].check()
@@ -53,8 +53,14 @@ def predict_task(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]
     return Product(files, {"languages": languages})
 
 
-def _room(family: str) -> str:
-    return "retrieval" if family == "retrieval" else "labelled"
+def predicting_module(family: str) -> str:
+    """Return the dotted name of the module that predicts tasks of a family."""
+    return f"xstilts.prediction.{'retrieval' if family == 'retrieval' else 'labelled'}"
+
+
+def opened_by_name(family: str) -> tuple[str, ...]:
+    """Return the modules that a prediction imports by a string: they belong to its code too."""
+    return predicting_module(family), f"xstilts.tasks.{family}"
 
 
 def _stands(folder: Path, entry: dict[str, Any] | None, key: str) -> bool:

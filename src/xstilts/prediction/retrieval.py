@@ -10,8 +10,8 @@ from xstilts.files import write_text
 from xstilts.modeling.encoder import open_encoder, open_tokenizer, retrieval_layer
 from xstilts.modeling.model import device
 from xstilts.prediction.forward import embeddings
-from xstilts.scoring import bucc
 from xstilts.scoring.mining import mine_sentences, nearest, normalized
+from xstilts.scoring.threshold import Candidate, extract, scored_candidates, tune_threshold
 from xstilts.tasks import retrieval
 from xstilts.tasks.features import FeatureSettings
 
@@ -55,7 +55,7 @@ def _tatoeba(folder: Path, language: str, rows: dict[str, Any], embed: Callable[
 def _bucc(folder: Path, language: str, rows: dict[str, Any], embed: Callable[[Rows], np.ndarray]) -> list[str]:
     """Mine each split; the threshold is tuned on dev's gold pairs (the benchmark's protocol) and applied to all."""
     names: list[str] = []
-    candidates: dict[str, list[tuple[str, str, float]]] = {}
+    candidates: dict[str, list[Candidate]] = {}
     for split, split_rows in rows.items():
         foreign, english = _sides(split_rows)
         mined = mine_sentences(
@@ -63,12 +63,12 @@ def _bucc(folder: Path, language: str, rows: dict[str, Any], embed: Callable[[Ro
         )
         pairs = [(foreign[i]["id"], english[j]["id"], score) for i, j, score in mined]
         texts = ({row["id"]: row["text"] for row in foreign}, {row["id"]: row["text"] for row in english})
-        candidates[split] = bucc.scored_candidates(pairs, *texts)
+        candidates[split] = scored_candidates(pairs, *texts)
         names.append(f"candidates-{split}-{language}.tsv")
         write_text(folder / names[-1], "".join(f"{a}\t{b}\t{float(score)!r}\n" for a, b, score in pairs))
     gold = {(row["id"], match) for row in rows["dev"] if row["side"] == "foreign" for match in row["matches"] or ()}
-    threshold = bucc.tune_threshold(candidates["dev"], gold)
+    threshold = tune_threshold(candidates["dev"], gold)
     for split, found in candidates.items():
         names.append(f"{split}-{language}.tsv")
-        retrieval.write(folder / names[-1], bucc.extract(found, threshold), rows[split])
+        retrieval.write(folder / names[-1], extract(found, threshold), rows[split])
     return names

@@ -1,6 +1,7 @@
 """Accuracy of labels, choices and retrieved rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 def correct(predicted: Sequence[object], gold: Sequence[object]) -> list[int]:
@@ -11,3 +12,8 @@ def correct(predicted: Sequence[object], gold: Sequence[object]) -> list[int]:
 def accuracy(predicted: Sequence[object], gold: Sequence[object]) -> float:
     """Return the percentage of examples whose prediction equals the gold (XTREME evaluate.py, lines 81-84)."""
     return 100.0 * sum(correct(predicted, gold)) / len(gold)
+
+
+def dev_score(predictions: Sequence[object], rows: Sequence[Mapping[str, Any]]) -> float:
+    """Return the accuracy of predicted labels or choices on labelled rows."""
+    return accuracy([str(label) for label in predictions], [str(row["label"]) for row in rows])

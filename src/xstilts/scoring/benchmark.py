@@ -10,15 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.errors import DataError
-from xstilts.scoring.evaluate import (
-    Scores,
-    answer_metric,
-    answer_scores,
-    known_labels,
-    label_scores,
-    pair_scores,
-    tag_scores,
-)
+from xstilts.scoring.answers import answer_scores, question_scorer
+from xstilts.scoring.bucc import given_pair_scores
+from xstilts.scoring.common import Scores, known_labels
+from xstilts.scoring.labels import label_scores
 from xstilts.scoring.reading import (
     check_lengths,
     check_sentences,
@@ -29,6 +24,7 @@ from xstilts.scoring.reading import (
     read_questions,
     read_tags,
 )
+from xstilts.scoring.tags import tag_scores
 from xstilts.tasks import PRIVATE_USE, Task, registry, task
 
 GROUPS = {
@@ -70,13 +66,13 @@ def check_predictions(entry: Task, path: Path) -> int:
 def score_files(entry: Task, language: str, predictions: Path, gold: Path) -> Scores:
     """Score one prediction file against one gold file, both in the submission format of the task.
 
-    Returns the scores of a split as `xstilts.scoring.evaluate` describes them. Raises DataError with file and line.
+    Returns the scores of a split as `xstilts.scoring.common` describes them. Raises DataError with file and line.
     """
     if entry.family == "span_qa":
         questions = read_questions(gold)
-        return answer_scores(read_answers(predictions).texts, questions, answer_metric(entry.name, language))
+        return answer_scores(read_answers(predictions).texts, questions, question_scorer(entry, language))
     if entry.name == "bucc2018":
-        return pair_scores(read_pairs(predictions).keys(), read_pairs(gold).keys())
+        return given_pair_scores(read_pairs(predictions).keys(), read_pairs(gold).keys())
     if entry.family == "tagging":
         tags = read_tags(gold).sentences
         guessed = read_tags(predictions, known_labels(entry, {tag for sentence in tags for tag in sentence}))

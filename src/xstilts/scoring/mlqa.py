@@ -3,11 +3,11 @@
 import re
 import string
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 
 from xstilts.errors import ConfigError
-from xstilts.scoring.squad import best_match
+from xstilts.scoring.overlap import best_match
 from xstilts.tasks import PRIVATE_USE
 
 
@@ -53,3 +53,8 @@ def normalize(text: str, language: str) -> str:
 def question_scores(predicted: str, answers: Sequence[str], language: str) -> tuple[float, float]:
     """Return MLQA's (exact match, F1) of one question, 0 to 1 (XTREME evaluate_mlqa.py, lines 21-135)."""
     return best_match(predicted, answers, partial(normalize, language=language))
+
+
+def scorer(language: str) -> Callable[[str, Sequence[str]], tuple[float, float]]:
+    """Return the scorer of a language."""
+    return partial(question_scores, language=language)

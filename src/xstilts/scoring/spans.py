@@ -5,9 +5,12 @@ So maximal runs of one part-of-speech tag are one span, except that a tag starti
 a new one. Later releases of seqeval drop the first character of a bare tag instead, which merges CCONJ with SCONJ.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
+
+from xstilts.scoring.f1 import precision_recall_f1
 
 Span = tuple[str, int, int]
 
@@ -58,14 +61,6 @@ def count_sentence(predicted: Sequence[str], gold: Sequence[str]) -> SpanCounts:
     return SpanCounts(len(guessed & true), len(guessed), len(true), tokens_right, len(gold))
 
 
-def precision_recall_f1(right: float, predicted: float, gold: float) -> tuple[float, float, float]:
-    """Return precision, recall and F1 in percent from counts; what would divide by nothing is 0."""
-    precision = right / predicted if predicted else 0.0
-    recall = right / gold if gold else 0.0
-    f1 = 2 * precision * recall / (precision + recall) if right else 0.0
-    return 100 * precision, 100 * recall, 100 * f1
-
-
 def token_accuracy(predicted: Sequence[Sequence[str]], gold: Sequence[Sequence[str]]) -> float:
     """Return the percentage of tokens with the right tag."""
     counts = [count_sentence(guess, truth) for guess, truth in zip(predicted, gold, strict=True)]
@@ -77,3 +72,8 @@ def span_f1(predicted: Sequence[Sequence[str]], gold: Sequence[Sequence[str]]) -
     counts = [count_sentence(guess, truth) for guess, truth in zip(predicted, gold, strict=True)]
     totals = (sum(c.right for c in counts), sum(c.predicted for c in counts), sum(c.gold for c in counts))
     return precision_recall_f1(*totals)[2]
+
+
+def dev_score(predictions: Sequence[Sequence[str]], rows: Sequence[Mapping[str, Any]], by_token: bool) -> float:
+    """Return the span F1 of predicted tags on labelled rows, or their token accuracy (supertags are no spans)."""
+    return (token_accuracy if by_token else span_f1)(predictions, [row["tags"] for row in rows])

@@ -1,9 +1,12 @@
 """SQuAD exact match and F1: version 1.1 (XQuAD, TyDiQA) and version 2.0 with questions that have no answer."""
 
+import math
 import re
 import string
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from xstilts.scoring.overlap import best_match, overlap_f1
 
 ARTICLES = re.compile(r"\b(a|an|the)\b")
 PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -12,22 +15,6 @@ PUNCTUATION = str.maketrans("", "", string.punctuation)
 def normalize(text: str) -> str:
     """Lower, delete ASCII punctuation, put a space for a, an, the (in every language), join by single spaces."""
     return " ".join(ARTICLES.sub(" ", text.lower().translate(PUNCTUATION)).split())
-
-
-def overlap_f1(predicted: list[str], gold: list[str]) -> float:
-    """Return the F1 (0 to 1) of two bags of tokens; 0 when they share none, two empty ones included."""
-    same = sum((Counter(predicted) & Counter(gold)).values())
-    if not same:
-        return 0.0
-    precision, recall = same / len(predicted), same / len(gold)
-    return 2 * precision * recall / (precision + recall)
-
-
-def best_match(predicted: str, answers: Iterable[str], normalize: Callable[[str], str]) -> tuple[float, float]:
-    """Return (exact match, F1), 0 to 1, each the best over the accepted answers, under a normalisation."""
-    guess = normalize(predicted)
-    golds = [normalize(answer) for answer in answers]
-    return max(float(guess == gold) for gold in golds), max(overlap_f1(guess.split(), gold.split()) for gold in golds)
 
 
 def question_scores(predicted: str, answers: Sequence[str]) -> tuple[float, float]:
@@ -46,3 +33,15 @@ def question_scores_no_answer(predicted: str, answers: Sequence[str]) -> tuple[f
     exact = max(float(guess == gold) for gold in golds)
     f1s = [overlap_f1(guess.split(), gold.split()) if guess and gold else float(guess == gold) for gold in golds]
     return exact, max(f1s)
+
+
+def scorer(language: str) -> Callable[[str, Sequence[str]], tuple[float, float]]:
+    """Return the scorer of version 1.1, which is the same for every language."""
+    return question_scores
+
+
+def dev_score(predictions: Mapping[str, str], rows: Sequence[Mapping[str, Any]], no_answer: bool) -> float:
+    """Return the mean of exact match and F1 in percent, by the rules of version 2.0 when there may be no answer."""
+    score = question_scores_no_answer if no_answer else question_scores
+    values = [score(predictions[row["id"]], [answer["text"] for answer in row["answers"]]) for row in rows]
+    return 50 * math.fsum(exact + f1 for exact, f1 in values) / len(values)

@@ -28,6 +28,15 @@ def dev_score(name: str, family: str, predictions: Any, rows: Rows) -> float:
     return score
 
 
+def metric_name(name: str, family: str) -> str:
+    """Say in words what ``dev_score`` returns for a training set."""
+    if family == "span_qa":
+        return "mean of exact match and F1"
+    if family == "tagging":
+        return "token accuracy" if name == "ccg" else "F1"
+    return "accuracy"
+
+
 def collapsed(family: str, predictions: Any, rows: Rows) -> bool:
     """Say whether the model gives one and the same answer to everything although the gold answers differ.
 
