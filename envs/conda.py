@@ -1,0 +1,28 @@
+"""Write envs/environment.yaml, for users of conda, from the pinned versions in envs/lock.txt: ``make conda``."""
+
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+HEAD = """\
+# Generated from lock.txt by conda.py: change that file and run `make conda`.
+#   conda env create --file envs/environment.yaml && conda activate xstilts
+name: xstilts
+channels: [conda-forge]
+dependencies:
+  - python=3.11
+  - pip
+  - make
+  - pip:
+"""
+
+
+def environment(lock: str) -> str:
+    """Return the conda file for the lines of a lock; the project itself comes last, from its folder."""
+    pins = [line for line in lock.splitlines() if line and not line.startswith("#")]
+    return HEAD + "".join(f"      - {pin}\n" for pin in [*pins, "--editable .."])
+
+
+if __name__ == "__main__":
+    (HERE / "environment.yaml").write_text(
+        environment((HERE / "lock.txt").read_text(encoding="utf-8")), encoding="utf-8"
+    )

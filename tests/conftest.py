@@ -1,0 +1,21 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fix", action="store_true", help="rewrite generated files that are out of step")
+
+
+@pytest.fixture
+def in_step(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
+    """Assert that a generated file holds this text; with --fix, write it."""
+
+    def check(path: Path, text: str) -> None:
+        if request.config.getoption("--fix"):
+            path.write_text(text, encoding="utf-8")
+        found = path.read_text(encoding="utf-8") if path.is_file() else None
+        assert found == text, f"{path} is out of step: rewrite it with `pytest --fix {request.node.path}`"
+
+    return check
