@@ -1,6 +1,7 @@
 """The configuration of a run: what a user may write, checked key by key before anything runs."""
 
 import re
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -8,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from xstilts import tasks
 from xstilts.errors import ConfigError
 
-INTERMEDIATE = ("anli", "mnli", "qqp", "squad", "squad2", "hellaswag", "ccg", "cosmosqa", "csqa")
+INTERMEDIATE = tuple(tasks.registry()[1])  # any training set can be a source
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 LANGUAGE = re.compile(r"[a-z]{2,3}")
 
@@ -23,8 +24,10 @@ def _number(value: Any) -> Any:
     return value
 
 
-def _names(value: Any) -> Any:
-    """Read ``a,b`` or ``a b`` as a list, so that one line of a command picks a part."""
+def _list(value: Any) -> Any:
+    """Read ``a,b`` or ``a b`` or a single number as a list, so that one line of a command picks a part."""
+    if isinstance(value, int):
+        return [value]
     if isinstance(value, str) and value != "all":
         return [part for part in re.split(r"[,\s]+", value) if part]
     return value
@@ -33,7 +36,7 @@ def _names(value: Any) -> Any:
 Number = Annotated[float, BeforeValidator(_number)]
 Positive = Annotated[float, BeforeValidator(_number), Field(gt=0)]
 Count = Annotated[int, BeforeValidator(_number), Field(gt=0)]
-Names = Annotated[list[str], BeforeValidator(_names)]
+Names = Annotated[list[str], BeforeValidator(_list)]
 
 
 class Section(BaseModel):
@@ -54,10 +57,10 @@ class World(Section):
     seed: Annotated[int, BeforeValidator(_number)] = Field(description="seed of lexicons, entities, facts and examples")
     languages: list[str] = Field(description="en and private-use codes; the last one is in no text for training")
     train: Count = Field(description="examples of each English target training set")
-    dev: Count
-    test: Count
-    intermediate_train: Count
-    intermediate_dev: Count
+    dev: Count = Field(description="dev examples of each task and language")
+    test: Count = Field(description="test examples of each task and language")
+    intermediate_train: Count = Field(description="examples of each intermediate training set")
+    intermediate_dev: Count = Field(description="dev examples of each intermediate task")
     retrieval: Count = Field(description="parallel pairs of Tatoeba and of each split of BUCC")
     distractors: Count = Field(description="sentences a side of BUCC without a counterpart")
     text: Count = Field(description="lines of raw text a language")
@@ -71,20 +74,22 @@ class Pretraining(Section):
     task_text: list[str] = Field(default=[], description="English training sets whose text joins the corpus")
     parallel: bool = Field(description="read sentence pairs too (translation language modelling); the report says so")
     vocabulary: Count = Field(description="pieces of the Unigram tokenizer")
-    layers: Count
-    hidden: Count
-    heads: Count
-    intermediate: Count
-    positions: Count
-    dropout: Annotated[float, BeforeValidator(_number), Field(ge=0, lt=1)]
+    layers: Count = Field(description="layers of the encoder")
+    hidden: Count = Field(description="width of a layer")
+    heads: Count = Field(description="attention heads of a layer")
+    intermediate: Count = Field(description="width inside a feed-forward block")
+    positions: Count = Field(description="longest input in tokens")
+    dropout: Annotated[float, BeforeValidator(_number), Field(ge=0, lt=1)] = Field(
+        description="share of activations set to zero, in this pretraining and in all later trainings"
+    )
     max_length: Count = Field(description="tokens of a block of text")
-    batch_size: Count
-    epochs: Positive
-    learning_rate: Positive
+    batch_size: Count = Field(description="blocks of a step")
+    epochs: Positive = Field(description="passes over the text; a fraction is fine")
+    learning_rate: Positive = Field(description="largest learning rate of AdamW")
     alpha: Positive = Field(description="languages are sampled in proportion to size ** alpha (XLM)")
     packed: bool = Field(description="fill blocks with consecutive lines; false: a line (or pair) a block")
     half: bool = Field(description="store float16")
-    seed: Annotated[int, BeforeValidator(_number)]
+    seed: Annotated[int, BeforeValidator(_number)] = Field(description="seed of weights, order and masks")
 
 
 class Encoder(Section):
@@ -104,20 +109,22 @@ class Optimisation(Section):
     """What both phases share."""
 
     warmup: Annotated[float, BeforeValidator(_number), Field(ge=0, lt=1)] = Field(description="share of all steps")
-    weight_decay: Annotated[float, BeforeValidator(_number), Field(ge=0)]
-    epsilon: Positive
+    weight_decay: Annotated[float, BeforeValidator(_number), Field(ge=0)] = Field(
+        description="of AdamW, except on biases and LayerNorm"
+    )
+    epsilon: Positive = Field(description="of AdamW")
     clip: Positive = Field(description="largest gradient norm, once an optimiser step")
     evaluations: Count = Field(description="dev evaluations a training, at least", ge=10)
     evaluate_every: Count = Field(description="steps between dev evaluations when the training is long enough")
     micro_tokens: Count = Field(description="padded tokens of one forward pass; the effective batch does not change")
-    checkpoint_minutes: Positive
+    checkpoint_minutes: Positive = Field(description="a stopped training loses at most this many minutes")
 
 
 class TrainingSettings(Section):
     """How one training set is trained on."""
 
-    batch_size: Count
-    epochs: Positive
+    batch_size: Count = Field(description="examples of an optimiser step, whatever fits into memory at once")
+    epochs: Positive = Field(description="passes over the training set; a fraction is fine")
     learning_rate: Positive | None = Field(default=None, description="overrides the phase's")
     limit: Count | None = Field(default=None, description="first N training examples by hash; null: all")
 
@@ -125,20 +132,20 @@ class TrainingSettings(Section):
 class Phase(Section):
     """One phase of training."""
 
-    learning_rate: Positive
+    learning_rate: Positive = Field(description="largest learning rate, after the warm-up")
     sets: dict[str, TrainingSettings] = Field(description="by training set")
 
 
 class Lengths(Section):
     """Token limits by family."""
 
-    classification: Count
-    multiple_choice: Count
-    tagging: Count
-    span_qa: Count
-    retrieval: Count
-    doc_stride: Count
-    max_query: Count
+    classification: Count = Field(description="tokens of a pair of texts")
+    multiple_choice: Count = Field(description="tokens of a prompt with one choice")
+    tagging: Count = Field(description="tokens of a window of words; a longer sentence takes several")
+    span_qa: Count = Field(description="tokens of a question with a window of its paragraph")
+    retrieval: Count = Field(description="tokens of a sentence")
+    doc_stride: Count = Field(description="tokens from one window of a paragraph to the next; half a window at most")
+    max_query: Count = Field(description="tokens of a question")
 
 
 class Selection(Section):
@@ -159,40 +166,36 @@ class Evaluation(Section):
 class Run(Section):
     """A whole configuration."""
 
-    run: str
-    data: Data
-    models: Names
-    encoders: dict[str, Encoder]
+    run: str = Field(description="name of the run: its results stand in results/NAME")
+    data: Data = Field(description="where data come from")
+    models: Names = Field(description="encoders of this run, by their names in `encoders`")
+    encoders: dict[str, Encoder] = Field(description="encoders that a run can name")
     pretrain: bool = Field(
         default=False, description="pretrain the small encoders anew although their weights are kept"
     )
-    sources: list[str | dict[str, dict[str, str]]]
-    tasks: Names
-    languages: Names | Literal["all"]
+    sources: Annotated[list[str | dict[str, dict[str, str]]], BeforeValidator(_list)] = Field(
+        description="what the encoder learns before the target phase, a row of the main table each; "
+        "a checkpoint of your own: `name: {encoder: FOLDER}`"
+    )
+    tasks: Names = Field(description="what is evaluated")
+    languages: Annotated[list[str] | Literal["all"], BeforeValidator(_list)] = Field(
+        description="XTREME's codes; all: every language of each task"
+    )
     pretrained_languages: list[str] = Field(
         default=[], description="languages of the headline when some were hardly or never pretrained on; empty: all"
     )
-    seeds: list[int]
-    world: World | None = None
-    lengths: Lengths
-    optimisation: Optimisation
-    intermediate: Phase
-    target: Phase
-    selection: Selection
-    evaluation: Evaluation
+    seeds: Annotated[list[Annotated[int, BeforeValidator(_number)]], BeforeValidator(_list)] = Field(
+        description="one drives a chain of both phases"
+    )
+    world: World | None = Field(default=None, description="the generated languages, where data.origin is world")
+    lengths: Lengths = Field(description="token limits, special tokens included")
+    optimisation: Optimisation = Field(description="settings of both phases")
+    intermediate: Phase = Field(description="training on the sources")
+    target: Phase = Field(description="training on the English data of the tasks")
+    selection: Selection = Field(description="choice of the best checkpoint")
+    evaluation: Evaluation = Field(description="what is scored")
     gpu_slots: Count = Field(default=1, description="jobs that may share a GPU; a machine's setting, for a profile")
     mirror: str | None = Field(default=None, description="folder of the mirror; a place, not a setting")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _lists(cls, raw: Any) -> Any:
-        if isinstance(raw, dict):
-            raw = dict(raw)
-            for key in ("sources", "models", "tasks", "languages"):
-                raw[key] = _names(raw.get(key))
-            if isinstance(raw.get("seeds"), (int, str)):
-                raw["seeds"] = [int(part) for part in _names(str(raw["seeds"]))]
-        return raw
 
     @model_validator(mode="after")
     def _consistent(self) -> "Run":
@@ -216,7 +219,10 @@ class Run(Section):
             if name not in self.encoders:
                 raise ValueError(f"models: {name!r} has no entry in `encoders`; known: {' '.join(self.encoders)}")
         for name in self.tasks:
-            tasks.task(name)
+            try:
+                tasks.task(name)
+            except ConfigError as error:
+                raise ValueError(f"tasks: {error}") from None
         if self.languages != "all":
             spoken = {code for name in self.tasks for code in tasks.task(name).languages}
             for code in self.languages:
@@ -230,6 +236,8 @@ class Run(Section):
                 raise ValueError(f"{phase}.sets: no settings for {' '.join(lacking)}")
         if self.data.origin == "world" and self.world is None:
             raise ValueError("data.origin is world: give the section `world`")
+        if self.data.origin == "mirror" and self.mirror is not None and not Path(self.mirror).is_dir():
+            raise ValueError(f"mirror: found no folder {self.mirror!r}; expected one of real data")
         return self
 
     @property
@@ -275,7 +283,7 @@ def load(raw: dict[str, Any]) -> Run:
     except ValidationError as error:
         lines = []
         for problem in error.errors():
-            key = ".".join(str(part) for part in problem["loc"]) or "configuration"
+            key = ".".join(str(part) for part in problem["loc"])
             message = problem["msg"].removeprefix("Value error, ")
             if problem["type"] == "extra_forbidden":
                 message = f"unknown key{_nearest(problem['loc'])}"
@@ -283,7 +291,7 @@ def load(raw: dict[str, Any]) -> Run:
                 message = "is missing"
             elif problem["loc"] and not isinstance(problem["input"], dict):
                 message = f"found {problem['input']!r}; {message[0].lower()}{message[1:]}"
-            lines.append(f"{key}: {message}")
+            lines.append(f"{key}: {message}" if key else message)
         raise ConfigError("; ".join(lines)) from None
 
 
