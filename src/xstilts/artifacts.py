@@ -11,6 +11,7 @@ import json
 import os
 import platform
 import resource
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +25,8 @@ from xstilts.errors import DataError, UserError
 from xstilts.files import dump_json, read_json, sha256, write_text
 
 RECEIPT = ".receipt.json"
+WORK = "checkpoints"  # what an unfinished job has made so far
+BEGUN = ".begun"  # the key of the job that made it
 VERSIONS = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "snakemake")
 
 
@@ -73,11 +76,15 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Product:
-    """What a job has made: files by name relative to its folder, results for the manifest, or a reason for nothing."""
+    """What a job has made: files by name relative to its folder, results for the manifest, or a reason for nothing.
+
+    ``relied_on`` names the results that other jobs act on, beside the files: they belong to the digest.
+    """
 
     files: list[str] = field(default_factory=list)
     results: dict[str, Any] = field(default_factory=dict)
     reason: str | None = None
+    relied_on: tuple[str, ...] = ()
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -136,6 +143,7 @@ def produce(
             if old.content.get("key") == key and _whole(old):
                 write_text(manifest, dump_json(old.content))
                 return old
+        _begin(folder, key)
         product = make(folder, wanted, read)
         files = {n: {"sha256": sha256(folder / n), "bytes": (folder / n).stat().st_size} for n in sorted(product.files)}
         content = {
@@ -145,14 +153,31 @@ def produce(
             "spec": wanted,
             "inputs": {role: {"manifest": str(found.path), "digest": found.digest} for role, found in read.items()},
             "files": files,
-            "digest": hash_of({"files": {n: entry["sha256"] for n, entry in files.items()}, "reason": product.reason}),
+            "digest": _digest(files, product),
             "reason": product.reason,
             "results": product.results,
             "made": circumstances(began),
         }
         write_text(receipt, dump_json(content))
         write_text(manifest, dump_json(content))
+        shutil.rmtree(folder / WORK, ignore_errors=True)
+        (folder / BEGUN).unlink(missing_ok=True)
         return Manifest(manifest, content)
+
+
+def _begin(folder: Path, key: str) -> None:
+    """Make room for a job: unfinished work is gone on with only under the key that it was begun with."""
+    begun = folder / BEGUN
+    if not begun.is_file() or begun.read_text(encoding="utf-8") != key:
+        shutil.rmtree(folder / WORK, ignore_errors=True)
+        write_text(begun, key)
+
+
+def _digest(files: dict[str, dict[str, Any]], product: Product) -> str:
+    content: dict[str, Any] = {"files": {n: entry["sha256"] for n, entry in files.items()}, "reason": product.reason}
+    if product.relied_on:
+        content["results"] = {name: product.results[name] for name in product.relied_on}
+    return hash_of(content)
 
 
 def _whole(old: Manifest) -> bool:

@@ -34,8 +34,8 @@ def _list(value: Any) -> Any:
 
 
 Number = Annotated[float, BeforeValidator(_number)]
-Positive = Annotated[float, BeforeValidator(_number), Field(gt=0)]
-Count = Annotated[int, BeforeValidator(_number), Field(gt=0)]
+Positive = Annotated[float, Field(gt=0), BeforeValidator(_number)]
+Count = Annotated[int, Field(gt=0), BeforeValidator(_number)]
 Names = Annotated[list[str], BeforeValidator(_list)]
 
 
@@ -79,7 +79,7 @@ class Pretraining(Section):
     heads: Count = Field(description="attention heads of a layer")
     intermediate: Count = Field(description="width inside a feed-forward block")
     positions: Count = Field(description="longest input in tokens")
-    dropout: Annotated[float, BeforeValidator(_number), Field(ge=0, lt=1)] = Field(
+    dropout: Annotated[float, Field(ge=0, lt=1), BeforeValidator(_number)] = Field(
         description="share of activations set to zero, in this pretraining and in all later trainings"
     )
     max_length: Count = Field(description="tokens of a block of text")
@@ -108,8 +108,8 @@ class Encoder(Section):
 class Optimisation(Section):
     """What both phases share."""
 
-    warmup: Annotated[float, BeforeValidator(_number), Field(ge=0, lt=1)] = Field(description="share of all steps")
-    weight_decay: Annotated[float, BeforeValidator(_number), Field(ge=0)] = Field(
+    warmup: Annotated[float, Field(ge=0, lt=1), BeforeValidator(_number)] = Field(description="share of all steps")
+    weight_decay: Annotated[float, Field(ge=0), BeforeValidator(_number)] = Field(
         description="of AdamW, except on biases and LayerNorm"
     )
     epsilon: Positive = Field(description="of AdamW")
@@ -118,6 +118,9 @@ class Optimisation(Section):
     evaluate_every: Count = Field(description="steps between dev evaluations when the training is long enough")
     micro_tokens: Count = Field(description="padded tokens of one forward pass; the effective batch does not change")
     checkpoint_minutes: Positive = Field(description="a stopped training loses at most this many minutes")
+    precision: Literal["bfloat16", "float32"] = Field(
+        description="of the forward passes, where the device multiplies in bfloat16 itself; weights stay float32"
+    )
 
 
 class TrainingSettings(Section):

@@ -13,7 +13,7 @@ from typing import Any
 from xstilts import tasks
 from xstilts.artifacts import hash_of
 from xstilts.config import INTERMEDIATE, Run
-from xstilts.data.registry import SPLITS, dataset, locate
+from xstilts.data.registry import SPLITS, dataset, language_names, locate
 from xstilts.digest import code_digest
 from xstilts.errors import DataError
 from xstilts.files import dump_json, write_text
@@ -239,9 +239,13 @@ class Jobs:
             "parts": parts,
             "learning_rate": rate or phase.learning_rate,
             "lengths": self._lengths(families),
-            "optimisation": self.run.optimisation.model_dump(),
+            "optimisation": self._optimisation(),
             "selection": self.run.selection.model_dump(),
         }
+
+    def _optimisation(self) -> dict[str, Any]:
+        """Return what changes a result: how often a checkpoint is written does not."""
+        return self.run.optimisation.model_dump(exclude={"checkpoint_minutes"})
 
     def _lengths(self, families: Iterable[str]) -> dict[str, int]:
         lengths = self.run.lengths.model_dump()
@@ -257,11 +261,18 @@ class Jobs:
             assert run.world is not None
             return run.world.model_dump()
         if rule == "prepare":
-            return {"dataset": wildcards[0], "language": wildcards[1], "files": self._upstream(*wildcards)}
+            name, language = wildcards
+            return {
+                "dataset": name,
+                "language": language,
+                "format": dataset(name).format,
+                "names": language_names(language),
+                "files": self._upstream(name, language),
+            }
         if rule == "pretrain":
             pretraining = run.encoders[wildcards[0]].pretraining
             assert pretraining is not None
-            return {"pretraining": pretraining.model_dump(), "optimisation": run.optimisation.model_dump()}
+            return {"pretraining": pretraining.model_dump(), "optimisation": self._optimisation()}
         if rule == "fetch_model":
             return {"weights": run.encoders[wildcards[0]].weights}
         if rule == "adopt_source":
@@ -288,6 +299,7 @@ class Jobs:
                 "limit": run.evaluation.limit,
                 "lengths": self._lengths({task.family}),
                 "micro_tokens": run.optimisation.micro_tokens,
+                "precision": run.optimisation.precision,
                 "labels": known.labels if known else (),
             }
         if rule == "score":
@@ -337,14 +349,18 @@ class Jobs:
         return ()
 
     def _upstream(self, name: str, language: str) -> dict[str, int]:
-        """Sizes of a data set's files in the mirror: what comes, goes or grows is noticed, the folder may move."""
+        """Sizes of a data set's files in the mirror: what comes, goes or grows is noticed, the folder may move.
+
+        Translations take their groups from the English files.
+        """
         if self.run.data.origin != "mirror" or self.run.mirror is None:
             return {}
         folder = Path(self.run.mirror)
         names: set[str] = set()
         for split in SPLITS:
             try:
-                names.update(locate(dataset(name), language, split, folder))
+                for code in {language, "en"} if dataset(name).parallel else {language}:
+                    names.update(locate(dataset(name), code, split, folder))
             except DataError:
                 continue  # the job itself says what is wrong
         return {path: (folder / path).stat().st_size for path in sorted(names)}

@@ -14,4 +14,4 @@ def prepare_dataset(folder: Path, spec: dict[str, Any], inputs: dict[str, Manife
     """
     settings = spec["settings"]
     found = prepare(settings["dataset"], settings["language"], origin, folder)
-    return Product([f"{split}.jsonl" for split in found["rows"]], found, found["reason"])
+    return Product([f"{split}.jsonl" for split in found["rows"]], found, found["reason"], relied_on=("evaluate",))

@@ -37,6 +37,11 @@ class DataSet:
     union: bool = False
     absent: str | None = None
 
+    @property
+    def format(self) -> dict[str, Any]:
+        """What decides which rows are read from which files: all but the licence, the sizes and the languages."""
+        return {k: v for k, v in vars(self).items() if k not in ("name", "languages", "licence", "rows")}
+
     def has_language(self, code: str) -> bool:
         """Say whether the data set may hold ``code``; generated (private-use) languages are known to every target."""
         return code in self.languages or (self.languages != ("en",) and PRIVATE_USE.fullmatch(code) is not None)

@@ -39,7 +39,16 @@ def build_masked_lm(shape: EncoderShape, vocabulary: int, seed: int) -> Any:
         pad_token_id=1,
         eos_token_id=2,
     )
-    return XLMRobertaForMaskedLM(config)
+    return _on_this_device(XLMRobertaForMaskedLM(config))
+
+
+def _on_this_device(model: Any) -> Any:
+    """Choose the attention code: on a CPU the fused kernel is the slower one, by far in bfloat16."""
+    import torch
+
+    if not torch.cuda.is_available():
+        model.set_attn_implementation("eager")
+    return model
 
 
 def open_encoder(folder: Path, masked_lm: bool = False) -> Any:
@@ -63,12 +72,16 @@ def open_encoder(folder: Path, masked_lm: bool = False) -> Any:
         )
     loader = AutoModelForMaskedLM if masked_lm else AutoModel
     model = loader.from_pretrained(
-        folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, local_files_only=True
+        folder,
+        dtype=torch.float32,
+        use_safetensors=True,
+        trust_remote_code=False,
+        local_files_only=True,
     )
     base = model.base_model
     if getattr(base, "pooler", None) is not None:
         base.pooler = None
-    return model
+    return _on_this_device(model)
 
 
 def retrieval_layer(layers: int) -> int:
@@ -108,14 +121,19 @@ TOKENIZER_FILES = (
 
 
 def copy_tokenizer(source: Path, folder: Path) -> list[str]:
-    """Copy the tokenizer's files byte for byte from one model folder to another; return their names."""
+    """Copy the tokenizer's files byte for byte from one model folder to another; return their names.
+
+    Those of another tokenizer that lay there before are removed: a loader would take them for this one's.
+    """
     import shutil
 
-    names = [name for name in TOKENIZER_FILES if (source / name).is_file()]
-    for name in names:
-        if source.resolve() != folder.resolve():
-            shutil.copyfile(source / name, folder / name)
-    return names
+    if source.resolve() != folder.resolve():
+        for name in TOKENIZER_FILES:
+            if (source / name).is_file():
+                shutil.copyfile(source / name, folder / name)
+            else:
+                (folder / name).unlink(missing_ok=True)
+    return [name for name in TOKENIZER_FILES if (source / name).is_file()]
 
 
 def open_tokenizer(folder: Path) -> Any:

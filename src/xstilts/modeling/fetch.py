@@ -31,6 +31,8 @@ def fetch_encoder(folder: Path, weights: str) -> Product:
     names = sorted({path.name for pattern in WANTED for path in source.glob(pattern)})
     names = [name for name in names if name != "head.safetensors"]
     folder.mkdir(parents=True, exist_ok=True)
+    for other in {path for pattern in WANTED for path in folder.glob(pattern) if path.name not in names}:
+        other.unlink()  # of what was fetched before: a loader would take it for this encoder's
     for name in names:
         shutil.copyfile(source / name, folder / name)
     return Product(names, {"weights": weights})

@@ -11,11 +11,21 @@ from xstilts.modeling.heads import build_head, masked_lm_logits
 class Model(nn.Module):
     """An encoder and one head a training set; a masked language model brings its own head for ``mlm``."""
 
-    def __init__(self, encoder: Any, heads: dict[str, nn.Module]) -> None:
+    def __init__(self, encoder: Any, heads: dict[str, nn.Module], precision: str = "float32") -> None:
         """Take an encoder (or a masked language model around one) and heads by training-set name."""
         super().__init__()
         self.outer = encoder
         self.heads = nn.ModuleDict(heads)
+        self.precision = precision
+
+    def autocast(self) -> Any:
+        """Return the context of a forward pass: bfloat16 where the settings and the device have it, else float32.
+
+        The master weights stay float32 in each case.
+        """
+        where = next(self.parameters()).device
+        enabled = self.precision == "bfloat16" and computes_in_bfloat16(where)
+        return torch.autocast(where.type, dtype=torch.bfloat16, enabled=enabled)
 
     @property
     def encoder(self) -> Any:
@@ -34,13 +44,14 @@ class Model(nn.Module):
         return self.heads[head](states)
 
 
-def build_model(encoder: Any, heads: dict[str, tuple[str, int]], seed: int) -> Model:
+def build_model(encoder: Any, heads: dict[str, tuple[str, int]], seed: int, precision: str = "float32") -> Model:
     """Put fresh heads on an encoder.
 
     Args:
         encoder: from ``open_encoder`` or ``build_masked_lm``.
         heads: training-set name -> (family, number of classes); no entry for ``mlm``.
         seed: drives the heads' initial weights; each head's own position shifts it.
+        precision: ``bfloat16`` or ``float32``, of the forward passes.
     """
     config = encoder.config
     dropout = getattr(config, "hidden_dropout_prob", None)
@@ -50,7 +61,7 @@ def build_model(encoder: Any, heads: dict[str, tuple[str, int]], seed: int) -> M
         name: build_head(family, config.hidden_size, classes, dropout, seed + position)
         for position, (name, (family, classes)) in enumerate(heads.items())
     }
-    return Model(encoder, built)
+    return Model(encoder, built, precision)
 
 
 def device() -> torch.device:
@@ -58,10 +69,8 @@ def device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def precision(where: torch.device) -> Any:
-    """Return the autocast context of a device: bf16 where the GPU has it, plain float32 elsewhere.
-
-    The master weights stay float32 in each case.
-    """
-    bf16 = where.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-    return torch.autocast(where.type, dtype=torch.bfloat16, enabled=bf16)
+def computes_in_bfloat16(where: torch.device) -> bool:
+    """Say whether a device multiplies in bfloat16 itself, not by emulation."""
+    if where.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return bool(torch.cpu.get_capabilities().get("avx512_bf16"))

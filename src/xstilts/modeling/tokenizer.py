@@ -1,6 +1,6 @@
 """A tokenizer of XLM-R's kind, trained on the text that a small encoder is pretrained on."""
 
-import json
+import math
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,7 +14,8 @@ BYTES = tuple(f"<0x{byte:02X}>" for byte in range(256))
 COVERAGE = 0.9999  # share of the text's characters that are pieces of their own; the others become bytes
 LINES = 100_000  # lines that the pieces are learnt from at most, evenly spaced; the characters are counted in all lines
 DECIMALS = 6  # of a piece's score
-FILLER = 1e-4  # step between the scores that the trainer gives to characters it must keep
+LONGEST = 16  # characters of a piece
+ROUNDS = 3  # of re-estimating the pieces' scores
 
 
 def train_tokenizer(lines: Iterable[str], vocab_size: int, folder: Path) -> None:
@@ -25,7 +26,7 @@ def train_tokenizer(lines: Iterable[str], vocab_size: int, folder: Path) -> None
     a character too rare for a piece becomes its UTF-8 bytes, so that nothing is unknown. The vocabulary has at most
     ``vocab_size`` entries, fewer where the text gives no more. The same lines give byte-identical files in any process.
     """
-    from tokenizers import AddedToken, Tokenizer, decoders, pre_tokenizers, processors, trainers
+    from tokenizers import AddedToken, Tokenizer, decoders, pre_tokenizers, processors
     from tokenizers.models import Unigram
 
     room = vocab_size - len(BYTES) - 1
@@ -37,18 +38,13 @@ def train_tokenizer(lines: Iterable[str], vocab_size: int, folder: Path) -> None
     if not kept:
         raise UserError("there is no text to train a tokenizer on")
 
-    trained = Tokenizer(Unigram())
-    trained.normalizer = normalizer
-    trained.pre_tokenizer = pre_tokenizers.Sequence(
+    splitter = pre_tokenizers.Sequence(
         [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace(), pre_tokenizers.Punctuation("isolated")]
     )
-    trainer = trainers.UnigramTrainer(
-        vocab_size=room, special_tokens=list(SPECIAL), unk_token="<unk>", show_progress=False
-    )
     step = -(-len(text) // LINES) or 1
-    trained.train_from_iterator((_without_rare(normalizer, line, kept) for line in text[::step]), trainer=trainer)
-
-    pieces, lowest = _settled(json.loads(trained.to_str())["model"]["vocab"][len(SPECIAL) :])
+    sample = [_without_rare(normalizer, line, kept) for line in text[::step]]
+    pieces = learn_pieces(sample, room - len(SPECIAL), splitter)
+    lowest = min(score for _, score in pieces)
     vocabulary = [
         *((token, 0.0) for token in SPECIAL),
         *pieces,
@@ -56,8 +52,8 @@ def train_tokenizer(lines: Iterable[str], vocab_size: int, folder: Path) -> None
         ("<mask>", 0.0),
     ]
     tokenizer = Tokenizer(Unigram(vocabulary, unk_id=SPECIAL.index("<unk>"), byte_fallback=True))
-    tokenizer.normalizer = trained.normalizer
-    tokenizer.pre_tokenizer = trained.pre_tokenizer
+    tokenizer.normalizer = normalizer
+    tokenizer.pre_tokenizer = splitter
     tokenizer.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Metaspace()])
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
@@ -104,16 +100,28 @@ def _without_rare(normalizer: Any, line: str, kept: set[str]) -> str:
     return "".join(character if character in kept else " " for character in normalizer.normalize_str(line))
 
 
-def _settled(pieces: list[tuple[str, float]]) -> tuple[list[tuple[str, float]], float]:
-    """Return the pieces, best first, with scores that do not change from run to run, and the lowest score.
+def learn_pieces(lines: list[str], most: int, splitter: Any) -> list[tuple[str, float]]:
+    """Return at most ``most`` pieces with their log probabilities, best first.
 
-    The trainer sums in a random order (scores differ in their last digits), and gives characters that it would have
-    dropped scores FILLER apart, from the lowest up, in a random order: they all get the lowest.
+    The pieces are those of a byte-pair encoding, re-estimated as a Unigram model by counting its own best
+    segmentations (hard EM, Kudo 2018). The library's Unigram trainer proposes only substrings that recur in different
+    words: on a small vocabulary it cuts frequent words to pieces, and its sums change from run to run.
     """
-    lowest = round(min(score for _, score in pieces), DECIMALS)
-    singles = sum(len(piece) == 1 for piece, _ in pieces)
-    settled = [
-        (piece, lowest if len(piece) == 1 and score < lowest + FILLER * singles else round(score, DECIMALS))
-        for piece, score in pieces
-    ]
-    return sorted(settled, key=lambda entry: (-entry[1], entry[0])), lowest
+    from tokenizers import Tokenizer, trainers
+    from tokenizers.models import BPE, Unigram
+
+    proposal = Tokenizer(BPE())
+    proposal.pre_tokenizer = splitter
+    trainer = trainers.BpeTrainer(vocab_size=most, max_token_length=LONGEST, show_progress=False)
+    proposal.train_from_iterator(lines, trainer=trainer)
+    known = sorted(proposal.get_vocab())
+    model, scores = proposal, {}
+    for _ in range(ROUNDS):
+        counts = Counter(known)  # one each: a piece that is never used keeps a score
+        for encoded in model.encode_batch_fast(lines, add_special_tokens=False):
+            counts.update(encoded.tokens)
+        total = sum(counts[piece] for piece in known)
+        scores = {piece: round(math.log(counts[piece] / total), DECIMALS) for piece in known}
+        model = Tokenizer(Unigram([("<unk>", 0.0), *scores.items()], unk_id=0))
+        model.pre_tokenizer = splitter
+    return sorted(scores.items(), key=lambda entry: (-entry[1], entry[0]))

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from xstilts.modeling.model import Model, precision
+from xstilts.modeling.model import Model
 from xstilts.tasks.features import Features, lengths
 from xstilts.training.batches import Batch, collate, split_by_tokens
 
@@ -33,7 +33,7 @@ def outputs(model: Model, head: str, family: str, features: Features, pad: int, 
     sizes = lengths(features)
     found: list[Any] = [None] * len(features)
     for members, batch in _batches(features, family, pad, micro_tokens, where):
-        with precision(where):
+        with model.autocast():
             logits = model.logits(head, batch.input_ids, batch.mask).float().cpu().numpy()
         for row, sequence in enumerate(members):
             found[sequence] = logits[row, : sizes[sequence]] if logits.ndim == 3 else logits[row]
@@ -47,7 +47,7 @@ def masked_loss(model: Model, features: Features, pad: int, micro_tokens: int) -
     where = next(model.parameters()).device
     total, count = 0.0, 0
     for _, batch in _batches(features, "mlm", pad, micro_tokens, where):
-        with precision(where):
+        with model.autocast():
             logits = model.logits("mlm", batch.input_ids, batch.mask, batch.scored).float()
         wanted = batch.targets["masked"]
         total += float(torch.nn.functional.cross_entropy(logits, wanted, reduction="sum"))
@@ -56,17 +56,17 @@ def masked_loss(model: Model, features: Features, pad: int, micro_tokens: int) -
 
 
 @torch.inference_mode()
-def embeddings(encoder: Any, features: Features, layer: int, pad: int, micro_tokens: int) -> np.ndarray:
+def embeddings(model: Model, features: Features, layer: int, pad: int, micro_tokens: int) -> np.ndarray:
     """Return sentence embeddings, float32 [sequences, hidden]: the mean of ``hidden_states[layer]``.
 
     The mean runs over the attention mask, ``<s>`` and ``</s>`` included (XTREME's and the authors' code).
     """
-    encoder.eval()
-    where = next(encoder.parameters()).device
-    found = np.zeros((len(features), encoder.config.hidden_size), dtype=np.float32)
+    model.eval()
+    where = next(model.parameters()).device
+    found = np.zeros((len(features), model.encoder.config.hidden_size), dtype=np.float32)
     for members, batch in _batches(features, "retrieval", pad, micro_tokens, where):
-        with precision(where):
-            found[members] = _pooled(encoder, batch, layer)
+        with model.autocast():
+            found[members] = _pooled(model.encoder, batch, layer)
     return found
 
 

@@ -29,7 +29,7 @@ def open_predictor(model_folder: Path, settings: dict[str, Any]) -> Callable[[Pa
     module = importlib.import_module(f"xstilts.tasks.{family}")
     tokenizer = open_tokenizer(model_folder)
     heads = {head["name"]: (family, max(1, len(head["labels"])))}
-    model = build_model(open_encoder(model_folder), heads, seed=0)
+    model = build_model(open_encoder(model_folder), heads, 0, settings["precision"])
     model.heads[head["name"]].load_state_dict(load_file(model_folder / "head.safetensors"))
     model.to(device())
     chosen = feature_settings(family, settings["lengths"], tuple(head["labels"]), no_answer=False)

@@ -16,7 +16,8 @@ def predict_task(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]
     """Write the prediction files of one task in all its languages.
 
     A language is keyed by the model's weights, its data and the decoding, not by the list of languages, and is recorded
-    as soon as it is done: a further language, or going on after a crash, costs its own forward passes only.
+    as soon as it is done: a further language, or going on after a crash, costs its own forward passes only. What was
+    done for a language that is not asked for this time is kept too.
 
     Args:
         folder: the artifact.
@@ -31,8 +32,8 @@ def predict_task(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]
     shared = {name: value for name, value in settings.items() if name != "languages"}
     key = {code: hash_of([spec["code"], shared, model.digest, found.digest]) for code, found in data.items()}
     done = read_json(folder / DONE) if (folder / DONE).is_file() else {}
-    kept = {code: done[code] for code in data if _stands(folder, done.get(code), key[code])}
-    waiting = [code for code, found in data.items() if code not in kept and not found.reason]
+    stands = {code for code in data if _stands(folder, done.get(code), key[code])}
+    waiting = [code for code, found in data.items() if code not in stands and not found.reason]
     waiting.sort(key=lambda code: -sum(data[code].results["rows"].values()))
     if waiting:
         model.check()
@@ -42,12 +43,12 @@ def predict_task(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]
         data[code].check()
         rows = {split: rows_of(data[code], split, settings["limit"]) for split in splits_of(data[code], settings)}
         names = predict(folder, code, rows)
-        kept[code] = {"key": key[code], "files": {name: sha256(folder / name) for name in names}}
-        write_json(folder / DONE, kept)
+        done[code] = {"key": key[code], "files": {name: sha256(folder / name) for name in names}}
+        write_json(folder / DONE, done)
         print(f"{code}: {sum(map(len, rows.values()))} examples", file=sys.stderr, flush=True)
     print(f"{len(waiting)} of {len(data)} languages needed forward passes", file=sys.stderr, flush=True)
     languages = {code: {"reason": found.reason, "splits": splits_of(found, settings)} for code, found in data.items()}
-    files = [name for code in sorted(kept) for name in kept[code]["files"]]
+    files = [name for code, found in data.items() if not found.reason for name in done[code]["files"]]
     if not files:
         return Product(reason="; ".join(sorted({found.reason or "" for found in data.values()})))
     return Product(files, {"languages": languages})

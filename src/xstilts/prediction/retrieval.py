@@ -8,7 +8,7 @@ import numpy as np
 
 from xstilts.files import write_text
 from xstilts.modeling.encoder import open_encoder, open_tokenizer, retrieval_layer
-from xstilts.modeling.model import device
+from xstilts.modeling.model import build_model, device
 from xstilts.prediction.forward import embeddings
 from xstilts.scoring.mining import mine_sentences, nearest, normalized
 from xstilts.scoring.threshold import Candidate, extract, scored_candidates, tune_threshold
@@ -20,14 +20,14 @@ Rows = list[dict[str, Any]]
 
 def open_predictor(model_folder: Path, settings: dict[str, Any]) -> Callable[[Path, str, dict[str, Any]], list[str]]:
     """Load encoder and tokenizer once; return the function that writes one language's files."""
-    encoder = open_encoder(model_folder).to(device())
+    model = build_model(open_encoder(model_folder), {}, 0, settings["precision"]).to(device())
     tokenizer = open_tokenizer(model_folder)
     chosen = FeatureSettings(max_length=settings["lengths"]["retrieval"])
-    layer = retrieval_layer(encoder.config.num_hidden_layers)
+    layer = retrieval_layer(model.encoder.config.num_hidden_layers)
 
     def embed(rows: Rows) -> np.ndarray:
         features = retrieval.featurise(rows, tokenizer, chosen)
-        return embeddings(encoder, features, layer, tokenizer.pad_token_id, settings["micro_tokens"])
+        return embeddings(model, features, layer, tokenizer.pad_token_id, settings["micro_tokens"])
 
     def predict(folder: Path, language: str, rows: dict[str, Any]) -> list[str]:
         if settings["task"] == "bucc2018":

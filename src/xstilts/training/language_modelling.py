@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 import xstilts.tasks.mlm as mlm
-from xstilts.artifacts import Manifest, Product
+from xstilts.artifacts import WORK, Manifest, Product
 from xstilts.files import read_jsonl, write_json
-from xstilts.modeling.encoder import EncoderShape, build_masked_lm, save_encoder
+from xstilts.modeling.encoder import EncoderShape, build_masked_lm, open_tokenizer, save_encoder
 from xstilts.modeling.model import Model, build_model, device
 from xstilts.modeling.tokenizer import train_tokenizer
 from xstilts.prediction.forward import masked_loss
 from xstilts.tasks.features import Features, FeatureSettings
+from xstilts.training.checkpoint import checkpoint_minutes
 from xstilts.training.loop import Part, Recipe, restore, train
 
 DEV_SEED = 20200526  # one fixed masking of the held-out text, so that evaluations can be compared
@@ -45,7 +46,7 @@ def pretrain(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) ->
     """Train a tokenizer and then a small XLM-R-shaped encoder on raw text in all its languages.
 
     Args:
-        folder: the artifact; checkpoints stand in it while the training runs.
+        folder: the artifact; tokenizer and checkpoints stand in its work folder while the training runs.
         spec: its ``settings`` hold ``pretraining`` and ``optimisation``.
         inputs: text by ``text/LANGUAGE`` and English training sets whose text joins the corpus.
     """
@@ -56,20 +57,24 @@ def pretrain(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) ->
     rows, dev = corpus(settings, inputs)
     for language, lines in rows.items():
         _log(f"{language}: {len(lines)} lines")
-    if not (folder / "tokenizer.json").is_file():
+    work = folder / WORK
+    if not (work / "tokenizer.json").is_file():
         alphabet = (row["text"] for lines in (*rows.values(), *dev.values()) for row in lines)
-        train_tokenizer(alphabet, settings["vocabulary"], folder)
-    from xstilts.modeling.encoder import open_tokenizer
-
-    tokenizer = open_tokenizer(folder)
+        train_tokenizer(alphabet, settings["vocabulary"], work)
+    tokenizer = open_tokenizer(work)
     chosen = FeatureSettings(max_length=settings["max_length"], packed=settings["packed"])
     sampled = list(balanced(rows, settings["alpha"], settings["seed"]))
     features = mlm.featurise(sampled, tokenizer, chosen)
     shape = EncoderShape(**{name: settings[name] for name in EncoderShape.__dataclass_fields__})
     encoder = build_masked_lm(shape, len(tokenizer), settings["seed"])
-    model = build_model(encoder, {}, 0).to(device())
     optimisation = spec["settings"]["optimisation"]
-    recipe = Recipe(seed=settings["seed"], learning_rate=settings["learning_rate"], **optimisation)
+    model = build_model(encoder, {}, 0, optimisation["precision"]).to(device())
+    recipe = Recipe(
+        seed=settings["seed"],
+        learning_rate=settings["learning_rate"],
+        checkpoint_minutes=checkpoint_minutes(),
+        **optimisation,
+    )
     scorers = {
         language: dev_scorer(lines, tokenizer, chosen, recipe.micro_tokens) for language, lines in dev.items() if lines
     }
@@ -79,9 +84,9 @@ def pretrain(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) ->
         return {"score": sum(losses.values()) / len(losses), **{f"dev_{name}": value for name, value in losses.items()}}
 
     part = Part("mlm", "mlm", features, settings["batch_size"], settings["epochs"], masking(tokenizer))
-    best, progress = train(model, [part], recipe, tokenizer.pad_token_id, evaluate, folder / "checkpoints", _log)
+    best, progress = train(model, [part], recipe, tokenizer.pad_token_id, evaluate, work, _log)
     restore(model, best)
-    files = save_encoder(model.outer, folder, folder, settings["half"])
+    files = save_encoder(model.outer, work, folder, settings["half"])
     write_json(folder / "history.json", {"best_step": progress.best_step, "evaluations": progress.history})
     return Product(
         [*files, "history.json"],

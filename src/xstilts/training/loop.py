@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from xstilts.modeling.heads import loss_sum
-from xstilts.modeling.model import Model, precision
+from xstilts.modeling.model import Model
 from xstilts.tasks.features import Features, lengths, take
 from xstilts.training import checkpoint
 from xstilts.training.batches import collate, scored_items, split_by_tokens, units
@@ -36,6 +36,7 @@ class Recipe:
     evaluate_every: int  # steps; a run too short for `evaluations` of these evaluates more often
     micro_tokens: int  # padded tokens that one forward pass may hold
     checkpoint_minutes: float
+    precision: str = "float32"  # of the forward passes: bfloat16 or float32
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,7 @@ def accumulate(
     for group in split_by_tokens(longest, recipe.micro_tokens):
         members = np.concatenate([np.arange(boundaries[unit], boundaries[unit + 1]) for unit in np.sort(group)])
         batch = collate(features, members, part.family, pad, where)
-        with precision(where):
+        with model.autocast():
             logits = model.logits(part.name, batch.input_ids, batch.mask, batch.scored)
             micro_loss = loss_sum(part.family, logits, batch.targets, batch.mask) / max(1, total)
         micro_loss.backward()

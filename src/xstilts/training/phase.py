@@ -1,7 +1,6 @@
 """One training of either phase: data in, the best encoder out, and for a target its head."""
 
 import importlib
-import shutil
 import signal
 import statistics
 import sys
@@ -10,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from xstilts.artifacts import Manifest, Product
+from xstilts.artifacts import WORK, Manifest, Product
 from xstilts.files import write_json
 from xstilts.training.dev import metric_module
 
@@ -83,6 +82,7 @@ def _train(
 ) -> Product:
     from xstilts.modeling.encoder import open_encoder, open_tokenizer, save_encoder
     from xstilts.modeling.model import build_model, device
+    from xstilts.training.checkpoint import checkpoint_minutes
     from xstilts.training.loop import Recipe, restore, step_seed, train
 
     tokenizer = open_tokenizer(start)
@@ -96,16 +96,21 @@ def _train(
         for found in prepared
         if found.part.family != "mlm"
     }
+    recipe = Recipe(
+        seed=settings["seed"],
+        learning_rate=settings["learning_rate"],
+        checkpoint_minutes=checkpoint_minutes(),
+        **settings["optimisation"],
+    )
     encoder = open_encoder(start, masked_lm=any(part.family == "mlm" for part in trained))
-    model = build_model(encoder, heads, step_seed(settings["seed"], HEAD_SEED)).to(device())
-    recipe = Recipe(seed=settings["seed"], learning_rate=settings["learning_rate"], **settings["optimisation"])
+    model = build_model(encoder, heads, step_seed(settings["seed"], HEAD_SEED), recipe.precision).to(device())
     best, progress = train(
         model,
         trained,
         recipe,
         tokenizer.pad_token_id,
         partial(_mean_score, prepared),
-        folder / "checkpoints",
+        folder / WORK,
         log,
         StopSignal(),
     )
@@ -116,7 +121,6 @@ def _train(
     files.append("history.json")
     if keep_head:
         files += save_head(model, prepared[0], folder)
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     return Product(
         files,
         {

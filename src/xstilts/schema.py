@@ -1,0 +1,102 @@
+"""The JSON schema of the configuration, and the page that describes every key, both made from xstilts.config."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from xstilts.config import Run
+from xstilts.files import dump_json
+
+PAGE = """\
+# Configuration
+
+`config.yaml` has the paper's settings; an overlay (`--configfile config/demo.yaml`) changes some of them, and
+`--config sources=none,mnli tasks=xnli` on the command line changes them again. Maps are merged key by key, lists are
+replaced. An unknown key is refused. This page and `workflow/schemas/config.schema.json` are made from
+`src/xstilts/config.py` by `make schema`; *default* is the value in `config.yaml`, or what a missing key means (—: the
+key must be given where its section is).
+
+| key | type | default | what |
+| --- | --- | --- | --- |
+"""
+WORDS = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false", "null": "null"}
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON schema of a whole configuration."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Run.model_json_schema()}
+
+
+def schema_text() -> str:
+    """Return the schema as the text of its file."""
+    return dump_json(schema())
+
+
+def page(values: dict[str, Any]) -> str:
+    """Return the page, a row a key.
+
+    Args:
+        values: the base configuration (config.yaml), for the column of defaults.
+    """
+    whole = schema()
+    rows = "".join(
+        f"| `{key}` | {kind(entry, whole)} | {default(entry, key, values)} | {entry.get('description', '')} |\n"
+        for key, entry in keys(whole, whole, "")
+    )
+    return PAGE + rows
+
+
+def keys(section: dict[str, Any], whole: dict[str, Any], prefix: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield (dotted key, its schema) in the order of the models; NAME stands for a name that the user chooses."""
+    for name, entry in section["properties"].items():
+        yield prefix + name, entry
+        for option in [entry, *entry.get("anyOf", [])]:
+            if "$ref" in option:
+                yield from keys(resolve(option, whole), whole, f"{prefix}{name}.")
+            elif "$ref" in option.get("additionalProperties", {}):
+                yield from keys(resolve(option["additionalProperties"], whole), whole, f"{prefix}{name}.NAME.")
+
+
+def resolve(entry: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
+    """Follow a reference."""
+    found: dict[str, Any] = whole["$defs"][entry["$ref"].rsplit("/", 1)[1]]
+    return found
+
+
+def kind(entry: dict[str, Any], whole: dict[str, Any]) -> str:
+    """Say in words what values a key takes."""
+    if "anyOf" in entry:
+        return " or ".join(kind(option, whole) for option in entry["anyOf"])
+    if "enum" in entry or "const" in entry:
+        return " or ".join(f"`{value}`" for value in entry.get("enum", [entry.get("const")]))
+    if "$ref" in entry or entry["type"] == "object":
+        return "section"
+    if entry["type"] == "array":
+        return f"list of {kind(entry['items'], whole)}"
+    limits = {"exclusiveMinimum": "above", "minimum": "at least", "exclusiveMaximum": "below", "maximum": "at most"}
+    bounds = [f"{words} {entry[limit]:g}" for limit, words in limits.items() if limit in entry]
+    return ", ".join([WORDS[entry["type"]], *bounds])
+
+
+def default(entry: dict[str, Any], key: str, values: dict[str, Any]) -> str:
+    """Return what a key is where nothing else is said: the base configuration's value, else the model's."""
+    value: Any = values
+    for part in key.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    if value is None:
+        value = entry.get("default")
+    if isinstance(value, dict):
+        return ""
+    if value is None and "default" not in entry and not nullable(entry):
+        return "—"
+    return f"`{' '.join(map(str, value)) or '[]'}`" if isinstance(value, list) else f"`{as_yaml(value)}`"
+
+
+def nullable(entry: dict[str, Any]) -> bool:
+    """Say whether a key may be null."""
+    return any(option.get("type") == "null" for option in entry.get("anyOf", []))
+
+
+def as_yaml(value: Any) -> str:
+    """Write a scalar as YAML has it."""
+    return json.dumps(value).strip('"')
