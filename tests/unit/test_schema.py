@@ -1,0 +1,74 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from xstilts.config import load
+from xstilts.errors import ConfigError
+from xstilts.schema import keys, page, schema, schema_text
+
+ROOT = Path(__file__).parents[2]
+BASE = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+
+
+def merged(base, overlay):
+    """Merge an overlay as snakemake does: maps key by key, all else replaced."""
+    both = dict(base)
+    for key, value in overlay.items():
+        both[key] = merged(both[key], value) if isinstance(value, dict) and isinstance(both.get(key), dict) else value
+    return both
+
+
+def test_the_schema_is_in_step(in_step):
+    in_step(ROOT / "workflow/schemas/config.schema.json", schema_text())
+
+
+def test_the_page_of_keys_is_in_step(in_step):
+    in_step(ROOT / "docs/configuration.md", page(BASE))
+
+
+def test_every_key_is_described():
+    assert not [name for name, entry in keys(schema(), schema(), "") if not entry.get("description")]
+
+
+@pytest.mark.parametrize("overlay", sorted((ROOT / "config").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_overlay_is_a_configuration(overlay):
+    run = load(merged(BASE, yaml.safe_load(overlay.read_text(encoding="utf-8"))))
+    assert run.tasks
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"taskz": ["xnli"]}, "taskz: unknown key; did you mean 'tasks'?"),
+        ({"optimisation": {"warm_up": 0.1}}, "optimisation.warm_up: unknown key; did you mean 'warmup'?"),
+        ({"optimisation": {"warmup": "much"}}, "optimisation.warmup: found 'much'; input should be a valid number"),
+        ({"optimisation": {"clip": 0}}, "optimisation.clip: found 0; input should be greater than 0"),
+        ({"tasks": "xnlii"}, "tasks: unknown task 'xnlii'; known: xnli pawsx"),
+        ({"sources": "none,mnlj"}, "sources: unknown source 'mnlj'; known: anli mnli"),
+        ({"sources": "none,multi"}, "sources: multi trains on the intermediate tasks of the run"),
+        ({"languages": "en,xx"}, "languages: no task of this run has 'xx'; known: af ar"),
+        ({"seeds": "one"}, "seeds.0: found 'one'; input should be a valid integer"),
+        ({"models": "xlmr"}, "models: 'xlmr' has no entry in `encoders`; known: xlm-roberta-large"),
+        ({"mirror": "/nowhere"}, "mirror: found no folder '/nowhere'; expected one of real data"),
+        ({"data": {"origin": "world"}}, "data.origin is world: give the section `world`"),
+        ({"tasks": None}, "tasks: found None; input should be a valid list"),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_the_key(change, message):
+    with pytest.raises(ConfigError) as raised:
+        load(merged(BASE, change))
+    assert str(raised.value).startswith(message)
+    assert "\n" not in str(raised.value)
+
+
+def test_text_is_read_as_the_number_or_list_that_it_stands_for():
+    run = load(merged(BASE, {"target": {"learning_rate": "3e-5"}, "seeds": 7, "tasks": "xnli, mlqa"}))
+    assert (run.target.learning_rate, run.seeds, run.tasks) == (3e-5, [7], ["xnli", "mlqa"])
+    assert load(merged(BASE, {"seeds": "1,2"})).seeds == [1, 2]
+
+
+def test_a_checkpoint_of_ones_own_is_a_source():
+    run = load(merged(BASE, {"sources": ["none", {"my-nli": {"encoder": "checkpoints/nli"}}]}))
+    assert run.source_names == ["none", "my-nli"]
+    assert run.own_encoders == {"my-nli": "checkpoints/nli"}
