@@ -12,7 +12,10 @@ try:
     run = load(config)
     jobs = Jobs(run, Path(workflow.basedir))
     jobs.write_specs()
-    shell.prefix(f"export PATH={Path(sys.executable).parent}:$PATH XSTILTS_GPU_SLOTS={run.gpu_slots}; ")
+    shell.prefix(
+        f"export PATH={Path(sys.executable).parent}:$PATH XSTILTS_GPU_SLOTS={run.gpu_slots} "
+        f"XSTILTS_CHECKPOINT_MINUTES={run.optimisation.checkpoint_minutes}; "
+    )
     config["results"] = str(jobs.here)
     config["origin"] = str(jobs.world.parent if run.data.origin == "world" else run.mirror)
 except UserError as error:
