@@ -5,7 +5,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 HEAD = """\
 # Generated from lock.txt by conda.py: change that file and run `make conda`.
-#   conda env create --file envs/environment.yaml && conda activate xstilts
+#   conda env create --file envs/environment.yaml; conda activate xstilts; pip install --no-deps --editable .
+# or, an environment for the jobs alone: snakemake --software-deployment-method conda
 name: xstilts
 channels: [conda-forge]
 dependencies:
@@ -17,9 +18,9 @@ dependencies:
 
 
 def environment(lock: str) -> str:
-    """Return the conda file for the lines of a lock; the project itself comes last, from its folder."""
+    """Return the conda file for the lines of a lock."""
     pins = [line for line in lock.splitlines() if line and not line.startswith("#")]
-    return HEAD + "".join(f"      - {pin}\n" for pin in [*pins, "--editable .."])
+    return HEAD + "".join(f"      - {pin}\n" for pin in pins)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 import re
 import sys
 from pathlib import Path
+from shlex import quote
 
+from snakemake.settings.types import DeploymentMethod
 from xstilts.config import load
 from xstilts.errors import UserError
 from xstilts.jobs import Jobs
@@ -12,14 +14,27 @@ try:
     run = load(config)
     jobs = Jobs(run, Path(workflow.basedir))
     jobs.write_specs()
-    shell.prefix(
-        f"export PATH={Path(sys.executable).parent}:$PATH XSTILTS_GPU_SLOTS={run.gpu_slots} "
-        f"XSTILTS_CHECKPOINT_MINUTES={run.optimisation.checkpoint_minutes}; "
-    )
-    config["results"] = str(jobs.here)
-    config["origin"] = str(jobs.world.parent if run.data.origin == "world" else run.mirror)
+    origin = jobs.world.parent if run.data.origin == "world" else run.mirror
+    # Places and a machine's settings reach the jobs as variables: what a job depends on stands in its spec.
+    variables = {
+        "PYTHONPATH": Path(workflow.basedir, "src"),
+        "XSTILTS_RUN": jobs.here,
+        "XSTILTS_ORIGIN": origin,
+        "XSTILTS_GPU_SLOTS": run.gpu_slots,
+        "XSTILTS_CHECKPOINT_MINUTES": run.optimisation.checkpoint_minutes,
+    }
+    exports = " ".join(f"{name}={quote(str(value))}" for name, value in variables.items())
+    if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
+        exports += f" PATH={quote(str(Path(sys.executable).parent))}:$PATH"  # the Python that runs this, and no other
+    shell.prefix(f"export {exports}; ")
 except UserError as error:
     raise WorkflowError(str(error)) from None
+
+
+# A dry run plans without data; a run needs to know where they are before its first job.
+onstart:
+    if run.data.origin == "mirror" and run.mirror is None:
+        raise WorkflowError("mirror: is missing; say where the real data are: --config mirror=FOLDER")
 
 
 def one_of(names):

@@ -7,6 +7,8 @@ rule world:
     log:
         jobs.log("world"),
     localrule: True
+    conda:
+        "../../envs/environment.yaml"
     message:
         "Generate the small world and its languages"
     shell:
@@ -22,7 +24,9 @@ rule prepare:
     log:
         jobs.log("prepare", "{dataset}", "{language}"),
     localrule: True
+    conda:
+        "../../envs/environment.yaml"
     message:
         "Read {wildcards.dataset} in {wildcards.language}"
     shell:
-        "python workflow/scripts/prepare.py --spec {input.spec} --origin {config[origin]:q} --output {output} 2> {log}"
+        'python workflow/scripts/prepare.py --spec {input.spec} --origin "$XSTILTS_ORIGIN" --output {output} 2> {log}'

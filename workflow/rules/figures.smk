@@ -11,10 +11,12 @@ rule figure_differences:
     log:
         jobs.log("figure_differences"),
     localrule: True
+    conda:
+        "../../envs/environment.yaml"
     message:
         "Draw the differences between sources"
     shell:
-        "python workflow/scripts/figure_differences.py --spec {input.spec} --run {config[results]:q} 2> {log}"
+        'python workflow/scripts/figure_differences.py --spec {input.spec} --run "$XSTILTS_RUN" 2> {log}'
 
 
 rule figure_languages:
@@ -31,10 +33,12 @@ rule figure_languages:
     log:
         jobs.log("figure_languages"),
     localrule: True
+    conda:
+        "../../envs/environment.yaml"
     message:
         "Draw the scores by language"
     shell:
-        "python workflow/scripts/figure_languages.py --spec {input.spec} --run {config[results]:q} 2> {log}"
+        'python workflow/scripts/figure_languages.py --spec {input.spec} --run "$XSTILTS_RUN" 2> {log}'
 
 
 rule figure_curves:
@@ -50,10 +54,12 @@ rule figure_curves:
     log:
         jobs.log("figure_curves"),
     localrule: True
+    conda:
+        "../../envs/environment.yaml"
     message:
         "Draw the training curves"
     shell:
-        "python workflow/scripts/figure_curves.py --spec {input.spec} --run {config[results]:q} 2> {log}"
+        'python workflow/scripts/figure_curves.py --spec {input.spec} --run "$XSTILTS_RUN" 2> {log}'
 
 
 rule figure_published:
@@ -68,10 +74,12 @@ rule figure_published:
     log:
         jobs.log("figure_published"),
     localrule: True
+    conda:
+        "../../envs/environment.yaml"
     message:
         "Draw the run against the published numbers"
     shell:
-        "python workflow/scripts/figure_published.py --spec {input.spec} --run {config[results]:q} 2> {log}"
+        'python workflow/scripts/figure_published.py --spec {input.spec} --run "$XSTILTS_RUN" 2> {log}'
 
 
 rule figures:

@@ -6,16 +6,18 @@ rule train_intermediate:
         data=data_of("source", "source"),
     output:
         jobs.encoder("{model}", "{source}", "{seed}"),
-    wildcard_constraints:
-        source=one_of(name for name in run.source_names if name != "none" and name not in run.own_encoders),
     log:
         jobs.log("train_intermediate", "{model}", "{source}", "{seed}"),
+    wildcard_constraints:
+        source=one_of(name for name in run.source_names if name != "none" and name not in run.own_encoders),
+    priority: 20
+    conda:
+        "../../envs/environment.yaml"
     threads: 1
     resources:
         gpu=1,
         mem_mb=16000,
         runtime=lambda wildcards, attempt: 1440 * attempt,
-    priority: 20
     message:
         "Train {wildcards.model} on {wildcards.source} (seed {wildcards.seed})"
     shell:

@@ -8,6 +8,8 @@ rule predict:
         jobs.prediction("{model}", "{source}", "{target}", "{seed}", "{task}"),
     log:
         jobs.log("predict", "{model}", "{source}", "{target}", "{seed}", "{task}"),
+    conda:
+        "../../envs/environment.yaml"
     threads: 1
     resources:
         gpu=1,

@@ -5,10 +5,12 @@ rule pretrain:
         data=data_of("pretraining", "model"),
     output:
         jobs.pretrained("{model}"),
-    wildcard_constraints:
-        model=one_of(name for name in run.models if run.is_pretrained_here(name)),
     log:
         jobs.log("pretrain", "{model}"),
+    wildcard_constraints:
+        model=one_of(name for name in run.models if run.is_pretrained_here(name)),
+    conda:
+        "../../envs/environment.yaml"
     threads: 1
     resources:
         gpu=1,
@@ -25,11 +27,13 @@ rule fetch_model:
         spec=spec_of("fetch_model", "model"),
     output:
         jobs.pretrained("{model}"),
-    wildcard_constraints:
-        model=one_of(name for name in run.models if not run.is_pretrained_here(name)),
     log:
         jobs.log("fetch_model", "{model}"),
+    wildcard_constraints:
+        model=one_of(name for name in run.models if not run.is_pretrained_here(name)),
     localrule: True
+    conda:
+        "../../envs/environment.yaml"
     message:
         "Fetch {wildcards.model}"
     shell:
@@ -41,11 +45,13 @@ rule adopt_source:
         spec=spec_of("adopt_source", "model", "source", "seed"),
     output:
         jobs.encoder("{model}", "{source}", "{seed}"),
-    wildcard_constraints:
-        source=one_of(run.own_encoders),
     log:
         jobs.log("adopt_source", "{model}", "{source}", "{seed}"),
+    wildcard_constraints:
+        source=one_of(run.own_encoders),
     localrule: True
+    conda:
+        "../../envs/environment.yaml"
     message:
         "Take {wildcards.source} as a source"
     shell:

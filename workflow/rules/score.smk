@@ -9,6 +9,8 @@ rule score:
     log:
         jobs.log("score", "{model}", "{source}", "{target}", "{seed}", "{task}", "{language}"),
     localrule: True
+    conda:
+        "../../envs/environment.yaml"
     message:
         "Score {wildcards.task} in {wildcards.language} after {wildcards.source} (seed {wildcards.seed})"
     shell:

@@ -9,10 +9,12 @@ rule collect_scores:
     log:
         jobs.log("collect_scores"),
     localrule: True
+    conda:
+        "../../envs/environment.yaml"
     message:
         "Collect the scores"
     shell:
-        "python workflow/scripts/collect_scores.py --spec {input.spec} --run {config[results]:q} 2> {log}"
+        'python workflow/scripts/collect_scores.py --spec {input.spec} --run "$XSTILTS_RUN" 2> {log}'
 
 
 rule intervals:
@@ -24,10 +26,12 @@ rule intervals:
     log:
         jobs.log("intervals"),
     localrule: True
+    conda:
+        "../../envs/environment.yaml"
     message:
         "Compute the intervals"
     shell:
-        "python workflow/scripts/intervals.py --spec {input.spec} --run {config[results]:q} 2> {log}"
+        'python workflow/scripts/intervals.py --spec {input.spec} --run "$XSTILTS_RUN" 2> {log}'
 
 
 rule overlaps:
@@ -39,10 +43,12 @@ rule overlaps:
     log:
         jobs.log("overlaps"),
     localrule: True
+    conda:
+        "../../envs/environment.yaml"
     message:
         "Check that training data are English, and count evaluated texts in them"
     shell:
-        "python workflow/scripts/overlaps.py --spec {input.spec} --run {config[results]:q} 2> {log}"
+        'python workflow/scripts/overlaps.py --spec {input.spec} --run "$XSTILTS_RUN" 2> {log}'
 
 
 rule baseline:
@@ -54,10 +60,12 @@ rule baseline:
     log:
         jobs.log("baseline", "{task}"),
     localrule: True
+    conda:
+        "../../envs/environment.yaml"
     message:
         "Score {wildcards.task} without an encoder"
     shell:
-        "python workflow/scripts/baseline.py --spec {input.spec} --run {config[results]:q} 2> {log}"
+        'python workflow/scripts/baseline.py --spec {input.spec} --run "$XSTILTS_RUN" 2> {log}'
 
 
 rule table_main:
@@ -74,10 +82,12 @@ rule table_main:
     log:
         jobs.log("table_main"),
     localrule: True
+    conda:
+        "../../envs/environment.yaml"
     message:
         "Build the main table"
     shell:
-        "python workflow/scripts/table_main.py --spec {input.spec} --run {config[results]:q} 2> {log}"
+        'python workflow/scripts/table_main.py --spec {input.spec} --run "$XSTILTS_RUN" 2> {log}'
 
 
 rule table_tasks:
@@ -94,10 +104,12 @@ rule table_tasks:
     log:
         jobs.log("table_tasks"),
     localrule: True
+    conda:
+        "../../envs/environment.yaml"
     message:
         "Count the tasks"
     shell:
-        "python workflow/scripts/table_tasks.py --spec {input.spec} --run {config[results]:q} 2> {log}"
+        'python workflow/scripts/table_tasks.py --spec {input.spec} --run "$XSTILTS_RUN" 2> {log}'
 
 
 rule table_hyperparameters:
@@ -112,10 +124,12 @@ rule table_hyperparameters:
     log:
         jobs.log("table_hyperparameters"),
     localrule: True
+    conda:
+        "../../envs/environment.yaml"
     message:
         "Write down the settings"
     shell:
-        "python workflow/scripts/table_hyperparameters.py --spec {input.spec} --run {config[results]:q} 2> {log}"
+        'python workflow/scripts/table_hyperparameters.py --spec {input.spec} --run "$XSTILTS_RUN" 2> {log}'
 
 
 rule table_intermediate:
@@ -131,10 +145,12 @@ rule table_intermediate:
     log:
         jobs.log("table_intermediate"),
     localrule: True
+    conda:
+        "../../envs/environment.yaml"
     message:
         "Collect the sources' own dev scores"
     shell:
-        "python workflow/scripts/table_intermediate.py --spec {input.spec} --run {config[results]:q} 2> {log}"
+        'python workflow/scripts/table_intermediate.py --spec {input.spec} --run "$XSTILTS_RUN" 2> {log}'
 
 
 rule table_languages:
@@ -146,10 +162,12 @@ rule table_languages:
     log:
         jobs.log("table_languages"),
     localrule: True
+    conda:
+        "../../envs/environment.yaml"
     message:
         "Build the tables by language"
     shell:
-        "python workflow/scripts/table_languages.py --spec {input.spec} --run {config[results]:q} 2> {log}"
+        'python workflow/scripts/table_languages.py --spec {input.spec} --run "$XSTILTS_RUN" 2> {log}'
 
 
 rule table_baselines:
@@ -165,10 +183,12 @@ rule table_baselines:
     log:
         jobs.log("table_baselines"),
     localrule: True
+    conda:
+        "../../envs/environment.yaml"
     message:
         "Collect the scores without an encoder"
     shell:
-        "python workflow/scripts/table_baselines.py --spec {input.spec} --run {config[results]:q} 2> {log}"
+        'python workflow/scripts/table_baselines.py --spec {input.spec} --run "$XSTILTS_RUN" 2> {log}'
 
 
 rule table_comparison:
@@ -187,10 +207,12 @@ rule table_comparison:
     log:
         jobs.log("table_comparison"),
     localrule: True
+    conda:
+        "../../envs/environment.yaml"
     message:
         "Set the run beside the published numbers"
     shell:
-        "python workflow/scripts/table_comparison.py --spec {input.spec} --run {config[results]:q} 2> {log}"
+        'python workflow/scripts/table_comparison.py --spec {input.spec} --run "$XSTILTS_RUN" 2> {log}'
 
 
 rule tables:

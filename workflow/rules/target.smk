@@ -6,16 +6,18 @@ rule train_target:
         data=data_of("target", "target"),
     output:
         jobs.trained("{model}", "{source}", "{target}", "{seed}"),
-    wildcard_constraints:
-        target=one_of(run.targets),
     log:
         jobs.log("train_target", "{model}", "{source}", "{target}", "{seed}"),
+    wildcard_constraints:
+        target=one_of(run.targets),
+    priority: 10
+    conda:
+        "../../envs/environment.yaml"
     threads: 1
     resources:
         gpu=1,
         mem_mb=16000,
         runtime=lambda wildcards, attempt: 1440 * attempt,
-    priority: 10
     message:
         "Train {wildcards.model} after {wildcards.source} on {wildcards.target} (seed {wildcards.seed})"
     shell:

@@ -8,7 +8,9 @@ rule verify:
     log:
         jobs.log("verify"),
     localrule: True
+    conda:
+        "../../envs/environment.yaml"
     message:
         "Check every file and cell of the run"
     shell:
-        "python workflow/scripts/verify.py --spec {input.spec} --run {config[results]:q} 2> {log}"
+        'python workflow/scripts/verify.py --spec {input.spec} --run "$XSTILTS_RUN" 2> {log}'
