@@ -1,0 +1,131 @@
+"""Whole calls of snakemake on input that a user got wrong."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from xstilts.tasks import registry
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+PARTS = ("Snakefile", "config.yaml", "config", "envs", "profiles", "resources", "src", "workflow")
+PAIRS = "Eins .\tZwei .\t0\nDrei .\tDrei .\t1\n"
+PARAGRAPHS = (
+    '{"version": "1", "data": [{"title": "Ada", "paragraphs": [{"context": "Ada wrote.", "qas": '
+    '[{"id": "q1", "question": "Who?", "answers": [{"text": "Ada", "answer_start": 0}]}]}]}]}'
+)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A copy of the project, where no results are yet."""
+    folder = tmp_path_factory.mktemp("project")
+    for name in PARTS:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.safetensors"))
+        else:
+            shutil.copyfile(ROOT / name, folder / name)
+    return folder
+
+
+def call(place, *arguments):
+    """Call snakemake; return (exit status, the lines that it printed)."""
+    profile = ["--workflow-profile", "profiles/default"]
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--nocolor", "-c1", *profile, *arguments],
+        cwd=place,
+        env=os.environ | {"PYTHONPATH": str(place / "src"), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    return done.returncode, done.stdout.splitlines()
+
+
+def mirror(place, **files):
+    """Write a folder of real data with the files of a tiny PAWS-X and XQuAD, some of them replaced."""
+    folder = place / "mirror"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(place / "results", ignore_errors=True)
+    for name, content in {
+        "targets/pawsx/train-en.tsv": PAIRS,
+        "targets/pawsx/dev-en.tsv": PAIRS,
+        "targets/pawsx/dev-de.tsv": PAIRS,
+        "targets/xquad/xquad.de.json": PARAGRAPHS,
+        "targets/xquad/xquad.en.json": PARAGRAPHS,
+    }.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        wanted = files.get(Path(name).name.replace("-", "_").replace(".", "_"), content)
+        (folder / name).write_bytes(wanted if isinstance(wanted, bytes) else wanted.encode("utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["source=none"], "source: unknown key; did you mean 'sources'?"),
+        (
+            ["tasks=xnlii"],
+            f"tasks: unknown task 'xnlii'; known: {' '.join(registry()[0])}",
+        ),
+        (["languages=en,xx", "tasks=pawsx"], "languages: no task of this run has 'xx'; known: de en es fr ja ko zh"),
+        (["mirror=nowhere"], "mirror: found no folder 'nowhere'; expected one of real data"),
+        (["data={origin: cloud}"], "data.origin: found 'cloud'; input should be 'mirror' or 'world'"),
+        (["seeds=one"], "seeds.0: found 'one'; input should be a valid integer, unable to parse string as an integer"),
+    ],
+)
+def test_a_mistake_in_the_configuration_stops_before_anything_runs(place, arguments, line):
+    status, lines = call(place, "--config", *arguments)
+    assert status != 0
+    assert lines.count(line) == 1, "\n".join(lines)
+    assert not any("Traceback" in said for said in lines)
+    assert not (place / "results").exists()
+
+
+def test_a_run_on_real_data_asks_at_once_where_they_are_and_a_dry_run_plans_without(place):
+    part = ["--config", "tasks=pawsx", "sources=none", "languages=de"]
+    status, lines = call(place, *part)
+    assert status != 0
+    assert lines.count("mirror: is missing; say where the real data are: --config mirror=FOLDER") == 1
+    assert not list((place / "results").rglob("*.log")) and not list((place / "results").rglob("manifest.json"))
+    status, lines = call(place, "--dry-run", *part)
+    assert status == 0
+    assert any(re.fullmatch(r"train_target +3", said) for said in lines)
+
+
+BROKEN = {
+    "too few columns": ({"dev_de_tsv": PAIRS + "Nur eins .\n"}, "pawsx", "targets/pawsx/dev-de.tsv:3: "),
+    "a label outside the set": ({"dev_de_tsv": "Eins .\tZwei .\t7\n"}, "pawsx", "targets/pawsx/dev-de.tsv:1: "),
+    "broken UTF-8": ({"dev_de_tsv": b"Eins .\tZwei \xff .\t0\n"}, "pawsx", "targets/pawsx/dev-de.tsv:1: "),
+    "a truncated file": ({"xquad_de_json": PARAGRAPHS[:90]}, "xquad", "targets/xquad/xquad.de.json:1: "),
+    "an offset that does not match": (
+        {"xquad_de_json": PARAGRAPHS.replace('start": 0', 'start": 4')},
+        "xquad",
+        "targets/xquad/xquad.de.json: ",
+    ),
+}
+
+
+@pytest.mark.parametrize(("files", "task", "start"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_data_file_is_one_line_and_leaves_nothing(place, files, task, start):
+    mirror(place, **files)
+    part = ["--config", "mirror=mirror", f"tasks={task}", "sources=none", "languages=de"]
+    target = f"results/store/data/mirror/{task}/de/manifest.json"
+    status, lines = call(place, target, *part)
+    assert status != 0
+    clear = [said.strip() for said in lines if said.strip().startswith("error: ")]
+    assert len(clear) == 1, "\n".join(lines)
+    assert clear[0].startswith(f"error: mirror/{start}") and "; expected " in clear[0], clear[0]
+    assert not any("Traceback" in said for said in lines)
+    left = [path for path in (place / target).parent.rglob("*") if path.is_file() and not path.name.startswith(".")]
+    assert not left
+
+    mirror(place)
+    status, lines = call(place, target, *part)
+    assert status == 0, "\n".join(lines)
+    assert (place / target).is_file()
