@@ -1,16 +1,19 @@
 """A digest of the code that a job runs: changed code reruns exactly the jobs that run it.
 
 The digest covers the entry script, the first-party modules that it imports (followed transitively) and the modules
-that it opens by name, which the caller lists. Comments, formatting and docstrings do not count.
+that it opens by name, which the caller lists. Comments, formatting and docstrings do not count, nor does the machinery
+that every job runs in: it decides when, where and by whom something is made, never what.
 """
 
 import ast
 import hashlib
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 LIBRARY = Path(__file__).resolve().parent
 PACKAGE = LIBRARY.name
+MACHINERY = frozenset(f"{PACKAGE}.{name}" for name in ("artifacts", "errors", "leases", "script"))
 
 
 @cache
@@ -21,19 +24,15 @@ def code_digest(entry: Path, opened_by_name: tuple[str, ...] = ()) -> str:
         entry: a script.
         opened_by_name: dotted first-party modules that it imports by a string, such as its family's.
     """
-    return _combined(_imported(entry.resolve()) | frozenset().union(*map(_reach, opened_by_name)), entry.resolve())
+    whole = hashlib.sha256(_syntax(entry.resolve()).encode())
+    for module in modules_behind(entry, opened_by_name):
+        whole.update(f"\n{module}\n{_syntax(_file(module))}".encode())
+    return whole.hexdigest()
 
 
 def modules_behind(entry: Path, opened_by_name: tuple[str, ...] = ()) -> list[str]:
     """Return the names of the first-party modules that ``code_digest`` covers, for tests and for people."""
-    return sorted(_imported(entry.resolve()) | frozenset().union(*map(_reach, opened_by_name)))
-
-
-def _combined(modules: frozenset[str], entry: Path) -> str:
-    whole = hashlib.sha256(_syntax(entry).encode())
-    for module in sorted(modules):
-        whole.update(f"\n{module}\n{_syntax(_file(module))}".encode())
-    return whole.hexdigest()
+    return sorted(frozenset().union(*map(_reach, {*_imported(entry.resolve()), *opened_by_name})) - MACHINERY)
 
 
 @cache
@@ -54,18 +53,17 @@ def _reach(module: str) -> frozenset[str]:
 
 @cache
 def _imported(path: Path) -> frozenset[str]:
-    """First-party modules that one file imports, and all that they reach."""
+    """First-party modules that one file imports, anywhere in it."""
     named: set[str] = set()
-    for node in ast.walk(_tree(path)):
+    for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
             named.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            named.add(node.module)
+        elif isinstance(node, ast.ImportFrom):
+            if node.level:
+                raise ValueError(f"{path}:{node.lineno}: a relative import, which the digest does not follow")
+            named.add(str(node.module))
             named.update(f"{node.module}.{alias.name}" for alias in node.names)
-    direct = {name for name in named if name.partition(".")[0] == PACKAGE and _file(name).is_file()}
-    if path.is_relative_to(LIBRARY):
-        return frozenset(direct)
-    return frozenset().union(*map(_reach, direct)) if direct else frozenset()
+    return frozenset(name for name in named if name.partition(".")[0] == PACKAGE and _file(name).is_file())
 
 
 def _file(module: str) -> Path:
@@ -74,13 +72,9 @@ def _file(module: str) -> Path:
 
 
 @cache
-def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_bytes())
-
-
-@cache
 def _syntax(path: Path) -> str:
-    tree = _tree(path)
+    """The code of a file without docstrings, as text that is the same in every version of Python that reads it."""
+    tree = ast.parse(path.read_bytes())
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) and node.body:
             first = node.body[0]
@@ -90,4 +84,14 @@ def _syntax(path: Path) -> str:
                 and isinstance(first.value.value, str)
             ):
                 node.body = node.body[1:] or [ast.Pass()]
-    return ast.dump(tree)
+    return _text(tree)
+
+
+def _text(node: Any) -> str:
+    """What ``ast.dump`` gives without empty fields, which differ between versions of Python."""
+    if isinstance(node, list):
+        return f"[{','.join(map(_text, node))}]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = ((name, getattr(node, name, None)) for name in node._fields)
+    return f"{type(node).__name__}({','.join(f'{k}={_text(v)}' for k, v in fields if v is not None and v != [])})"
