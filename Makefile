@@ -1,4 +1,5 @@
-# Short lines around snakemake: `make demo`, `make mini MIRROR=FOLDER`, `make paper`.
+# Short lines around snakemake: `make demo`, `make mini MIRROR=FOLDER`, `make paper MIRROR=FOLDER`,
+# `make xtreme ENCODER=FOLDER-OR-HUB-ID MIRROR=FOLDER`.
 # A part of a run: make demo sources=none,mnli tasks=xnli languages=en,qaa
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ PICK += $(if $(MIRROR),mirror=$(abspath $(MIRROR)))
 CONFIG = $(if $(strip $(PICK)),--config $(PICK))
 SNAKEMAKE = $(BIN)/snakemake --workflow-profile $(PROFILE) $(if $(filter-out paper,$(1)),--configfile config/$(1).yaml) $(CONFIG)
 
-.PHONY: demo mini paper install table report test test-full lint format schema conda clean
+.PHONY: demo mini paper xtreme install table report test test-full lint format schema conda clean
 
 demo: install
 	@$(call run,demo)
@@ -22,12 +23,22 @@ mini: install
 paper: install
 	@$(call run,paper)
 
+# A new encoder on the benchmark, in a run of its own.
+NAME = $(shell basename "$(ENCODER)" | tr 'A-Z_' 'a-z-')
+
+xtreme: install
+	@test -n "$(ENCODER)" || { echo "error: say which: make xtreme ENCODER=FOLDER-OR-HUB-ID MIRROR=FOLDER"; exit 2; }
+	@test -n "$(MIRROR)" || { echo "error: say where the data are: make xtreme ENCODER=... MIRROR=FOLDER"; exit 2; }
+	@$(call run,xtreme,xtreme-$(NAME))
+
+xtreme: PICK += run=xtreme-$(NAME) models=$(NAME) 'encoders={$(NAME): {weights: "$(ENCODER)"}}'
+
 # The workflow, then (when a table is newer) the report, then the main table on the terminal.
 define run
 $(call SNAKEMAKE,$(1)) --quiet host && \
-if [ results/$(1)/report.html -nt results/$(1)/tables/main.csv ]; then :; \
-else $(call SNAKEMAKE,$(1)) --quiet all --report results/$(1)/report.html; fi && \
-$(BIN)/python workflow/scripts/print_main.py results/$(1)
+if [ results/$(or $(2),$(1))/report.html -nt results/$(or $(2),$(1))/tables/main.csv ]; then :; \
+else $(call SNAKEMAKE,$(1)) --quiet all --report results/$(or $(2),$(1))/report.html; fi && \
+$(BIN)/python workflow/scripts/print_main.py results/$(or $(2),$(1))
 endef
 
 install: .venv/installed
