@@ -38,8 +38,8 @@ class RunFolder:
         """The entries of the run's tasks in the order of the columns; generated runs have languages of their own."""
         own = None
         if self.generated:
-            headline = self.settings["headline"]
-            own = {t: [code for code in spoken if code in headline] for t, spoken in self.settings["languages"].items()}
+            headline, spoken = self.settings["headline"], self.settings["languages"]
+            own = {name: [code for code in spoken[name] if not headline or code in headline] for name in spoken}
         return {name: entry for name, entry in task_entries(own).items() if name in self.settings["languages"]}
 
     def cells(self) -> Iterator[Cell]:
