@@ -9,6 +9,7 @@ import torch
 from xstilts.modeling.encoder import EncoderShape, build_masked_lm
 from xstilts.modeling.heads import by_question, loss_sum
 from xstilts.modeling.model import build_model
+from xstilts.modeling.xlmr import layout
 from xstilts.tasks.features import Features
 from xstilts.training import checkpoint
 from xstilts.training.loop import Interrupted, Part, Recipe, train, weights
@@ -16,14 +17,16 @@ from xstilts.training.optimiser import build_optimiser, learning_rate
 from xstilts.training.sampler import CAP, Portion, schedule
 
 SHAPE = EncoderShape(layers=2, hidden=16, heads=2, intermediate=32, positions=64, dropout=0.2)
-PAD = 1
 
 
 def classification(rows=40, seed=0):
     """Sequences whose label is told by their second token."""
     generator = np.random.default_rng(seed)
     lengths = generator.integers(4, 20, rows)
-    ids = [np.r_[0, 5 + label, generator.integers(10, 50, n - 3), 2] for n, label in zip(lengths, np.arange(rows) % 3, strict=True)]
+    ids = [
+        np.r_[0, 5 + label, generator.integers(10, 50, n - 3), 2]
+        for n, label in zip(lengths, np.arange(rows) % 3, strict=True)
+    ]
     return Features(
         input_ids=np.concatenate(ids).astype(np.int32),
         offsets=np.concatenate([[0], np.cumsum([len(row) for row in ids])]).astype(np.int64),
@@ -69,7 +72,7 @@ def run(work, *, stop=lambda: False, evaluate=None, chosen=None, **changes):
     torch.set_num_threads(1)
     said = []
     best, progress = train(
-        model(), chosen or parts(), recipe(**changes), PAD, evaluate or (lambda m: {"score": 0.0}), work, said.append, stop
+        model(), chosen or parts(), recipe(**changes), evaluate or (lambda m: {"score": 0.0}), work, said.append, stop
     )
     return best, progress, said
 
@@ -133,7 +136,7 @@ def test_micro_batches_take_the_step_of_the_whole_batch(tmp_path, family):
 
     def trained(micro):
         start = build_model(build_masked_lm(dropless, 50, 7), {"a": ("classification", 3), "b": ("tagging", 4)}, 5)
-        train(start, only, recipe(micro_tokens=micro), PAD, lambda m: {"score": 0.0}, tmp_path / str(micro), print)
+        train(start, only, recipe(micro_tokens=micro), lambda m: {"score": 0.0}, tmp_path / str(micro), print)
         return weights(start)
 
     whole, split = trained(4096), trained(30)
@@ -200,6 +203,11 @@ def test_questions_with_different_numbers_of_choices():
     laid = by_question(scores, sizes)
     assert laid.shape == (2, 3)
     assert laid.argmax(1).tolist() == [1, 1]
-    loss = loss_sum("multiple_choice", scores, {"label": torch.tensor([1, 1]), "sizes": sizes}, torch.ones(5, 1))
+    loss = loss_sum(
+        "multiple_choice",
+        scores,
+        {"label": torch.tensor([1, 1]), "sizes": sizes},
+        layout(torch.tensor([1, 1, 1, 1, 1]), torch.device("cpu")),
+    )
     expected = -torch.log_softmax(scores[:2, 0], 0)[1] - torch.log_softmax(scores[2:, 0], 0)[1]
     assert loss.item() == pytest.approx(expected.item(), abs=1e-6)

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from xstilts.modeling.xlmr import Layout
+
 INITIAL_SPREAD = 0.02  # standard deviation of fresh weights, as in BERT and XLM-R
 
 
@@ -20,9 +22,9 @@ class SequenceHead(nn.Module):
         self.dense = nn.Linear(hidden, hidden)
         self.output = nn.Linear(hidden, outputs)
 
-    def forward(self, states: Tensor) -> Tensor:
-        """Map hidden states [sequences, tokens, hidden] to logits [sequences, outputs]."""
-        first = self.dropout(states[:, 0])
+    def forward(self, states: Tensor, where: Layout) -> Tensor:
+        """Map states [tokens, hidden] to logits [sequences, outputs]."""
+        first = self.dropout(states[where.first])
         return self.output(self.dropout(torch.tanh(self.dense(first))))
 
 
@@ -34,8 +36,8 @@ class TokenHead(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(hidden, outputs)
 
-    def forward(self, states: Tensor) -> Tensor:
-        """Map hidden states [sequences, tokens, hidden] to logits [sequences, tokens, outputs]."""
+    def forward(self, states: Tensor, where: Layout) -> Tensor:
+        """Map states [tokens, hidden] to logits [tokens, outputs]."""
         return self.output(self.dropout(states))
 
 
@@ -60,15 +62,15 @@ def build_head(family: str, hidden: int, classes: int, dropout: float, seed: int
     return head
 
 
-def loss_sum(family: str, logits: Tensor, targets: dict[str, Tensor], mask: Tensor) -> Tensor:
+def loss_sum(family: str, logits: Tensor, targets: dict[str, Tensor], where: Layout) -> Tensor:
     """Return the summed loss of a micro-batch over its scored items.
 
     Args:
         family: which loss.
         logits: the head's output (see the heads; for ``mlm`` [masked tokens, vocabulary]).
-        targets: ``label`` [items], ``start`` and ``end`` [sequences], ``tag`` [sequences, tokens] (-100: not scored),
-            ``sizes`` [items] (choices of each question), ``masked`` [masked tokens].
-        mask: attention mask [sequences, tokens].
+        targets: ``label`` [items], ``start`` and ``end`` [sequences], ``tag`` [tokens] (-100: not scored), ``sizes``
+            [items] (choices of each question), ``masked`` [masked tokens].
+        where: the layout of the batch.
     """
     logits = logits.float()
     if family == "classification":
@@ -76,30 +78,27 @@ def loss_sum(family: str, logits: Tensor, targets: dict[str, Tensor], mask: Tens
     if family == "multiple_choice":
         return functional.cross_entropy(by_question(logits, targets["sizes"]), targets["label"], reduction="sum")
     if family == "tagging":
-        return functional.cross_entropy(logits.flatten(0, 1), targets["tag"].flatten(), reduction="sum")
+        return functional.cross_entropy(logits, targets["tag"], reduction="sum")
     if family == "span_qa":
-        logits = logits.masked_fill(mask[:, :, None] == 0, torch.finfo(logits.dtype).min)
-        start = functional.cross_entropy(logits[:, :, 0], targets["start"], reduction="sum")
-        end = functional.cross_entropy(logits[:, :, 1], targets["end"], reduction="sum")
+        wide = _by_sequence(logits, where)
+        start = functional.cross_entropy(wide[:, :, 0], targets["start"], reduction="sum")
+        end = functional.cross_entropy(wide[:, :, 1], targets["end"], reduction="sum")
         return (start + end) / 2
     if family == "mlm":
         return functional.cross_entropy(logits, targets["masked"], reduction="sum")
     raise ValueError(f"no loss for family {family!r}")
 
 
+def _by_sequence(logits: Tensor, where: Layout) -> Tensor:
+    """Lay logits [tokens, outputs] out as [sequences, longest, outputs]; what is no token gets the lowest score."""
+    shape = (len(where.lengths), where.longest, logits.shape[1])
+    if where.slots is None:
+        return logits.view(shape)
+    wide = logits.new_full((shape[0] * shape[1], shape[2]), torch.finfo(logits.dtype).min)
+    return wide.index_copy(0, where.slots, logits).view(shape)
+
+
 def by_question(scores: Tensor, sizes: Tensor) -> Tensor:
     """Lay the scores of choices [choices, 1] out as [questions, most choices]; absent choices get the lowest score."""
     pieces = torch.split(scores[:, 0], sizes.tolist())
     return nn.utils.rnn.pad_sequence(list(pieces), batch_first=True, padding_value=torch.finfo(scores.dtype).min)
-
-
-def masked_lm_logits(model: nn.Module, states: Tensor) -> Tensor:
-    """Apply a masked language model's own output head to hidden states [tokens, hidden]."""
-    for name in ("lm_head", "cls", "predictions"):
-        head = getattr(model, name, None)
-        if isinstance(head, nn.Module):
-            return head(states)
-    head, decoder = getattr(model, "head", None), getattr(model, "decoder", None)
-    if isinstance(head, nn.Module) and isinstance(decoder, nn.Module):  # ModernBERT
-        return decoder(head(states))
-    raise ValueError(f"{type(model).__name__} has no language-model head that is known here")

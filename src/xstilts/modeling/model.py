@@ -5,16 +5,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from xstilts.modeling.heads import build_head, masked_lm_logits
+from xstilts.modeling.batch import Batch
+from xstilts.modeling.heads import build_head
 
 
 class Model(nn.Module):
     """An encoder and one head a training set; a masked language model brings its own head for ``mlm``."""
 
     def __init__(self, encoder: Any, heads: dict[str, nn.Module], precision: str = "float32") -> None:
-        """Take an encoder (or a masked language model around one) and heads by training-set name."""
+        """Take an encoder from ``open_encoder`` and heads by training-set name."""
         super().__init__()
-        self.outer = encoder
+        self.encoder = encoder
         self.heads = nn.ModuleDict(heads)
         self.precision = precision
 
@@ -27,21 +28,12 @@ class Model(nn.Module):
         enabled = self.precision == "bfloat16" and computes_in_bfloat16(where)
         return torch.autocast(where.type, dtype=torch.bfloat16, enabled=enabled)
 
-    @property
-    def encoder(self) -> Any:
-        """The encoder proper, without a language-model head."""
-        return self.outer.base_model
-
-    def states(self, input_ids: Tensor, mask: Tensor) -> Tensor:
-        """Return the last hidden states [sequences, tokens, hidden]."""
-        return self.encoder(input_ids=input_ids, attention_mask=mask).last_hidden_state
-
-    def logits(self, head: str, input_ids: Tensor, mask: Tensor, scored: Tensor | None = None) -> Tensor:
-        """Run one head; ``scored`` [sequences, tokens] picks the masked positions for ``mlm``."""
-        states = self.states(input_ids, mask)
-        if scored is not None:
-            return masked_lm_logits(self.outer, states[scored])
-        return self.heads[head](states)
+    def logits(self, head: str, batch: Batch) -> Tensor:
+        """Run one head on a batch; a batch with masked tokens runs the language-model head on those."""
+        states = self.encoder(batch.input_ids, batch.layout, batch.segments)
+        if batch.masked is not None:
+            return self.encoder.language_model(states[batch.masked])
+        return self.heads[head](states, batch.layout)
 
 
 def build_model(encoder: Any, heads: dict[str, tuple[str, int]], seed: int, precision: str = "float32") -> Model:
@@ -53,12 +45,8 @@ def build_model(encoder: Any, heads: dict[str, tuple[str, int]], seed: int, prec
         seed: drives the heads' initial weights; each head's own position shifts it.
         precision: ``bfloat16`` or ``float32``, of the forward passes.
     """
-    config = encoder.config
-    dropout = getattr(config, "hidden_dropout_prob", None)
-    if dropout is None:
-        dropout = getattr(config, "classifier_dropout", 0.0) or 0.0
     built = {
-        name: build_head(family, config.hidden_size, classes, dropout, seed + position)
+        name: build_head(family, encoder.hidden, classes, encoder.head_dropout, seed + position)
         for position, (name, (family, classes)) in enumerate(heads.items())
     }
     return Model(encoder, built, precision)

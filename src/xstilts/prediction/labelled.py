@@ -38,7 +38,7 @@ def open_predictor(model_folder: Path, settings: dict[str, Any]) -> Callable[[Pa
         names = []
         for split, split_rows in rows.items():
             features = module.featurise(split_rows, tokenizer, chosen)
-            raw = outputs(model, head["name"], family, features, tokenizer.pad_token_id, settings["micro_tokens"])
+            raw = outputs(model, head["name"], family, features, settings["micro_tokens"])
             name = f"{split}-{language}.{SUFFIX.get(family, 'tsv')}"
             module.write(folder / name, module.decode(raw, features, split_rows, chosen), split_rows)
             names.append(name)

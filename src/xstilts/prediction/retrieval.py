@@ -23,11 +23,11 @@ def open_predictor(model_folder: Path, settings: dict[str, Any]) -> Callable[[Pa
     model = build_model(open_encoder(model_folder), {}, 0, settings["precision"]).to(device())
     tokenizer = open_tokenizer(model_folder)
     chosen = FeatureSettings(max_length=settings["lengths"]["retrieval"])
-    layer = retrieval_layer(model.encoder.config.num_hidden_layers)
+    layer = retrieval_layer(model.encoder.depth)
 
     def embed(rows: Rows) -> np.ndarray:
         features = retrieval.featurise(rows, tokenizer, chosen)
-        return embeddings(model, features, layer, tokenizer.pad_token_id, settings["micro_tokens"])
+        return embeddings(model, features, layer, settings["micro_tokens"])
 
     def predict(folder: Path, language: str, rows: dict[str, Any]) -> list[str]:
         if settings["task"] == "bucc2018":

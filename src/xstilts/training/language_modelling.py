@@ -39,7 +39,7 @@ def dev_scorer(dev: Rows, tokenizer: Any, chosen: FeatureSettings, micro_tokens:
     """Return the function that scores a model on held-out lines: minus the mean loss (nats a masked piece)."""
     features = mlm.featurise(dev, tokenizer, chosen)
     held_out = masking(tokenizer)(features, np.random.default_rng(DEV_SEED))
-    return lambda model: -masked_loss(model, held_out, tokenizer.pad_token_id, micro_tokens)
+    return lambda model: -masked_loss(model, held_out, micro_tokens)
 
 
 def pretrain(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) -> Product:
@@ -84,9 +84,9 @@ def pretrain(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) ->
         return {"score": sum(losses.values()) / len(losses), **{f"dev_{name}": value for name, value in losses.items()}}
 
     part = Part("mlm", "mlm", features, settings["batch_size"], settings["epochs"], masking(tokenizer))
-    best, progress = train(model, [part], recipe, tokenizer.pad_token_id, evaluate, work, _log)
+    best, progress = train(model, [part], recipe, evaluate, work, _log)
     restore(model, best)
-    files = save_encoder(model.outer, work, folder, settings["half"])
+    files = save_encoder(model.encoder, work, folder, settings["half"])
     write_json(folder / "history.json", {"best_step": progress.best_step, "evaluations": progress.history})
     return Product(
         [*files, "history.json"],

@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from xstilts.modeling.batch import collate
 from xstilts.modeling.heads import loss_sum
 from xstilts.modeling.model import Model
 from xstilts.tasks.features import Features, lengths, take
 from xstilts.training import checkpoint
-from xstilts.training.batches import collate, scored_items, split_by_tokens, units
+from xstilts.training.batches import scored_items, split_by_tokens, units
 from xstilts.training.optimiser import build_optimiser, learning_rate, optimiser_tensors, restore_optimiser
 from xstilts.training.sampler import Portion, schedule
 
@@ -71,7 +72,6 @@ def train(
     model: Model,
     parts: list[Part],
     recipe: Recipe,
-    pad: int,
     evaluate: Callable[[Model], dict[str, float]],
     work: Path,
     log: Callable[[str], None],
@@ -83,7 +83,6 @@ def train(
         model: on its device already.
         parts: the training sets; several are mixed by examples-proportional sampling.
         recipe: the optimisation.
-        pad: the padding token.
         evaluate: returns dev scores by name; ``score`` decides (higher is better).
         work: folder for checkpoints, kept until the caller has published the result.
         log: takes one line of progress.
@@ -112,7 +111,7 @@ def train(
         for group in optimiser.param_groups:
             group["lr"] = rate
         which, chosen = plan.batch(progress.step)
-        step_loss, step_tokens = accumulate(model, parts[which], bounds[which], chosen, recipe, progress.step, pad)
+        step_loss, step_tokens = accumulate(model, parts[which], bounds[which], chosen, recipe, progress.step)
         torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
@@ -143,7 +142,7 @@ def train(
 
 
 def accumulate(
-    model: Model, part: Part, bounds: np.ndarray, chosen: np.ndarray, recipe: Recipe, step: int, pad: int
+    model: Model, part: Part, bounds: np.ndarray, chosen: np.ndarray, recipe: Recipe, step: int
 ) -> tuple[torch.Tensor, int]:
     """Add the gradient of one batch, in micro-batches; return its mean loss (not yet read back) and its tokens."""
     model.train()
@@ -159,10 +158,10 @@ def accumulate(
     loss = torch.zeros((), device=where)
     for group in split_by_tokens(longest, recipe.micro_tokens):
         members = np.concatenate([np.arange(boundaries[unit], boundaries[unit + 1]) for unit in np.sort(group)])
-        batch = collate(features, members, part.family, pad, where)
+        batch = collate(features, members, part.family, where)
         with model.autocast():
-            logits = model.logits(part.name, batch.input_ids, batch.mask, batch.scored)
-            micro_loss = loss_sum(part.family, logits, batch.targets, batch.mask) / max(1, total)
+            logits = model.logits(part.name, batch)
+            micro_loss = loss_sum(part.family, logits, batch.targets, batch.layout) / max(1, total)
         micro_loss.backward()
         loss += micro_loss.detach()
     return loss, len(features.input_ids)

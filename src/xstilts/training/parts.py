@@ -73,8 +73,7 @@ def prepare_part(
         f"the checkpoint is chosen on {words}"
     )
 
-    micro_tokens, pad = settings["optimisation"]["micro_tokens"], tokenizer.pad_token_id
-    on = _Scorer(module, part, chosen, tokenizer, pad, micro_tokens)
+    on = _Scorer(module, part, chosen, tokenizer, settings["optimisation"]["micro_tokens"])
     features_of_dev = module.featurise(chosen_on, tokenizer, chosen)
     return Prepared(
         part=Part(part["name"], family, features, part["batch_size"], part["epochs"]),
@@ -98,11 +97,10 @@ class _Scorer:
     part: dict[str, Any]
     settings: FeatureSettings
     tokenizer: Any
-    pad: int
     micro_tokens: int
 
     def predict(self, model: Model, rows: Rows, features: Features) -> Any:
-        raw = outputs(model, self.part["name"], self.part["family"], features, self.pad, self.micro_tokens)
+        raw = outputs(model, self.part["name"], self.part["family"], features, self.micro_tokens)
         return self.module.decode(raw, features, rows, self.settings)
 
     def report(self, model: Model, rows: Rows) -> dict[str, Any]:

@@ -108,7 +108,6 @@ def _train(
         model,
         trained,
         recipe,
-        tokenizer.pad_token_id,
         partial(_mean_score, prepared),
         folder / WORK,
         log,
@@ -116,7 +115,7 @@ def _train(
     )
     restore(model, best)
     report = {found.part.name: found.report(model) for found in prepared}
-    files = save_encoder(model.outer, start, folder)
+    files = save_encoder(model.encoder, start, folder)
     write_json(folder / "history.json", {"best_step": progress.best_step, "evaluations": progress.history})
     files.append("history.json")
     if keep_head:

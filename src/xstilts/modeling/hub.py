@@ -1,0 +1,83 @@
+"""Any encoder that ``AutoModel`` opens, behind the same interface as ``xlmr``: padded inside, flat outside."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from xstilts.modeling.xlmr import Layout
+
+
+class HubEncoder(nn.Module):
+    """A transformers model; without the pooler, which no task here uses."""
+
+    def __init__(self, folder: Path, masked_lm: bool) -> None:
+        """Open a folder in float32: safetensors only, no remote code, no network."""
+        from transformers import AutoModel, AutoModelForMaskedLM, logging
+
+        super().__init__()
+        logging.set_verbosity_error()  # a head that is dropped here is no news
+        logging.disable_progress_bar()
+        loader = AutoModelForMaskedLM if masked_lm else AutoModel
+        self.model = loader.from_pretrained(
+            folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, local_files_only=True
+        )
+        if getattr(self.model.base_model, "pooler", None) is not None:
+            self.model.base_model.pooler = None
+
+    @property
+    def config(self) -> Any:
+        """The transformers configuration."""
+        return self.model.config
+
+    @property
+    def hidden(self) -> int:
+        """The width of the states."""
+        return self.config.hidden_size
+
+    @property
+    def depth(self) -> int:
+        """The number of blocks."""
+        return self.config.num_hidden_layers
+
+    @property
+    def head_dropout(self) -> float:
+        """The dropout that a fresh head gets."""
+        for name in ("hidden_dropout_prob", "classifier_dropout", "mlp_dropout"):
+            if getattr(self.config, name, None) is not None:
+                return getattr(self.config, name)
+        return 0.0
+
+    def forward(
+        self, input_ids: Tensor, where: Layout, segments: Tensor | None = None, depth: int | None = None
+    ) -> Tensor:
+        """Return states [tokens, hidden] after ``depth`` blocks; inside, the batch is padded."""
+        shape = (len(where.lengths), where.longest)
+        inputs = {"input_ids": self._padded(input_ids, where, shape, self.config.pad_token_id or 0)}
+        inputs["attention_mask"] = self._padded(torch.ones_like(input_ids), where, shape, 0)
+        if segments is not None:
+            inputs["token_type_ids"] = self._padded(segments, where, shape, 0)
+        answer = self.model.base_model(**inputs, output_hidden_states=depth is not None)
+        states = answer.last_hidden_state if depth is None else answer.hidden_states[depth]
+        flat = states.reshape(shape[0] * shape[1], -1)
+        return flat if where.slots is None else flat[where.slots]
+
+    @staticmethod
+    def _padded(values: Tensor, where: Layout, shape: tuple[int, int], fill: int) -> Tensor:
+        if where.slots is None:
+            return values.view(shape)
+        return values.new_full((shape[0] * shape[1],), fill).index_copy(0, where.slots, values).view(shape)
+
+    def language_model(self, states: Tensor) -> Tensor:
+        """Return logits [tokens, vocabulary] for states [tokens, hidden]."""
+        for name in ("lm_head", "cls", "lm_predictions"):
+            head = getattr(self.model, name, None)
+            if isinstance(head, nn.Module):
+                return head(states)
+        return self.model.decoder(self.model.head(states))  # ModernBERT
+
+    def save(self, folder: Path, half: bool = False) -> list[str]:
+        """Write ``config.json`` and ``model.safetensors``; return their names."""
+        self.model.save_pretrained(folder, max_shard_size="100GB")
+        return ["config.json", "model.safetensors"]

@@ -1,0 +1,227 @@
+"""XLM-R (and RoBERTa) in plain PyTorch on unpadded tokens, reading and writing the Hub's own weight names.
+
+Sequences of a batch lie end to end; only attention itself sees a padded view, everything else works on real tokens.
+The numbers are those of transformers' ``XLMRobertaModel``; a process that needs no other architecture starts without
+importing that library, which takes longer than many a small job.
+"""
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+MODEL_TYPES = ("xlm-roberta", "roberta", "camembert")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the tokens of a batch lie: flat, and in the padded view that attention sees."""
+
+    lengths: Tensor  # int64 [sequences], on the CPU
+    positions: Tensor  # int64 [tokens], from 0 within each sequence
+    slots: Tensor | None  # int64 [tokens], index into [sequences x longest]; None where nothing is padded
+    mask: Tensor | None  # bool [sequences, 1, 1, longest], True where a token is
+    longest: int
+
+    @property
+    def first(self) -> Tensor:
+        """The flat index of each sequence's first token."""
+        ends = torch.cumsum(self.lengths, 0)
+        return (ends - self.lengths).to(self.positions.device)
+
+
+def layout(lengths: Tensor, where: torch.device) -> Layout:
+    """Lay out a batch from the lengths of its sequences (int64 [sequences], on the CPU)."""
+    longest = int(lengths.max())
+    steps = torch.arange(longest)
+    inside = steps[None, :] < lengths[:, None]
+    positions = steps.expand(len(lengths), longest)[inside]
+    if bool(inside.all()):
+        return Layout(lengths, positions.to(where), None, None, longest)
+    slots = inside.flatten().nonzero()[:, 0]
+    return Layout(lengths, positions.to(where), slots.to(where), inside[:, None, None, :].to(where), longest)
+
+
+class Layer(nn.Module):
+    """One block: self-attention and feed-forward, each with dropout, residual and LayerNorm after it."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        super().__init__()
+        hidden, inner, epsilon = config["hidden_size"], config["intermediate_size"], config["layer_norm_eps"]
+        self.heads = config["num_attention_heads"]
+        self.attention_dropout = config["attention_probs_dropout_prob"]
+        self.dropout = nn.Dropout(config["hidden_dropout_prob"])
+        self.qkv = nn.Linear(hidden, 3 * hidden)
+        self.attended = nn.Linear(hidden, hidden)
+        self.attended_norm = nn.LayerNorm(hidden, eps=epsilon)
+        self.inner = nn.Linear(hidden, inner)
+        self.outer = nn.Linear(inner, hidden)
+        self.outer_norm = nn.LayerNorm(hidden, eps=epsilon)
+
+    def forward(self, states: Tensor, where: Layout) -> Tensor:
+        """Map states [tokens, hidden] to states [tokens, hidden]."""
+        context = self._attend(self.qkv(states), where)
+        states = self.attended_norm(states + self.dropout(self.attended(context)))
+        return self.outer_norm(states + self.dropout(self.outer(functional.gelu(self.inner(states)))))
+
+    def _attend(self, mixed: Tensor, where: Layout) -> Tensor:
+        hidden = mixed.shape[1] // 3
+        if where.slots is not None:
+            wide = mixed.new_zeros(len(where.lengths) * where.longest, mixed.shape[1])
+            mixed = wide.index_copy(0, where.slots, mixed)
+        split = mixed.view(len(where.lengths), where.longest, 3, self.heads, hidden // self.heads)
+        query, key, value = split.permute(2, 0, 3, 1, 4)
+        dropout = self.attention_dropout if self.training else 0.0
+        if mixed.is_cuda:
+            context = functional.scaled_dot_product_attention(query, key, value, where.mask, dropout)
+        else:  # on a CPU the fused kernel is the slower one, by far in bfloat16
+            scores = query @ key.transpose(2, 3) / math.sqrt(query.shape[3])
+            if where.mask is not None:
+                scores = scores.masked_fill(~where.mask, torch.finfo(scores.dtype).min)
+            chances = functional.dropout(scores.softmax(3, dtype=torch.float32).to(value.dtype), dropout)
+            context = chances @ value
+        flat = context.transpose(1, 2).reshape(-1, hidden)
+        return flat if where.slots is None else flat[where.slots]
+
+
+class LanguageModelHead(nn.Module):
+    """XLM-R's masked language model head; its output matrix is the embedding itself."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        super().__init__()
+        self.dense = nn.Linear(config["hidden_size"], config["hidden_size"])
+        self.norm = nn.LayerNorm(config["hidden_size"], eps=config["layer_norm_eps"])
+        self.bias = nn.Parameter(torch.zeros(config["vocab_size"]))
+
+    def forward(self, states: Tensor, embedding: Tensor) -> Tensor:
+        """Map states [tokens, hidden] to logits [tokens, vocabulary]."""
+        return functional.linear(self.norm(functional.gelu(self.dense(states))), embedding, self.bias)
+
+
+class XlmRoberta(nn.Module):
+    """The encoder, with its language-model head where one is wanted."""
+
+    def __init__(self, config: dict[str, Any], masked_lm: bool) -> None:
+        """Build from the content of a ``config.json``; weights are drawn as for a fresh model (normal, 0.02)."""
+        super().__init__()
+        self.config = config
+        hidden, epsilon = config["hidden_size"], config["layer_norm_eps"]
+        self.words = nn.Embedding(config["vocab_size"], hidden)
+        self.places = nn.Embedding(config["max_position_embeddings"], hidden)
+        self.kinds = nn.Embedding(config["type_vocab_size"], hidden)
+        self.norm = nn.LayerNorm(hidden, eps=epsilon)
+        self.dropout = nn.Dropout(config["hidden_dropout_prob"])
+        self.layers = nn.ModuleList(Layer(config) for _ in range(config["num_hidden_layers"]))
+        self.lm_head = LanguageModelHead(config) if masked_lm else None
+        for name, parameter in self.named_parameters():
+            if parameter.dim() > 1:
+                nn.init.normal_(parameter, std=config.get("initializer_range", 0.02))
+            elif name.endswith("bias"):
+                nn.init.zeros_(parameter)
+        with torch.no_grad():
+            self.words.weight[config["pad_token_id"]].zero_()
+            self.places.weight[config["pad_token_id"]].zero_()
+
+    @property
+    def hidden(self) -> int:
+        """The width of the states."""
+        return self.config["hidden_size"]
+
+    @property
+    def depth(self) -> int:
+        """The number of blocks."""
+        return self.config["num_hidden_layers"]
+
+    @property
+    def head_dropout(self) -> float:
+        """The dropout that a fresh head gets."""
+        return self.config["hidden_dropout_prob"]
+
+    def forward(
+        self, input_ids: Tensor, where: Layout, segments: Tensor | None = None, depth: int | None = None
+    ) -> Tensor:
+        """Return states [tokens, hidden] after ``depth`` blocks (all by default; 0 gives the embeddings).
+
+        Positions start behind the padding index (2 for XLM-R), as in fairseq. Segments do not exist here.
+        """
+        places = self.places(where.positions + self.config["pad_token_id"] + 1)
+        states = self.dropout(self.norm(self.words(input_ids) + places + self.kinds.weight[0]))
+        for layer in self.layers[:depth]:
+            states = layer(states, where)
+        return states
+
+    def language_model(self, states: Tensor) -> Tensor:
+        """Return logits [tokens, vocabulary] for states [tokens, hidden]."""
+        assert self.lm_head is not None
+        return self.lm_head(states, self.words.weight)
+
+    def save(self, folder: Path, half: bool = False) -> list[str]:
+        """Write ``config.json`` and ``model.safetensors`` for ``AutoModel`` to open; return their names."""
+        from safetensors.torch import save_file
+
+        kind = {"xlm-roberta": "XLMRoberta", "roberta": "Roberta", "camembert": "Camembert"}[self.config["model_type"]]
+        config = self.config | {
+            "architectures": [f"{kind}ForMaskedLM" if self.lm_head else f"{kind}Model"],
+            "dtype": "float16" if half else "float32",
+        }
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        tensors = {name: t.detach().cpu().to(torch.float16 if half else t.dtype) for name, t in self._named().items()}
+        save_file({name: t.contiguous() for name, t in tensors.items()}, folder / "model.safetensors", {"format": "pt"})
+        return ["config.json", "model.safetensors"]
+
+    def load(self, folder: Path) -> None:
+        """Read the weights of a folder; UserError names what is missing."""
+        from safetensors.torch import load_file
+
+        from xstilts.errors import UserError
+
+        found: dict[str, Tensor] = {}
+        for path in sorted(folder.glob("*.safetensors")):
+            if path.name != "head.safetensors":
+                found |= load_file(path)
+        found = {name.removeprefix("roberta."): tensor for name, tensor in found.items()}
+        found = {name.replace(".gamma", ".weight").replace(".beta", ".bias"): tensor for name, tensor in found.items()}
+        with torch.no_grad():
+            for name, tensor in self._named().items():
+                plain = name.removeprefix("roberta.")
+                if plain not in found and plain.startswith("lm_head."):
+                    raise UserError(f"{folder}: found no language-model head; expected {plain} in the weights")
+                if plain not in found or found[plain].shape != tensor.shape:
+                    shape = tuple(found[plain].shape) if plain in found else "nothing"
+                    raise UserError(f"{folder}: found {shape} for {plain}; expected {tuple(tensor.shape)}")
+                tensor.copy_(found[plain])
+
+    def _named(self) -> dict[str, Tensor]:
+        """Return views of the weights under the Hub's names."""
+        prefix = "roberta." if self.lm_head else ""
+        named = {
+            "embeddings.word_embeddings.weight": self.words.weight,
+            "embeddings.position_embeddings.weight": self.places.weight,
+            "embeddings.token_type_embeddings.weight": self.kinds.weight,
+            "embeddings.LayerNorm.weight": self.norm.weight,
+            "embeddings.LayerNorm.bias": self.norm.bias,
+        }
+        for number, layer in enumerate(self.layers):
+            assert isinstance(layer, Layer)
+            at = f"encoder.layer.{number}"
+            for kind in ("weight", "bias"):
+                for role, part in zip(("query", "key", "value"), getattr(layer.qkv, kind).chunk(3), strict=True):
+                    named[f"{at}.attention.self.{role}.{kind}"] = part
+                named[f"{at}.attention.output.dense.{kind}"] = getattr(layer.attended, kind)
+                named[f"{at}.attention.output.LayerNorm.{kind}"] = getattr(layer.attended_norm, kind)
+                named[f"{at}.intermediate.dense.{kind}"] = getattr(layer.inner, kind)
+                named[f"{at}.output.dense.{kind}"] = getattr(layer.outer, kind)
+                named[f"{at}.output.LayerNorm.{kind}"] = getattr(layer.outer_norm, kind)
+        named = {prefix + name: tensor for name, tensor in named.items()}
+        if self.lm_head:
+            for kind in ("weight", "bias"):
+                named[f"lm_head.dense.{kind}"] = getattr(self.lm_head.dense, kind)
+                named[f"lm_head.layer_norm.{kind}"] = getattr(self.lm_head.norm, kind)
+            named["lm_head.bias"] = self.lm_head.bias
+        return named
