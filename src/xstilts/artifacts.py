@@ -88,12 +88,18 @@ class Product:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Read a manifest; a file that is none raises DataError."""
+    """Read a manifest; DataError when the file is none, or is not what the job wrote."""
     content = read_json(path)
-    missing = {"key", "digest", "files", "results", "reason", "rule"} - set(content)
-    if missing:
-        raise DataError(path, f"no {', '.join(sorted(missing))}", "a manifest")
+    if not isinstance(content, dict) or "seal" not in content:
+        raise DataError(path, "no seal", "a manifest, sealed by its own hash")
+    if seal(content) != content["seal"]:
+        raise DataError(path, "content that does not fit its seal (changed since it was made)", "a manifest as written")
     return Manifest(path, content)
+
+
+def seal(content: dict[str, Any]) -> str:
+    """Return the hash of a manifest's content, the seal left out."""
+    return hash_of({name: value for name, value in content.items() if name != "seal"})
 
 
 def hash_of(value: Any) -> str:
@@ -137,12 +143,10 @@ def produce(
         wanted = read_json(spec)
         read = {role: read_manifest(path) for role, path in inputs.items()}
         key = hash_of({"spec": wanted, "inputs": {role: found.digest for role, found in read.items()}})
-        receipt = folder / RECEIPT
-        if receipt.is_file():
-            old = Manifest(manifest, read_json(receipt))
-            if old.content.get("key") == key and _whole(old):
-                write_text(manifest, dump_json(old.content))
-                return old
+        old = _made_before(folder, key)
+        if old is not None:
+            write_text(manifest, dump_json(old.content))
+            return old
         _begin(folder, key)
         product = make(folder, wanted, read)
         files = {n: {"sha256": sha256(folder / n), "bytes": (folder / n).stat().st_size} for n in sorted(product.files)}
@@ -158,7 +162,8 @@ def produce(
             "results": product.results,
             "made": circumstances(began),
         }
-        write_text(receipt, dump_json(content))
+        content["seal"] = seal(content)
+        write_text(folder / RECEIPT, dump_json(content))
         write_text(manifest, dump_json(content))
         shutil.rmtree(folder / WORK, ignore_errors=True)
         (folder / BEGUN).unlink(missing_ok=True)
@@ -180,12 +185,16 @@ def _digest(files: dict[str, dict[str, Any]], product: Product) -> str:
     return hash_of(content)
 
 
-def _whole(old: Manifest) -> bool:
+def _made_before(folder: Path, key: str) -> Manifest | None:
+    """Return what lies there already when it is whole and was made under the same key."""
     try:
+        old = read_manifest(folder / RECEIPT)
+        if old.content["key"] != key:
+            return None
         old.check()
     except DataError:
-        return False
-    return True
+        return None
+    return old
 
 
 def circumstances(began: float) -> dict[str, Any]:

@@ -308,7 +308,7 @@ class Jobs:
         if rule == "baseline":
             return self.reporting() | {"languages": {wildcards[0]: run.languages_of(wildcards[0])}}
         if rule == "table_hyperparameters":
-            machine = {"mirror": True, "gpu_slots": True, "optimisation": {"checkpoint_minutes"}}
+            machine: Any = {"mirror": True, "gpu_slots": True, "optimisation": {"checkpoint_minutes"}}
             return self.reporting() | {"configuration": run.model_dump(exclude=machine)}
         if rule in REPORTING:
             return self.reporting()

@@ -7,6 +7,7 @@ from typing import Any
 
 from xstilts.artifacts import Manifest, Product, hash_of
 from xstilts.data.subset import first
+from xstilts.errors import DataError
 from xstilts.files import read_json, read_jsonl, sha256, write_json
 
 DONE = ".languages.json"  # what each finished language was made from, beside its files
@@ -31,7 +32,7 @@ def predict_task(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]
         return Product(reason=model.reason)
     shared = {name: value for name, value in settings.items() if name != "languages"}
     key = {code: hash_of([spec["code"], shared, model.digest, found.digest]) for code, found in data.items()}
-    done = read_json(folder / DONE) if (folder / DONE).is_file() else {}
+    done = _done_before(folder / DONE)
     stands = {code for code in data if _stands(folder, done.get(code), key[code])}
     waiting = [code for code, found in data.items() if code not in stands and not found.reason]
     waiting.sort(key=lambda code: -sum(data[code].results["rows"].values()))
@@ -62,6 +63,15 @@ def predicting_module(family: str) -> str:
 def opened_by_name(family: str) -> tuple[str, ...]:
     """Return the modules that a prediction imports by a string: they belong to its code too."""
     return predicting_module(family), f"xstilts.tasks.{family}"
+
+
+def _done_before(path: Path) -> dict[str, Any]:
+    """Read which languages are done; without a readable record none is."""
+    try:
+        found: dict[str, Any] = read_json(path)
+    except DataError:
+        return {}
+    return found
 
 
 def _stands(folder: Path, entry: dict[str, Any] | None, key: str) -> bool:
