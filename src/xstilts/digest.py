@@ -15,6 +15,8 @@ LIBRARY = Path(__file__).resolve().parent
 PACKAGE = LIBRARY.name
 MACHINERY = frozenset(f"{PACKAGE}.{name}" for name in ("artifacts", "errors", "leases", "script"))
 
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
 
 @cache
 def code_digest(entry: Path, opened_by_name: tuple[str, ...] = ()) -> str:
@@ -51,11 +53,20 @@ def _reach(module: str) -> frozenset[str]:
     return frozenset(reached)
 
 
-@cache
 def _imported(path: Path) -> frozenset[str]:
-    """First-party modules that one file imports, anywhere in it."""
+    return _read(path)[0]
+
+
+def _syntax(path: Path) -> str:
+    return _read(path)[1]
+
+
+@cache
+def _read(path: Path) -> tuple[frozenset[str], str]:
+    """Return the first-party modules that a file imports, anywhere in it, and its code without docstrings."""
     named: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    tree = ast.parse(path.read_bytes())
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             named.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -63,7 +74,15 @@ def _imported(path: Path) -> frozenset[str]:
                 raise ValueError(f"{path}:{node.lineno}: a relative import, which the digest does not follow")
             named.add(str(node.module))
             named.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return frozenset(name for name in named if name.partition(".")[0] == PACKAGE and _file(name).is_file())
+        elif isinstance(node, DOCUMENTED) and _is_text(node.body[:1]):
+            node.body = node.body[1:] or [ast.Pass()]
+    imported = {name for name in named if name.partition(".")[0] == PACKAGE and _file(name).is_file()}
+    return frozenset(imported), _text(tree)
+
+
+def _is_text(body: list[ast.stmt]) -> bool:
+    first = body[0] if body else None
+    return isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
 
 
 def _file(module: str) -> Path:
@@ -71,24 +90,8 @@ def _file(module: str) -> Path:
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
-@cache
-def _syntax(path: Path) -> str:
-    """The code of a file without docstrings, as text that is the same in every version of Python that reads it."""
-    tree = ast.parse(path.read_bytes())
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) and node.body:
-            first = node.body[0]
-            if (
-                isinstance(first, ast.Expr)
-                and isinstance(first.value, ast.Constant)
-                and isinstance(first.value.value, str)
-            ):
-                node.body = node.body[1:] or [ast.Pass()]
-    return _text(tree)
-
-
 def _text(node: Any) -> str:
-    """What ``ast.dump`` gives without empty fields, which differ between versions of Python."""
+    """Return what ``ast.dump`` gives without empty fields: those differ between versions of Python."""
     if isinstance(node, list):
         return f"[{','.join(map(_text, node))}]"
     if not isinstance(node, ast.AST):

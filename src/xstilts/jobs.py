@@ -4,6 +4,7 @@ A spec holds exactly the settings that a job uses and a digest of the code that 
 when its content changes, and an input of the job; nothing of the machine is in it.
 """
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +17,7 @@ from xstilts.config import INTERMEDIATE, Run
 from xstilts.data.registry import SPLITS, dataset, language_names, locate
 from xstilts.digest import code_digest
 from xstilts.errors import DataError
-from xstilts.files import dump_json, write_text
+from xstilts.files import dump_json
 from xstilts.prediction import languages
 from xstilts.scoring import evaluate
 from xstilts.training import phase
@@ -413,4 +414,7 @@ class Jobs:
             )
             path = self.spec(rule, *wildcards)
             if not path.is_file() or path.read_text(encoding="utf-8") != content:
-                write_text(path, content)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                beside = path.with_name(f".{path.name}.{os.getpid()}")
+                beside.write_text(content, encoding="utf-8")
+                beside.replace(path)  # not synced to the disk: there are thousands, and a lost one is written again

@@ -46,10 +46,10 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def of(package: Path, *opened: str) -> str:
-    for function in (digest.code_digest, digest._reach, digest._imported, digest._syntax):
+    for function in (digest.code_digest, digest._reach, digest._read):
         function.cache_clear()  # a job's process reads each file once
     found = digest.code_digest(package / "script.py", opened)
-    for function in (digest.code_digest, digest._reach, digest._imported, digest._syntax):
+    for function in (digest.code_digest, digest._reach, digest._read):
         function.cache_clear()
     return found
 

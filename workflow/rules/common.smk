@@ -13,7 +13,8 @@ from xstilts.tasks import task as task_of
 try:
     run = load(config)
     jobs = Jobs(run, Path(workflow.basedir))
-    jobs.write_specs()
+    if workflow.is_main_process:  # not once more in every job of a cluster
+        jobs.write_specs()
     origin = jobs.world.parent if run.data.origin == "world" else run.mirror
     # Places and a machine's settings reach the jobs as variables: what a job depends on stands in its spec.
     variables = {
