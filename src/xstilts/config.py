@@ -15,7 +15,9 @@ LANGUAGE = re.compile(r"[a-z]{2,3}")
 
 
 def _number(value: Any) -> Any:
-    """Read ``3e-5`` as the number it is: YAML 1.1 takes it for a string."""
+    """Read ``3e-5`` as the number it is: YAML 1.1 takes it for a string. ``yes``, True to Python, is none."""
+    if isinstance(value, bool):
+        raise ValueError("input should be a number")
     if isinstance(value, str):
         try:
             return float(value)

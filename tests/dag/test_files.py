@@ -1,0 +1,177 @@
+"""What happens to the files of a finished run: touched, moved, lost, edited by hand, and a further language."""
+
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from checkout import CONFIGURATION, ROOT, Checkout
+from test_reruns import CASES, divide
+
+from xstilts.config import load
+from xstilts.digest import MACHINERY, modules_behind
+from xstilts.jobs import Jobs
+
+pytestmark = pytest.mark.slow
+UDPOS = "results/tiny/models/tiny/none/udpos/1"
+
+
+def touch_everything(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_file() and ".snakemake" not in path.parts:
+            os.utime(path)
+
+
+def test_files_that_are_touched_or_checked_out_anew_rerun_nothing(run: Checkout, tmp_path: Path) -> None:
+    twin = run.twin(tmp_path / "twin")
+    scores = twin.folder / "results/tiny/scores/tiny/none/udpos/1/udpos/en.json"
+    grown = json.loads(scores.read_text()) | {"padding": "x" * 1_500_000}
+    scores.write_text(json.dumps(grown))
+    twin.snakemake("tables")  # a score file of more than 1 MB, as long lists of items make them
+    time.sleep(1.1)
+    touch_everything(twin.folder)
+    assert twin.plan() == set()
+
+
+def test_without_its_memory_a_run_still_knows_what_changed(run: Checkout, tmp_path: Path) -> None:
+    twin = run.twin(tmp_path / "twin")
+    shutil.rmtree(twin.folder / ".snakemake")
+    assert twin.plan() == set()
+    path, changes, expected = CASES["the learning rate of a target"]
+    with twin.edited(path, *changes):
+        assert divide(twin.plan())[0] == expected
+
+
+def test_a_further_language_costs_its_own_forward_passes_only(run: Checkout, tmp_path: Path) -> None:
+    twin = run.twin(tmp_path / "twin")
+    path, changes, expected = CASES["a language more"]
+    before = {name: (twin.folder / name).read_bytes() for name in predictions(twin)}
+    with twin.edited(path, *changes):
+        twin.snakemake()
+        assert twin.plan() == set()
+    for job in (job for job in expected if job.startswith("predict/")):
+        lines = twin.log(job).splitlines()
+        asked = 2 if job.endswith("tatoeba") else 3
+        assert [line.partition(":")[0] for line in lines if line.endswith(" examples")] == ["qab"], job
+        assert f"1 of {asked} languages needed forward passes" in lines, job
+    assert {name: (twin.folder / name).read_bytes() for name in before} == before
+    assert len(predictions(twin)) > len(before)
+    with twin.edited("tests/tiny.yaml", ("seeds: [1]", "seeds: [1]  # the two languages again")):
+        twin.snakemake()
+    assert "0 of 2 languages needed forward passes" in twin.log("predict/tiny/none/udpos/1/udpos")
+    with twin.edited(path, *changes):
+        twin.snakemake()
+    assert "0 of 3 languages needed forward passes" in twin.log("predict/tiny/none/udpos/1/udpos")
+
+
+def predictions(checkout: Checkout) -> set[str]:
+    found = checkout.folder.glob("results/tiny/predictions/**/*-q*.*")
+    return {str(path.relative_to(checkout.folder)) for path in found}
+
+
+PREDICTED = "results/tiny/predictions/tiny/none/udpos/1/udpos"
+
+# what is damaged -> (file, what the job makes that reads it)
+DAMAGED = {
+    "weights": (f"{UDPOS}/model.safetensors", f"{PREDICTED}/manifest.json"),
+    "head": (f"{UDPOS}/head.safetensors", f"{PREDICTED}/manifest.json"),
+    "pretrained weights": ("results/tiny/models/tiny/model.safetensors", f"{UDPOS}/manifest.json"),
+    "a prediction": (f"{PREDICTED}/dev-qaa.tsv", "results/tiny/scores/tiny/none/udpos/1/udpos/qaa.json"),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGED)
+def test_a_file_edited_by_hand_is_found_by_the_job_that_reads_it(run: Checkout, tmp_path: Path, what: str) -> None:
+    path, output = DAMAGED[what]
+    twin = run.twin(tmp_path / "twin")
+    content = bytearray((twin.folder / path).read_bytes())
+    content[len(content) // 2] ^= 1
+    (twin.folder / path).write_bytes(content)
+    # its reader runs anew because its own result is lost too
+    (twin.folder / output).unlink()
+    for receipt in (twin.folder / output).parent.glob(".receipt.json"):
+        receipt.unlink()
+    for done in (twin.folder / output).parent.glob(".languages.json"):
+        done.unlink()
+    printed = twin.snakemake(output, check=False)
+    errors = [line for line in printed.splitlines() if line.strip().startswith("error: ")]
+    assert errors, printed[-3000:]
+    assert f"{path}: found SHA-256" in errors[0] and "changed since it was made" in errors[0]
+
+
+def test_a_damaged_result_is_made_again_when_its_job_runs(run: Checkout, tmp_path: Path) -> None:
+    twin = run.twin(tmp_path / "twin")
+    name = f"{UDPOS}/head.safetensors"
+    whole = (twin.folder / name).read_bytes()
+    (twin.folder / name).write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    (twin.folder / UDPOS / "manifest.json").unlink()
+    twin.snakemake(f"{UDPOS}/manifest.json")
+    assert (twin.folder / name).read_bytes() == whole, "the same bytes as before"
+
+
+def test_a_lost_manifest_costs_no_training(run: Checkout, tmp_path: Path) -> None:
+    twin = run.twin(tmp_path / "twin")
+    manifest = twin.folder / UDPOS / "manifest.json"
+    before, weights = manifest.read_bytes(), (manifest.parent / "model.safetensors").stat()
+    manifest.unlink()
+    twin.snakemake(f"{UDPOS}/manifest.json")
+    assert manifest.read_bytes() == before
+    assert (manifest.parent / "model.safetensors").stat().st_mtime_ns == weights.st_mtime_ns
+    assert twin.plan() == set(), "the same manifest, so nothing follows from it"
+
+
+def test_the_folder_of_the_data_may_move(run: Checkout, tmp_path: Path) -> None:
+    twin = run.twin(tmp_path / "twin")
+    generated = next((twin.folder / "results/store/origins").iterdir())
+    first, second = tmp_path / "mirror", tmp_path / "elsewhere" / "mirror"
+    shutil.copytree(generated, first)
+    shutil.rmtree(generated)
+    overlay = "data: {origin: mirror}\nmirror: "
+    with twin.edited(
+        "tests/tiny.yaml",
+        ("sources: [none, mnli]\n", ""),
+        ("tasks: [xnli, udpos, xquad, mlqa, tatoeba]\n", ""),
+        ("languages: [en, qaa]\npre", "pre"),
+    ):
+        settings = twin.folder / "tests/tiny.yaml"
+        base = settings.read_text()
+        settings.write_text(f"{base}{overlay}{first}\n")
+        wanted = "results/tiny/predictions/tiny/none/none/1/tatoeba/manifest.json"
+        twin.snakemake(wanted)
+        assert twin.plan(wanted) == set()
+        second.parent.mkdir()
+        first.rename(second)
+        settings.write_text(f"{base}{overlay}{second}\n")
+        assert twin.plan(wanted) == set(), "moved"
+        grown = second / "targets/tatoeba/v1/tatoeba.qaa-eng.qaa"
+        grown.write_text(grown.read_text() + "\n")
+        assert twin.plan(wanted) >= {"prepare/tatoeba/qaa"}, "a file that grew"
+        settings.write_text(base + "data: {origin: world}\n")
+
+
+def test_every_module_that_a_job_imports_belongs_to_its_digest(run: Checkout) -> None:
+    raw: dict[str, object] = {}
+    for name in ("config.yaml", *CONFIGURATION):
+        merge(raw, yaml.safe_load((ROOT / name).read_text()))
+    jobs = Jobs(load(raw), ROOT)
+    checked = set()
+    for rule, *wildcards in jobs.every():
+        probe = run.probes / str(jobs.spec(rule, *wildcards)).replace("/", "!")
+        if not probe.is_file():
+            continue
+        known = {*modules_behind(ROOT / f"workflow/scripts/{rule}.py", jobs.opened_by_name(rule, *wildcards))}
+        imported = set(probe.read_text().split()) - MACHINERY
+        assert imported <= known, f"{rule} {wildcards}: {sorted(imported - known)}"
+        checked.add(rule)
+    assert checked >= {"world", "prepare", "pretrain", "train_intermediate", "train_target", "predict", "score"}
+
+
+def merge(base: dict, overlay: dict) -> None:
+    for key, value in overlay.items():
+        if isinstance(value, dict) and isinstance(base.get(key), dict):
+            merge(base[key], value)
+        else:
+            base[key] = value

@@ -1,0 +1,196 @@
+"""What reruns when: change one thing in a finished run, and exactly the jobs that it concerns are planned."""
+
+from collections.abc import Iterable
+
+import pytest
+from checkout import Checkout
+
+pytestmark = pytest.mark.slow
+
+PIPELINE = {"world", "prepare", "pretrain", "train_intermediate", "train_target", "predict", "score"}
+TASKS = {"mnli": ["xnli"], "udpos": ["udpos"], "squad": ["xquad", "mlqa"], "none": ["tatoeba"]}
+SOURCES = ("none", "mnli")
+TINY, LOOP, MLQA = "tests/tiny.yaml", "src/xstilts/training/loop.py", "src/xstilts/scoring/mlqa.py"
+
+
+def scores(source: str, target: str, task: str, languages: Iterable[str] = ("en", "qaa"), seed: int = 1) -> set[str]:
+    spoken = [code for code in languages if task != "tatoeba" or code != "en"]
+    return {f"score/tiny/{source}/{target}/{seed}/{task}/{code}" for code in spoken}
+
+
+def evaluations(source: str, target: str, languages: Iterable[str] = ("en", "qaa"), seed: int = 1) -> set[str]:
+    """The predictions and scores of one model."""
+    jobs = set()
+    for task in TASKS[target]:
+        jobs |= {f"predict/tiny/{source}/{target}/{seed}/{task}"} | scores(source, target, task, languages, seed)
+    return jobs
+
+
+def target(source: str, name: str, seed: int = 1) -> set[str]:
+    """A target training and what follows from it."""
+    return {f"train_target/tiny/{source}/{name}/{seed}"} | evaluations(source, name, seed=seed)
+
+
+def source(name: str, seed: int = 1) -> set[str]:
+    """What follows from a source, its own training left out."""
+    return evaluations(name, "none", seed=seed).union(*(target(name, t, seed) for t in ("mnli", "udpos", "squad")))
+
+
+INTERMEDIATE = {"train_intermediate/tiny/mnli/1"}
+TRAININGS = INTERMEDIATE | source("mnli") | (source("none") - evaluations("none", "none"))  # retrieval has none
+EVERYTHING_LEARNT = {"pretrain/tiny"} | TRAININGS | source("none")
+FORWARD = {name for s in SOURCES for t in TASKS for name in evaluations(s, t)}
+
+# name -> (file, replacements, the pipeline's jobs); tables follow from scores
+CASES = {
+    "the learning rate of a target": (
+        TINY,
+        [("udpos: {batch_size: 16,", "udpos: {learning_rate: 1.0e-4, batch_size: 16,")],
+        target("none", "udpos") | target("mnli", "udpos"),
+    ),
+    "the learning rate of the intermediate phase": (
+        TINY,
+        [
+            (
+                "mnli: {batch_size: 16, epochs: 1}\n    hella",
+                "mnli: {learning_rate: 1e-4, batch_size: 16, epochs: 1}\n    hella",
+            )
+        ],
+        INTERMEDIATE | source("mnli"),
+    ),
+    "two targets' batch sizes swapped": (
+        TINY,
+        [("udpos: {batch_size: 16,", "udpos: {batch_size: 8,"), ("squad: {batch_size: 8,", "squad: {batch_size: 16,")],
+        set().union(*(target(s, t) for s in SOURCES for t in ("udpos", "squad"))),
+    ),
+    "a target's batch size and epochs swapped": (
+        TINY,
+        [("udpos: {batch_size: 16, epochs: 2}", "udpos: {batch_size: 2, epochs: 16}")],
+        target("none", "udpos") | target("mnli", "udpos"),
+    ),
+    "a seed more": (
+        TINY,
+        [("seeds: [1]", "seeds: [1, 2]")],
+        {"train_intermediate/tiny/mnli/2"} | source("none", 2) | source("mnli", 2),
+    ),
+    "a language more": (
+        TINY,
+        [("languages: [en, qaa]\npre", "languages: [en, qaa, qab]\npre")],
+        {f"prepare/{task}/qab" for tasks in TASKS.values() for task in tasks}.union(
+            *(evaluations(s, t, ("en", "qaa", "qab")) for s in SOURCES for t in TASKS)
+        ),
+    ),
+    "a source more": (
+        TINY,
+        [("sources: [none, mnli]", "sources: [none, mnli, hellaswag]")],
+        {"prepare/hellaswag/en", "train_intermediate/tiny/hellaswag/1"} | source("hellaswag"),
+    ),
+    "how many examples are scored": (TINY, [("limit: 20", "limit: 19")], FORWARD),
+    "the pretraining": (TINY, [("alpha: 0.5,", "alpha: 0.6,")], EVERYTHING_LEARNT),
+    "a function of the training loop": (LOOP, [("remaining = int(", "remaining = 0 + int(")], EVERYTHING_LEARNT),
+    "a function of both phases": (
+        "src/xstilts/training/phase.py",
+        [("        self.asked = False\n", "        self.asked = bool(0)\n")],
+        TRAININGS,
+    ),
+    "a function of one family's featuriser": (
+        "src/xstilts/tasks/tagging.py",
+        [("def featurise(", "def unused() -> None:\n    pass\n\n\ndef featurise(")],
+        target("none", "udpos") | target("mnli", "udpos"),
+    ),
+    "the featuriser of retrieval": (
+        "src/xstilts/tasks/retrieval.py",
+        [("def featurise(", "def unused() -> None:\n    pass\n\n\ndef featurise(")],
+        evaluations("none", "none") | evaluations("mnli", "none"),
+    ),
+    "a function of one metric": (
+        MLQA,
+        [("    articles = ARTICLES.get(language)\n", "    articles = ARTICLES.get(language, None)\n")],
+        scores("none", "squad", "mlqa") | scores("mnli", "squad", "mlqa"),
+    ),
+    "a metric that also chooses checkpoints": (
+        "src/xstilts/scoring/squad.py",
+        [('ARTICLES.sub(" ", ', 'ARTICLES.sub(" " * 1, ')],
+        set().union(*(target(s, "squad") for s in SOURCES)),
+    ),
+    "the reading of prediction files": (
+        "src/xstilts/scoring/reading.py",
+        [("    labels = read_lines(path)\n", "    labels = list(read_lines(path))\n")],
+        set().union(*(scores(s, t, task) for s in SOURCES for t, tasks in TASKS.items() for task in tasks)),
+    ),
+    "how predictions are made": (
+        "src/xstilts/prediction/labelled.py",
+        [("    def predict(", "    unused = None\n\n    def predict(")],
+        set().union(*(evaluations(s, t) for s in SOURCES for t in TASKS if t != "none")),
+    ),
+}
+
+BUILT = "    optimiser = build_optimiser(model, recipe.weight_decay, recipe.epsilon)\n"
+REBUILT = "    optimiser = build_optimiser(\n        model,\n\n        recipe.weight_decay, recipe.epsilon,\n    )\n"
+WORDS = "def _words(*words: str) -> re.Pattern[str]:\n"
+
+# name -> (file, replacements)
+NOTHING = {
+    "a comment": (LOOP, [("import numpy as np\n", "import numpy as np  # arrays\n")]),
+    "a docstring": (LOOP, [('    """Put back what ``weights`` returned."""', '    """Put it back."""')]),
+    "a first docstring": (MLQA, [(WORDS, f'{WORDS}    """Join."""\n')]),
+    "formatting": (LOOP, [(BUILT, REBUILT)]),
+    "numbers written in another way": (TINY, [("0.5, learning_rate: 1.0e-3", "5e-1, learning_rate: 1e-3")]),
+    "a comment in the configuration": (TINY, [("seeds: [1]", "# one\nseeds: [1]")]),
+    "how often a checkpoint is written": (TINY, [("seeds: [1]", "seeds: [1]\noptimisation: {checkpoint_minutes: 7}")]),
+    "a comment in the registry": ("src/xstilts/tasks/registry.yaml", [("tasks:  ", "# more\ntasks:  ")]),
+    "a licence": ("src/xstilts/data/registry.yaml", [("licence: Quora's terms of service", "licence: unknown")]),
+    "the machinery of a job": ("src/xstilts/script.py", [("STOPPED = 75 ", "STOPPED = 76 ")]),
+}
+
+
+def divide(plan: set[str]) -> tuple[set[str], set[str]]:
+    """Return (jobs of the pipeline, jobs of tables, figures and checks)."""
+    pipeline = {job for job in plan if job.split("/")[0] in PIPELINE}
+    return pipeline, plan - pipeline
+
+
+def test_a_finished_run_has_nothing_to_do_and_rewrites_no_spec(run: Checkout) -> None:
+    dates = {path: path.stat().st_mtime_ns for path in run.folder.glob("results/*/specs/**/*.json")}
+    assert run.plan() == set()
+    assert dates == {path: path.stat().st_mtime_ns for path in dates}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_change_reruns_exactly_what_it_concerns(run: Checkout, name: str) -> None:
+    path, changes, expected = CASES[name]
+    with run.edited(path, *changes):
+        pipeline, reporting = divide(run.plan())
+        assert pipeline == expected
+        assert "collect_scores" in reporting, "the tables are made of the scores"
+
+
+@pytest.mark.parametrize("name", NOTHING)
+def test_what_changes_no_result_reruns_nothing(run: Checkout, name: str) -> None:
+    path, changes = NOTHING[name]
+    with run.edited(path, *changes):
+        assert run.plan() == set()
+
+
+def test_the_table_builder_reruns_tables_only(run: Checkout) -> None:
+    builder = "src/xstilts/reporting/main_table.py"
+    text = (run.folder / builder).read_text(encoding="utf-8")
+    with run.edited(builder, (text, f"{text}\nCHANGED = True\n")):
+        pipeline, reporting = divide(run.plan())
+        assert pipeline == set() and "table_main" in reporting
+        assert not reporting & {"collect_scores", "baseline", "overlaps"}, "what the tables are made of"
+
+
+def test_a_colour_reruns_figures_only(run: Checkout) -> None:
+    with run.edited("src/xstilts/reporting/style.py", ('"#0072B2"', '"#0072B3"')):
+        pipeline, reporting = divide(run.plan())
+        assert pipeline == set() and "figure_differences" in reporting
+        assert all(job.startswith("figure") for job in reporting), reporting
+
+
+@pytest.mark.parametrize("name", ["the learning rate of a target", "a function of the training loop", "a seed more"])
+def test_an_edit_taken_back_reruns_nothing(run: Checkout, name: str) -> None:
+    path, changes, expected = CASES[name]
+    with run.edited(path, *changes):
+        assert divide(run.plan())[0] == expected
+    assert run.plan() == set()
