@@ -77,5 +77,11 @@ schema: install
 conda: install
 	$(BIN)/python envs/conda.py
 
+# The picture of the rules in README.md; needs graphviz. tred leaves out arrows that follow from others.
+docs/images/rulegraph.svg: Snakefile $(wildcard workflow/rules/*.smk)
+	$(BIN)/snakemake --configfile config/demo.yaml --config run=rulegraph pretrain=true --workflow-profile none \
+	    --rulegraph | tred | dot -Tsvg -o $@
+	rm -r results/rulegraph
+
 clean:
 	rm -rf .venv .snakemake build

@@ -16,12 +16,14 @@ try:
     if workflow.is_main_process:  # not once more in every job of a cluster
         jobs.write_specs()
     origin = jobs.world.parent if run.data.origin == "world" else run.mirror
+    # A profile names it as a resource: its `config` would be lost beside any --config of the command line.
+    slots = getattr(workflow.global_resources.get("gpu_slots"), "value", None)
     # Places and a machine's settings reach the jobs as variables: what a job depends on stands in its spec.
     variables = {
         "PYTHONPATH": Path(workflow.basedir, "src"),
         "XSTILTS_RUN": jobs.here,
         "XSTILTS_ORIGIN": origin,
-        "XSTILTS_GPU_SLOTS": run.gpu_slots,
+        "XSTILTS_GPU_SLOTS": slots or run.gpu_slots,
         "XSTILTS_CHECKPOINT_MINUTES": run.optimisation.checkpoint_minutes,
     }
     exports = " ".join(f"{name}={quote(str(value))}" for name, value in variables.items())

@@ -15,3 +15,12 @@ rule score:
         "Score {wildcards.task} in {wildcards.language} after {wildcards.source} (seed {wildcards.seed})"
     shell:
         "python workflow/scripts/score.py --spec {input.spec} --predictions {input.predictions} --data {input.data} --output {output} 2> {log}"
+
+
+for name in run.tasks:
+
+    rule:
+        name:
+            f"score_{name}"
+        input:
+            jobs.scores(name),
