@@ -14,6 +14,7 @@ from typing import Any
 from xstilts import tasks
 from xstilts.artifacts import hash_of
 from xstilts.config import INTERMEDIATE, Run
+from xstilts.data.readers import reader_module
 from xstilts.data.registry import SPLITS, dataset, language_names, locate
 from xstilts.digest import code_digest
 from xstilts.errors import DataError
@@ -340,6 +341,8 @@ class Jobs:
 
     def opened_by_name(self, rule: str, *wildcards: Any) -> tuple[str, ...]:
         """Return the modules that a job's script imports by a string: they belong to its code too."""
+        if rule == "prepare":
+            return (reader_module(dataset(wildcards[0])),)
         if rule == "train_intermediate":
             return phase.opened_by_name({part["family"] for part in self._parts_of_source(wildcards[1])})
         if rule == "train_target":

@@ -103,6 +103,11 @@ CASES = {
         [("def featurise(", "def unused() -> None:\n    pass\n\n\ndef featurise(")],
         evaluations("none", "none") | evaluations("mnli", "none"),
     ),
+    "the reader of one format": (
+        "src/xstilts/data/readers/retrieval.py",
+        [("def tatoeba(", "def unused() -> None:\n    pass\n\n\ndef tatoeba(")],
+        {"prepare/tatoeba/qaa"} | evaluations("none", "none") | evaluations("mnli", "none"),
+    ),
     "a function of one metric": (
         MLQA,
         [("    articles = ARTICLES.get(language)\n", "    articles = ARTICLES.get(language, None)\n")],

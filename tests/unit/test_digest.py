@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from xstilts import digest, tasks
+from xstilts.data.readers import reader, reader_module
+from xstilts.data.registry import dataset, names
 from xstilts.prediction import languages
 from xstilts.scoring import evaluate
 from xstilts.training import phase
@@ -179,6 +181,14 @@ def test_predictions_depend_on_no_metric() -> None:
     retrieval = behind("predict", languages.opened_by_name("retrieval"))
     assert {name for name in retrieval if name.startswith("scoring.")} == {"scoring.mining", "scoring.threshold"}
     assert "prediction.labelled" not in retrieval and "tasks.retrieval" in retrieval
+
+
+def test_data_depend_on_their_own_reader_only() -> None:
+    for name in names():
+        found = behind("prepare", (reader_module(dataset(name)),))
+        formats = {module for module in found if module.startswith("data.readers.")} - {"data.readers.lines"}
+        assert formats == {reader_module(dataset(name)).removeprefix("xstilts.")}
+        assert callable(reader(dataset(name)))
 
 
 def test_the_machinery_is_in_no_digest() -> None:

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from xstilts.data.readers import READERS, Row, Source
+from xstilts.data.readers import Row, Source, reader
 from xstilts.data.registry import SPLITS, DataSet, dataset, locate, paths
 from xstilts.errors import DataError
 from xstilts.files import replacing, sha256
@@ -124,7 +124,8 @@ def _grouped(source: Source, origin: Path, read: set[str]) -> Iterator[Row]:
 
     The English file it took them from is added to ``read``. Rows numbered by position must be as many as in English.
     """
-    rows = READERS[source.data.reader](source)
+    read_rows = reader(source.data)
+    rows = read_rows(source)
     english = (
         locate(source.data, "en", source.split, origin) if source.data.parallel and source.language != "en" else ()
     )
@@ -133,7 +134,7 @@ def _grouped(source: Source, origin: Path, read: set[str]) -> Iterator[Row]:
         return
     read.update(english)
     reference = Source(source.data, "en", source.split, tuple(origin / name for name in english))
-    groups = {row["id"]: row["group"] for row in READERS[source.data.reader](reference)}
+    groups = {row["id"]: row["group"] for row in read_rows(reference)}
     count = 0
     for row in rows:
         count += 1

@@ -1,23 +1,20 @@
 """Readers by upstream format: each takes a Source and yields normalised rows, or raises one DataError."""
 
+import importlib
 from collections.abc import Callable, Iterator
 
-from xstilts.data.readers import classification, multiple_choice, retrieval, span_qa, tagging, text
 from xstilts.data.readers.lines import Row, Source
+from xstilts.data.registry import DataSet
 
-READERS: dict[str, Callable[[Source], Iterator[Row]]] = {
-    "nli": classification.nli,
-    "pairs": classification.pairs,
-    "qqp": classification.qqp,
-    "hellaswag": multiple_choice.hellaswag,
-    "cosmosqa": multiple_choice.cosmosqa,
-    "csqa": multiple_choice.csqa,
-    "word_tags": tagging.word_tags,
-    "panx": tagging.panx,
-    "squad": span_qa.squad,
-    "tatoeba": retrieval.tatoeba,
-    "bucc": retrieval.bucc,
-    "text": text.text,
-}
+__all__ = ["Row", "Source", "reader", "reader_module"]
 
-__all__ = ["READERS", "Row", "Source"]
+
+def reader_module(data: DataSet) -> str:
+    """Return the dotted name of the module with a data set's reader, which is opened by name: one a family."""
+    return f"xstilts.data.readers.{'text' if data.family == 'mlm' else data.family}"
+
+
+def reader(data: DataSet) -> Callable[[Source], Iterator[Row]]:
+    """Return the reader that the registry names for a data set."""
+    found: Callable[[Source], Iterator[Row]] = getattr(importlib.import_module(reader_module(data)), data.reader)
+    return found
