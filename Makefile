@@ -9,16 +9,17 @@ PROFILE ?= profiles/default
 PICK := $(foreach key,sources tasks languages models seeds pretrain,$(if $($(key)),$(key)=$($(key))))
 PICK += $(if $(MIRROR),mirror=$(abspath $(MIRROR)))
 CONFIG = $(if $(strip $(PICK)),--config $(PICK))
-SNAKEMAKE = $(BIN)/snakemake --workflow-profile $(PROFILE) $(if $(filter-out paper,$(1)),--configfile config/$(1).yaml) $(CONFIG)
+LAYERS = $(if $(findstring -,$(1)),config/$(firstword $(subst -, ,$(1))).yaml) config/$(1).yaml  # mini-gpu changes mini
+SNAKEMAKE = $(BIN)/snakemake --workflow-profile $(PROFILE) $(if $(filter-out paper,$(1)),--configfile $(LAYERS)) $(CONFIG)
 
-.PHONY: demo mini paper xtreme install table report test test-full lint format schema conda clean
+.PHONY: demo mini mini-gpu paper xtreme install table report test test-full lint format schema conda clean
 
 demo: install
 	@$(call run,demo)
 
-mini: install
-	@test -n "$(MIRROR)" || { echo "error: say where the data are: make mini MIRROR=FOLDER"; exit 2; }
-	@$(call run,mini)
+mini mini-gpu: install
+	@test -n "$(MIRROR)" || { echo "error: say where the data are: make $@ MIRROR=FOLDER"; exit 2; }
+	@$(call run,$@)
 
 paper: install
 	@$(call run,paper)
