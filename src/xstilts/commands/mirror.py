@@ -1,0 +1,79 @@
+"""`xstilts mirror DIR [--only DATASET ...] [--list]`: fill a folder with the data sets from upstream."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from xstilts.data.mirror import ARCHIVES, RECORD, Held, fill, look
+from xstilts.data.registry import dataset, names
+from xstilts.data.upstream import Catalogue, load
+
+SHOWN_REASONS = 3  # a data set of many files on a host that is gone has a reason for each
+NO_ARCHIVE = {
+    "ccg": "a licensee puts the converted sections into intermediate/ccg/{train,dev}.tsv",
+    "text": "no archive is pinned: raw text is yours to choose and goes into text/ (see docs/data.md)",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument(
+        "folder", type=Path, metavar="DIR", help="the mirror; what it holds already is not fetched again"
+    )
+    parser.add_argument("--only", nargs="+", metavar="DATASET", help=f"some of: {' '.join(names())}")
+    parser.add_argument("--list", action="store_true", help="say what there is and what would be fetched; no network")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Fill the folder and print the table; 1 when something that has an archive is not there."""
+    wanted = [dataset(name).name for name in options.only or names()]
+    catalogue = load()
+    if options.list:
+        print(listing({name: look(options.folder, name) for name in wanted}, catalogue))
+        return 0
+    held = fill(options.folder, wanted, catalogue, lambda line: print(line, file=sys.stderr, flush=True))
+    print(table(held))
+    failed = [name for name, found in held.items() if found.missing]
+    if failed:
+        print(
+            f"\nnot complete: {' '.join(failed)}. The same command goes on where this one ended; all reasons are in\n"
+            f"{options.folder / RECORD}. An archive that you have from elsewhere can be put into\n"
+            f"{options.folder / ARCHIVES}/DATASET under its upstream name: it is checked and used."
+        )
+    return 1 if failed else 0
+
+
+def table(held: dict[str, Held]) -> str:
+    """Return a line a data set (files, languages, rows or gold pairs, licence), below it why anything is missing."""
+    lines = [f"{'data set':10}{'files':>7}{'languages':>11}{'rows':>12}  licence"]
+    for name, found in held.items():
+        rows = sum(sum(splits.values()) for splits in found.rows.values())
+        counts = (
+            f"{len(found.files):>7}{len(found.rows):>11}{rows:>12,}" if found.files else f"{'-':>7}{'-':>11}{'-':>12}"
+        )
+        lines.append(f"{name:10}{counts}  {dataset(name).licence}")
+        lines += [f"{'':12}{reason}" for reason in _reasons(name, found)]
+    return "\n".join(lines)
+
+
+def listing(held: dict[str, Held], catalogue: Catalogue) -> str:
+    """Return a line a data set: whether the folder has it, what there is to download, from where, the licence."""
+    lines = [f"{'data set':10}{'state':13}{'MB':>8}  {'from':32}licence"]
+    for name, found in held.items():
+        state = "own files" if found.own else "incomplete" if found.missing else "there" if found.files else "not there"
+        archives = catalogue.get(name, ())
+        size = f"{sum(archive.bytes or 0 for archive in archives) / 1e6:,.1f}" if archives else "-"
+        unknown = "+" if any(archive.bytes is None for archive in archives) else ""
+        hosts = " ".join(dict.fromkeys(archive.host for archive in archives)) or "-"
+        lines.append(f"{name:10}{state:13}{size + unknown:>8}  {hosts:32}{dataset(name).licence}")
+        lines += [f"{'':12}{reason}" for reason in _reasons(name, found)]
+    return "\n".join(lines)
+
+
+def _reasons(name: str, found: Held) -> list[str]:
+    if found.own:
+        return [f"{len(found.own)} files from elsewhere ({found.own[0]}, ...): left alone"]
+    if name in NO_ARCHIVE:
+        return [reason for reason in (dataset(name).absent, NO_ARCHIVE[name]) if reason]
+    more = len(found.missing) - SHOWN_REASONS
+    return [*found.missing[:SHOWN_REASONS], *([f"and {more} more"] if more > 0 else [])]

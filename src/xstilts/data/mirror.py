@@ -1,0 +1,168 @@
+"""A mirror folder from the upstream archives: fetched, put into the layout of the readers, and checked by them."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from xstilts.artifacts import only_writer
+from xstilts.data.download import FIRST_PAUSE, DownloadError, HostGone, download
+from xstilts.data.prepare import check_upstream, prepare
+from xstilts.data.registry import SPLITS, dataset, paths
+from xstilts.data.unpack import unpack
+from xstilts.data.upstream import Archive, Catalogue
+from xstilts.errors import DataError
+from xstilts.files import read_json, sha256, write_json
+
+RECORD = "mirror.json"
+ARCHIVES = ".archives"  # downloads of data sets that are not complete yet; a file put there by hand is used
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a mirror holds of one data set: its entry in ``mirror.json``, and the files there that are not from here."""
+
+    archives: Mapping[str, str] = field(default_factory=dict)  # {URL: SHA-256 found}
+    files: Mapping[str, str] = field(default_factory=dict)  # {path: SHA-256}
+    rows: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # {language: {split: rows, or gold pairs}}
+    missing: tuple[str, ...] = ()  # why anything is not there
+    own: tuple[str, ...] = ()
+
+
+def fill(
+    folder: Path,
+    wanted: Iterable[str],
+    catalogue: Catalogue,
+    say: Say = lambda line: None,
+    first_pause: float = FIRST_PAUSE,
+) -> dict[str, Held]:
+    """Fetch what ``folder`` does not hold yet of the data sets, and return what it holds then.
+
+    A data set's files are made and read in a folder of their own; those of the languages whose rows pass the readers
+    and have the upstream numbers are moved in, each in one step. What cannot be had or does not pass stays out, with
+    the reason. A data set that is complete, by the hashes in ``mirror.json``, is not fetched again; one of which the
+    folder has files from elsewhere is left alone.
+
+    Args:
+        folder: the mirror; made when it is not there.
+        wanted: names of data sets; one that is not in the catalogue is only looked for.
+        catalogue: where they come from.
+        say: takes the lines that tell a person what is going on.
+        first_pause: seconds before a failed request is tried again; see ``download``.
+
+    Raises:
+        ConfigError: an unknown data set. UserError: another process fills this folder, or the disk is full.
+    """
+    chosen = [dataset(name).name for name in wanted]
+    held, gone = {}, set[str]()
+    with only_writer(folder):
+        for left in (folder / ARCHIVES).glob("unpacked-*"):  # by a process that was killed
+            shutil.rmtree(left)
+        for name in chosen:
+            held[name] = look(folder, name)
+            if not held[name].own and name in catalogue and not _is_complete(folder, held[name], catalogue[name]):
+                held[name] = _fetch(folder, name, catalogue[name], held[name], gone, say, first_pause)
+        if (folder / ARCHIVES).is_dir() and not any((folder / ARCHIVES).iterdir()):
+            (folder / ARCHIVES).rmdir()
+    return held
+
+
+def look(folder: Path, name: str) -> Held:
+    """Return what the mirror's record says of a data set, and which files of it come from elsewhere."""
+    records = read_json(folder / RECORD) if (folder / RECORD).is_file() else {}
+    held = Held(**records.get(name, {}))
+    data = dataset(name)
+    places = {
+        place
+        for language in data.languages
+        for split in SPLITS
+        for alternative in paths(data, language, split)
+        for place in alternative
+    }
+    own = (place for place in places if place not in held.files and (folder / place).is_file())
+    return replace(held, own=tuple(sorted(own)))
+
+
+def _is_complete(folder: Path, held: Held, archives: tuple[Archive, ...]) -> bool:
+    return (
+        not held.missing
+        and held.archives.keys() == {archive.url for archive in archives}
+        and all(archive.sha256 in (None, held.archives[archive.url]) for archive in archives)
+        and all((folder / name).is_file() and sha256(folder / name) == found for name, found in held.files.items())
+    )
+
+
+def _fetch(
+    folder: Path, name: str, archives: tuple[Archive, ...], before: Held, gone: set[str], say: Say, first_pause: float
+) -> Held:
+    """Fetch, unpack, check and move in one data set; ``gone`` collects the hosts that do not answer."""
+    store, languages = folder / ARCHIVES / name, dataset(name).languages
+    store.mkdir(parents=True, exist_ok=True)
+    found: dict[str, str] = {}
+    missing: list[str] = []
+    with tempfile.TemporaryDirectory(dir=folder / ARCHIVES, prefix="unpacked-") as made:
+        origin = Path(made) / "mirror"
+        origin.mkdir()
+        for archive in archives:
+            path = store / archive.name
+            try:
+                if archive.host in gone and not path.is_file():
+                    raise HostGone(f"{archive.url}: not tried, as {archive.host} did not answer")
+                say(f"{name}: {archive.url}" + (f" ({archive.bytes / 1e6:,.1f} MB)" if archive.bytes else ""))
+                found[archive.url] = download(archive.url, path, archive.bytes, archive.sha256, say, first_pause)
+                missing += unpack(archive, path, archive.languages or languages, origin)
+            except HostGone as error:
+                gone.add(archive.host)
+                missing.append(str(error))
+            except (DownloadError, DataError) as error:
+                missing.append(str(error))
+        say(f"{name}: reading")
+        files, rows = _read(name, origin, Path(made) / "rows", missing)
+        if missing:  # what an earlier call got stays
+            files, rows = {**before.files, **files}, {**before.rows, **rows}
+        held = Held(found, files, rows, tuple(missing))
+        _record(folder, name, held)  # first: a file that is moved in is never one that nobody knows
+        for place in files:
+            if (origin / place).is_file():
+                _move(origin / place, folder / place)
+    for place in before.files.keys() - files.keys():
+        (folder / place).unlink(missing_ok=True)
+    if not missing:
+        shutil.rmtree(store)
+    return held
+
+
+def _read(
+    name: str, origin: Path, output: Path, missing: list[str]
+) -> tuple[dict[str, str], dict[str, Mapping[str, int]]]:
+    """Return {path: SHA-256} of the files that readers read and {language: rows}, for the languages that pass."""
+    files: dict[str, str] = {}
+    rows: dict[str, Mapping[str, int]] = {}
+    data = dataset(name)
+    for language in data.languages:
+        try:
+            prepared = prepare(name, language, origin, output)
+            check_upstream(name, language, prepared)
+        except DataError as error:
+            missing.append(str(error).replace(f"{origin}/", ""))
+            continue
+        if prepared["rows"]:
+            files.update(prepared["files"])
+            rows[language] = prepared["labelled" if data.family == "retrieval" else "rows"]
+    return files, rows
+
+
+def _record(folder: Path, name: str, held: Held) -> None:
+    records = read_json(folder / RECORD) if (folder / RECORD).is_file() else {}
+    records[name] = {key: value for key, value in vars(held).items() if key != "own"}
+    write_json(folder / RECORD, records)
+
+
+def _move(source: Path, place: Path) -> None:
+    with open(source, "rb+") as handle:
+        os.fsync(handle.fileno())
+    place.parent.mkdir(parents=True, exist_ok=True)
+    source.replace(place)
