@@ -14,7 +14,7 @@ import resource
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -128,6 +128,7 @@ def produce(
     spec: Path,
     inputs: dict[str, Path],
     make: Callable[[Path, dict[str, Any], dict[str, Manifest]], Product],
+    files: Sequence[Path] = (),
 ) -> Manifest:
     """Make an artifact, or publish it again when it is there already.
 
@@ -136,28 +137,30 @@ def produce(
         spec: the job's spec file: rule, wildcards, settings, digest of the code.
         inputs: manifests of the artifacts that the job reads, by role.
         make: called with (folder, spec, manifests by role); returns what it made.
+        files: files of the user's own that the job reads; their content counts, not their place.
     """
     began = time.monotonic()
     folder = manifest.parent
     with only_writer(folder):
         wanted = read_json(spec)
         read = {role: read_manifest(path) for role, path in inputs.items()}
-        key = hash_of({"spec": wanted, "inputs": {role: found.digest for role, found in read.items()}})
+        own = {path.name: sha256(path) for path in files}
+        key = hash_of({"spec": wanted, "inputs": {role: found.digest for role, found in read.items()}, "files": own})
         old = _made_before(folder, key)
         if old is not None:
             write_text(manifest, dump_json(old.content))
             return old
         _begin(folder, key)
         product = make(folder, wanted, read)
-        files = {n: {"sha256": sha256(folder / n), "bytes": (folder / n).stat().st_size} for n in sorted(product.files)}
+        made = {n: {"sha256": sha256(folder / n), "bytes": (folder / n).stat().st_size} for n in sorted(product.files)}
         content = {
             "rule": wanted["rule"],
             "wildcards": wanted["wildcards"],
             "key": key,
             "spec": wanted,
             "inputs": {role: {"manifest": str(found.path), "digest": found.digest} for role, found in read.items()},
-            "files": files,
-            "digest": _digest(files, product),
+            "files": made,
+            "digest": _digest(made, product),
             "reason": product.reason,
             "results": product.results,
             "made": circumstances(began),

@@ -98,6 +98,7 @@ class Encoder(Section):
     """Where a model comes from: exactly one of a folder or Hub identifier, or pretraining."""
 
     weights: str | None = Field(default=None, description="folder or Hub identifier of an encoder with safetensors")
+    revision: str | None = Field(default=None, description="commit, tag or branch on the Hub; null: its main branch")
     pretraining: Pretraining | None = Field(default=None, description="settings to pretrain it here")
 
     @model_validator(mode="after")

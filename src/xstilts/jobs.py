@@ -19,6 +19,7 @@ from xstilts.data.registry import SPLITS, dataset, language_names, locate
 from xstilts.digest import code_digest
 from xstilts.errors import DataError
 from xstilts.files import dump_json
+from xstilts.modeling.fetch import wanted_files
 from xstilts.prediction import languages
 from xstilts.scoring import evaluate
 from xstilts.training import phase
@@ -196,6 +197,15 @@ class Jobs:
             self.data(part, "en") for name in settings.task_text for part in tasks.training_set(name).parts
         ]
 
+    def files_of_model(self, model: str) -> list[Path]:
+        """The files that a model is taken from: none when it comes from the Hub."""
+        weights = self.run.encoders[model].weights
+        return wanted_files(Path(weights).expanduser()) if weights else []
+
+    def files_of_source(self, source: str) -> list[Path]:
+        """The files that a user's own source is taken from: none when it comes from the Hub."""
+        return wanted_files(Path(self.run.own_encoders[source]).expanduser())
+
     def all_data(self) -> list[Path]:
         """Every data set and language that the run touches, training sets first."""
         paths = [
@@ -276,7 +286,8 @@ class Jobs:
             assert pretraining is not None
             return {"pretraining": pretraining.model_dump(), "optimisation": self._optimisation()}
         if rule == "fetch_model":
-            return {"weights": run.encoders[wildcards[0]].weights}
+            encoder = run.encoders[wildcards[0]]
+            return {"weights": encoder.weights, "revision": encoder.revision}
         if rule == "adopt_source":
             return {"encoder": run.own_encoders[wildcards[1]]}
         if rule == "train_intermediate":

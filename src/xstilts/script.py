@@ -55,6 +55,7 @@ def run_artifact_job(
     parser.add_argument("--output", type=Path, required=True, help="the manifest to write")
     parser.add_argument("--threads", type=int, default=1, help="threads of this job")
     parser.add_argument("--data", type=Path, nargs="*", default=[], help="manifests of data sets")
+    parser.add_argument("--files", type=Path, nargs="*", default=[], help="files of the user's own that the job reads")
     for name in single:
         parser.add_argument(f"--{name}", type=Path, required=True, help=f"manifest of the {name}")
     options = parser.parse_args(argv)
@@ -65,7 +66,7 @@ def run_artifact_job(
         use_leased_gpu()
     inputs = {name: getattr(options, name) for name in single} | {role(path): path for path in options.data}
     try:
-        produce(options.output, options.spec, inputs, make)
+        produce(options.output, options.spec, inputs, make, options.files)
     except UserError as error:
         fail(error, 2)
     except InterruptedError as error:

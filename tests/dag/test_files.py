@@ -152,6 +152,27 @@ def test_the_folder_of_the_data_may_move(run: Checkout, tmp_path: Path) -> None:
         settings.write_text(base + "data: {origin: world}\n")
 
 
+def test_a_users_own_encoder_is_watched_by_content(run: Checkout, tmp_path: Path) -> None:
+    twin = run.twin(tmp_path / "twin")
+    own = tmp_path / "own"
+    own.mkdir()
+    for name in ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"):
+        shutil.copyfile(twin.folder / "results/tiny/models/tiny" / name, own / name)
+    wanted = "results/tiny/models/tiny/my/none/1/manifest.json"
+    with twin.edited("tests/tiny.yaml", ("sources: [none, mnli]", f"sources: [none, {{my: {{encoder: {own}}}}}]")):
+        twin.snakemake(wanted)
+        assert twin.plan(wanted) == set()
+        time.sleep(1.1)
+        touch_everything(own)
+        assert twin.plan(wanted) == set()
+        weights = bytearray((own / "model.safetensors").read_bytes())
+        weights[-1] ^= 1
+        (own / "model.safetensors").write_bytes(weights)
+        assert twin.plan(wanted) == {"adopt_source/tiny/my/1"}
+        twin.snakemake(wanted)
+        assert (twin.folder / wanted).with_name("model.safetensors").read_bytes() == weights
+
+
 def test_every_module_that_a_job_imports_belongs_to_its_digest(run: Checkout) -> None:
     raw: dict[str, object] = {}
     for name in ("config.yaml", *CONFIGURATION):

@@ -128,6 +128,22 @@ def test_the_content_of_an_input_decides_not_its_date_or_place(job: Job, tmp_pat
     assert second.calls == 2
 
 
+def test_the_content_of_a_users_own_file_decides_not_its_place(job: Job, tmp_path: Path) -> None:
+    for folder in ("here", "there"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "model.safetensors").write_text("weights")
+
+    def run(folder: str) -> None:
+        produce(job.manifest, job.spec, {}, job.make, [tmp_path / folder / "model.safetensors"])
+
+    run("here")
+    run("there")
+    assert job.calls == 1
+    (tmp_path / "there/model.safetensors").write_text("Weights")
+    run("there")
+    assert job.calls == 2
+
+
 def test_an_input_that_was_changed_by_hand_is_named(job: Job, tmp_path: Path) -> None:
     second = Job(tmp_path, name="second", first=job.manifest)
     job.run()

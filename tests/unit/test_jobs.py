@@ -141,6 +141,10 @@ CHANGES: dict[str, tuple[dict[str, Any], Callable[[tuple[Any, ...]], bool]]] = {
         {"encoders": {"xlm-roberta-large": {"weights": "FacebookAI/other"}}},
         lambda job: job[0] == "fetch_model",
     ),
+    "a pinned revision": (
+        {"encoders": {"xlm-roberta-large": {"weights": "FacebookAI/xlm-roberta-large", "revision": "1.0"}}},
+        lambda job: job[0] == "fetch_model",
+    ),
     "how seeds are summed up": ({"evaluation": BASE["evaluation"] | {"seeds": "mean"}}, lambda job: False),
     "a seed more": ({"seeds": [1, 2, 3]}, lambda job: False),
     "a language more": ({"languages": ["en", "de", "zh"]}, lambda job: job[0] == "predict" and job[5] != "tydiqa"),
@@ -234,6 +238,17 @@ def test_no_spec_holds_a_place_or_the_machine(mirror: Path) -> None:
         text = json.dumps(jobs.settings(rule, *wildcards))
         for word in (str(mirror), str(ROOT), "7.125", "gpu_slots", "threads"):
             assert word not in text, (rule, word)
+
+
+def test_an_encoder_from_a_folder_is_watched_file_by_file(tmp_path: Path) -> None:
+    for name in ("config.json", "model.safetensors", "head.safetensors", "tokenizer.json", "notes.txt"):
+        (tmp_path / name).write_text("x")
+    taken = [tmp_path / name for name in ("config.json", "model.safetensors", "tokenizer.json")]
+    jobs = planned(
+        encoders={"xlm-roberta-large": {"weights": str(tmp_path)}}, sources=["none", {"my": {"encoder": str(tmp_path)}}]
+    )
+    assert jobs.files_of_model("xlm-roberta-large") == jobs.files_of_source("my") == taken
+    assert planned().files_of_model("xlm-roberta-large") == [], "the Hub's"
 
 
 def test_a_world_has_a_store_of_its_own() -> None:

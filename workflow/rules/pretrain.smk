@@ -25,6 +25,7 @@ rule pretrain:
 rule fetch_model:
     input:
         spec=spec_of("fetch_model", "model"),
+        files=lambda wildcards: jobs.files_of_model(wildcards.model),
     output:
         jobs.pretrained("{model}"),
     log:
@@ -37,12 +38,13 @@ rule fetch_model:
     message:
         "Fetch {wildcards.model}"
     shell:
-        "python workflow/scripts/fetch_model.py --spec {input.spec} --output {output} 2> {log}"
+        "python workflow/scripts/fetch_model.py --spec {input.spec} --files {input.files:q} --output {output} 2> {log}"
 
 
 rule adopt_source:
     input:
         spec=spec_of("adopt_source", "model", "source", "seed"),
+        files=lambda wildcards: jobs.files_of_source(wildcards.source),
     output:
         jobs.encoder("{model}", "{source}", "{seed}"),
     log:
@@ -55,4 +57,4 @@ rule adopt_source:
     message:
         "Take {wildcards.source} as a source"
     shell:
-        "python workflow/scripts/adopt_source.py --spec {input.spec} --output {output} 2> {log}"
+        "python workflow/scripts/adopt_source.py --spec {input.spec} --files {input.files:q} --output {output} 2> {log}"
