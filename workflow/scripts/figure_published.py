@@ -1,6 +1,6 @@
 """Draw the run against the published numbers."""
 
-from xstilts.reporting.rules.comparison import figure_published
+from xstilts.reporting.rules.figures import figure_published
 from xstilts.table_script import run_table_job
 
 if __name__ == "__main__":

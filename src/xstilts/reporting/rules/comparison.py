@@ -4,24 +4,18 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.reporting.comparison import compare, read_published, write_comparison
-from xstilts.reporting.figures import published_scatter
 from xstilts.reporting.rules.main import main_table
 from xstilts.reporting.run import POLICIES, RunFolder
 
 
 def table_comparison(run: RunFolder) -> None:
     """Write ``comparison.*``: each cell beside the published one; generated languages are never compared."""
-    write_comparison(_comparison(run), run.tables, "comparison", run.generated)
+    write_comparison(comparison_of(run), run.tables, "comparison", run.generated)
 
 
-def _comparison(run: RunFolder) -> list[dict[str, Any]]:
-
+def comparison_of(run: RunFolder) -> list[dict[str, Any]]:
+    """Return the run's cells beside the published ones."""
     model = run.settings["models"][0]
     tables = [main_table(run, model, stem) for stem in POLICIES]
     encoder = {"xlm-roberta-large": "XLM-R Large"}.get(model, model)
     return compare(tables, read_published(Path("resources/published")), run.tasks, encoder, run.generated)
-
-
-def figure_published(run: RunFolder) -> None:
-    """Draw this run's numbers against the published ones."""
-    published_scatter(_comparison(run), "This run against the published numbers", run.folder / "figures", "published")

@@ -1,10 +1,11 @@
 """The figures of a run."""
 
 from xstilts.reporting.baselines import chance_levels, not_above_chance
-from xstilts.reporting.figures import heat_map, language_bars, learning_curves
+from xstilts.reporting.figures import heat_map, language_bars, learning_curves, published_scatter
 from xstilts.reporting.language_tables import language_values
 from xstilts.reporting.render import main_stem
 from xstilts.reporting.rules.baselines import read_baselines
+from xstilts.reporting.rules.comparison import comparison_of
 from xstilts.reporting.rules.main import main_table
 from xstilts.reporting.run import RunFolder
 
@@ -43,3 +44,8 @@ def figure_curves(run: RunFolder) -> None:
         chosen = [one for one in trainings if (one["target"] == "none") == (phase == "intermediate")]
         title = f"Training curves of the {phase} phase"
         learning_curves(chosen, title, run.folder / "figures", f"curves_{phase}")
+
+
+def figure_published(run: RunFolder) -> None:
+    """Draw this run's numbers against the published ones."""
+    published_scatter(comparison_of(run), "This run against the published numbers", run.folder / "figures", "published")
