@@ -4,6 +4,7 @@ A member's own path never decides where anything is written: the catalogue names
 read. So no archive can write outside the mirror.
 """
 
+import io
 import json
 import re
 import shutil
@@ -22,7 +23,7 @@ from xstilts.data.registry import language_names
 from xstilts.data.universal_dependencies import build
 from xstilts.data.upstream import Archive
 from xstilts.errors import DataError, MissingData, UserError
-from xstilts.files import read_json, write_text
+from xstilts.files import read_json
 
 TREEBANK = re.compile(r"([a-z]{2,3})_\w+-ud-(train|dev|test)\.conllu")
 
@@ -151,7 +152,7 @@ def _by_language(archive: Archive, path: Path, languages: tuple[str, ...], outpu
         if not kept["data"]:
             missing.append(f"{archive.name} has no questions in {language}")
             continue
-        write_text(output / archive.to.format(language=language), json.dumps(kept, ensure_ascii=False) + "\n")
+        _write_lines(output / archive.to.format(language=language), [json.dumps(kept, ensure_ascii=False)])
     return missing
 
 
@@ -235,10 +236,11 @@ def _write_rows(path: Path, rows: list[dict[str, str]], names: tuple[str, ...]) 
 
 
 def _write_lines(path: Path, rows: list[str]) -> None:
-    write_text(path, "".join(f"{row}\n" for row in rows))
+    _save(io.BytesIO("".join(f"{row}\n" for row in rows).encode()), path)
 
 
 def _save(handle: IO[bytes], place: Path) -> None:
+    """Write a file of a folder in the making; it is made durable when it moves into the mirror."""
     place.parent.mkdir(parents=True, exist_ok=True)
     with open(place, "wb") as output:
         shutil.copyfileobj(handle, output, 1 << 20)
