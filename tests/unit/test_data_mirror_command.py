@@ -353,6 +353,20 @@ def test_the_list_needs_no_network(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "355.2+  lindat.mff.cuni.cz" in said and "CCGbank is sold by the LDC" in said and "goes into text/" in said
 
 
+def test_the_plain_install_is_enough(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "class Absent:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] in {'torch', 'transformers', 'datasets', 'huggingface_hub', 'pydantic', 'pandas'}:\n"
+        "            raise ImportError(name)\n"
+        "sys.meta_path.insert(0, Absent())\n"
+        "from xstilts.cli import main\n"
+        "sys.exit(main(['mirror', sys.argv[1], '--only', 'ccg']))\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, capture_output=True)
+
+
 def test_what_has_no_archive_is_said_and_is_no_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["mirror", str(tmp_path), "--only", "ccg", "text"]) == 0
     assert "CCGbank is sold by the LDC" in capsys.readouterr().out
