@@ -145,6 +145,12 @@ class Jobs:
         targets = dict.fromkeys(cell[:4] for cell in self.cells() if cell[2] != "none")
         return [self.encoder(*cell) for cell in self.intermediate()] + [self.trained(*cell) for cell in targets]
 
+    def artifacts(self) -> list[Path]:
+        """The manifests of all encoders, trainings and predictions of the run."""
+        models = [self.trained(*cell[:4]) for cell in self.cells()] + [self.encoder(*c[:2], c[3]) for c in self.cells()]
+        models += [self.pretrained(model) for model in self.run.models]
+        return [*dict.fromkeys(models), *(self.prediction(*cell) for cell in self.cells())]
+
     # ---- what the reporting rules make and read
 
     def main_tables(self, stem: str, *kinds: str) -> list[Path]:

@@ -15,17 +15,26 @@ PARTS = ("Snakefile", "config.yaml", "config", "envs", "profiles", "resources", 
 CONFIGURATION = ("config/demo.yaml", "tests/tiny.yaml")
 SPEC = re.compile(r"--spec (\S+)/specs/(\S+)\.json")
 
-# Every Python process starts with it: a job writes down which modules of the package it imported.
+# Every Python process starts with it: a job writes down what it imported of the package and which files it read.
 PROBE = """
 import atexit, os, pathlib, sys
 
-def write():
-    if "--spec" in sys.argv:
-        spec = sys.argv[sys.argv.index("--spec") + 1]
-        path = pathlib.Path(os.environ["PROBE"]) / spec.replace("/", "!")
-        path.write_text("\\n".join(sorted(name for name in sys.modules if name.split(".")[0] == "xstilts")))
+if "--spec" in sys.argv:
+    read = set()
 
-atexit.register(write)
+    def watch(event, arguments):
+        if event == "open" and isinstance(arguments[0], (str, os.PathLike)) and not arguments[2] & os.O_ACCMODE:
+            read.add(os.path.relpath(os.fspath(arguments[0])))
+
+    def write():
+        spec = sys.argv[sys.argv.index("--spec") + 1]
+        modules = sorted(name for name in sys.modules if name.split(".")[0] == "xstilts")
+        files = sorted(name for name in read if name.startswith(("results/", "resources/")) and os.path.isfile(name))
+        path = pathlib.Path(os.environ["PROBE"]) / spec.replace("/", "!")
+        path.write_text("\\n".join(modules) + "\\n\\n" + "\\n".join(files))
+
+    sys.addaudithook(watch)
+    atexit.register(write)
 """
 
 
@@ -39,6 +48,24 @@ class Checkout:
     def probes(self) -> Path:
         """Where each job wrote down which modules it imported."""
         return self.folder / "probes"
+
+    def probe(self, spec: Path | str) -> tuple[set[str], set[str]] | None:
+        """Return (modules, files) that the job of a spec imported and read, None when it has not run here."""
+        path = self.probes / str(spec).replace("/", "!")
+        if not path.is_file():
+            return None
+        modules, files = path.read_text().split("\n\n")
+        return set(modules.split()), set(files.split("\n")) - {""}
+
+    def declared(self) -> dict[str, tuple[set[str], set[str]]]:
+        """Return (inputs, outputs) of each job that the workflow knows, by its spec."""
+        found: dict[str, tuple[set[str], set[str]]] = {}
+        for line in self.snakemake("--detailed-summary").splitlines():
+            cells = line.split("\t")
+            if len(cells) > 5 and (match := SPEC.search(cells[5])):
+                spec = f"{match[1]}/specs/{match[2]}.json"
+                found.setdefault(spec, (set(cells[4].split(",")), set()))[1].add(cells[0])
+        return found
 
     def snakemake(self, *arguments: str, check: bool = True) -> str:
         """Run the workflow on one core; return all that it printed."""

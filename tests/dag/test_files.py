@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 from checkout import CONFIGURATION, ROOT, Checkout
-from test_reruns import CASES, divide
+from test_reruns import CASES, PIPELINE, divide
 
 from xstilts.config import load
 from xstilts.digest import MACHINERY, modules_behind
@@ -180,14 +180,34 @@ def test_every_module_that_a_job_imports_belongs_to_its_digest(run: Checkout) ->
     jobs = Jobs(load(raw), ROOT)
     checked = set()
     for rule, *wildcards in jobs.every():
-        probe = run.probes / str(jobs.spec(rule, *wildcards)).replace("/", "!")
-        if not probe.is_file():
+        probe = run.probe(jobs.spec(rule, *wildcards))
+        if probe is None:
             continue
         known = {*modules_behind(ROOT / f"workflow/scripts/{rule}.py", jobs.opened_by_name(rule, *wildcards))}
-        imported = set(probe.read_text().split()) - MACHINERY
-        assert imported <= known, f"{rule} {wildcards}: {sorted(imported - known)}"
+        missed = probe[0] - MACHINERY - known
+        assert not missed, f"{rule} {wildcards}: {sorted(missed)}"
         checked.add(rule)
-    assert checked >= {"world", "prepare", "pretrain", "train_intermediate", "train_target", "predict", "score"}
+    assert checked >= PIPELINE | {"collect_scores", "table_main", "figure_differences"}
+
+
+def test_every_file_that_a_job_reads_is_one_of_its_inputs(run: Checkout) -> None:
+    undeclared = {}
+    checked = set()
+    for spec, (inputs, outputs) in run.declared().items():
+        probe = run.probe(spec)
+        assert probe is not None, spec
+        folders = {Path(name).parent for name in inputs | outputs if name.endswith("/manifest.json")}
+        trees = [folder for folder in folders if folder.parent.name == "origins"]  # a generated world
+        missed = [
+            name
+            for name in sorted(probe[1] - inputs - outputs - {spec})
+            if Path(name).parent not in folders and not any(Path(name).is_relative_to(tree) for tree in trees)
+        ]
+        if missed:
+            undeclared[spec] = missed[:3]
+        checked.add(spec.split("/specs/")[1].split("/")[0])
+    assert undeclared == {}
+    assert checked >= PIPELINE | {"collect_scores", "table_main", "figure_differences"}
 
 
 def merge(base: dict, overlay: dict) -> None:

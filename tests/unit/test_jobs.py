@@ -70,6 +70,12 @@ def test_the_encoder_of_source_none_is_the_pretrained_one() -> None:
     assert jobs.trained("m", "mnli", "squad", 2).parts[-4:] == ("mnli", "squad", "2", "manifest.json")
 
 
+def test_the_artifacts_of_a_run() -> None:
+    artifacts = planned().artifacts()
+    assert len(artifacts) == len(set(artifacts)) == 1 + 3 * 2 + 4 * 6 * 2 + 4 * 9 * 2
+    assert set(artifacts) >= set(planned().trainings())
+
+
 def test_trainings_read_english_data_only() -> None:
     jobs = planned(sources=[*BASE["sources"], "mnli-shuffled", "mlm-en"])
     for source in jobs.run.source_names:

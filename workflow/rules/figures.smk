@@ -5,6 +5,7 @@ rule figure_differences:
         scores=jobs.made("tables", "scores.csv"),
         intervals=jobs.made("tables", "intervals.csv"),
         overlaps=jobs.made("tables", "overlaps.csv"),
+        trainings=jobs.trainings(),
         baselines=jobs.baselines(),
     output:
         report(jobs.figures("differences"), caption="../report/heat_map.rst", category="Main table"),
@@ -68,6 +69,7 @@ rule figure_published:
         scores=jobs.made("tables", "scores.csv"),
         intervals=jobs.made("tables", "intervals.csv"),
         overlaps=jobs.made("tables", "overlaps.csv"),
+        trainings=jobs.trainings(),
         published=jobs.published(),
     output:
         report(jobs.figures("published"), caption="../report/published.rst", category="Published numbers"),

@@ -21,6 +21,7 @@ rule intervals:
     input:
         spec=jobs.spec("intervals"),
         scores=jobs.made("tables", "scores.csv"),
+        cells=jobs.scores(),
     output:
         report(jobs.made("tables", "intervals.csv"), caption="../report/intervals.rst", category="Scores"),
     log:
@@ -74,6 +75,7 @@ rule table_main:
         scores=jobs.made("tables", "scores.csv"),
         intervals=jobs.made("tables", "intervals.csv"),
         overlaps=jobs.made("tables", "overlaps.csv"),
+        trainings=jobs.trainings(),
     output:
         report(jobs.main_tables("main", "csv", "md"), caption="../report/main.rst", category="Main table"),
         report(jobs.main_tables("main_test", "csv", "md"), caption="../report/main_test.rst", category="Main table"),
@@ -197,6 +199,7 @@ rule table_comparison:
         scores=jobs.made("tables", "scores.csv"),
         intervals=jobs.made("tables", "intervals.csv"),
         overlaps=jobs.made("tables", "overlaps.csv"),
+        trainings=jobs.trainings(),
         published=jobs.published(),
     output:
         report(

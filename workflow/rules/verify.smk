@@ -3,6 +3,7 @@ rule verify:
     input:
         spec=jobs.spec("verify"),
         scores=jobs.made("tables", "scores.csv"),
+        artifacts=jobs.artifacts(),
     output:
         jobs.made("tables", "verification.json"),
     log:

@@ -10,12 +10,18 @@ from xstilts.reporting.scores import leftover_files
 def verify(run: RunFolder) -> None:
     """Write ``verification.json``; a file that differs from its manifest or an unexplained gap raises UserError."""
     cells = list(run.cells())
-    wanted = {(cell.model, cell.source, cell.target, cell.seed, cell.task) for cell in cells}
-    places = [run.folder / "predictions" / "/".join(map(str, place)) / "manifest.json" for place in sorted(wanted)]
+    places = {("models", cell.model) for cell in cells}
+    for cell in cells:
+        chain = (cell.model, cell.source, cell.target, str(cell.seed))
+        places.add(("predictions", *chain, cell.task))
+        if cell.target != "none":
+            places.add(("models", *chain))
+        if cell.source != "none":
+            places.add(("models", cell.model, cell.source, "none", str(cell.seed)))
     problems, files = [], 0
-    for path in [*sorted((run.folder / "models").rglob("manifest.json")), *places]:
+    for place in sorted(places):
         try:
-            manifest = read_manifest(path)
+            manifest = read_manifest(run.folder.joinpath(*place, "manifest.json"))
             manifest.check()
             files += len(manifest.content["files"])
         except DataError as error:
