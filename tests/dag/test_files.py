@@ -14,6 +14,7 @@ from test_reruns import CASES, PIPELINE, divide
 from xstilts.config import load
 from xstilts.digest import MACHINERY, modules_behind
 from xstilts.jobs import Jobs
+from xstilts.scoring.score_file import write_scores
 
 pytestmark = pytest.mark.slow
 UDPOS = "results/tiny/models/tiny/none/udpos/1"
@@ -28,8 +29,7 @@ def touch_everything(folder: Path) -> None:
 def test_files_that_are_touched_or_checked_out_anew_rerun_nothing(run: Checkout, tmp_path: Path) -> None:
     twin = run.twin(tmp_path / "twin")
     scores = twin.folder / "results/tiny/scores/tiny/none/udpos/1/udpos/en.json"
-    grown = json.loads(scores.read_text()) | {"padding": "x" * 1_500_000}
-    scores.write_text(json.dumps(grown))
+    write_scores(scores, json.loads(scores.read_text()) | {"padding": "x" * 1_500_000})
     twin.snakemake("tables")  # a score file of more than 1 MB, as long lists of items make them
     time.sleep(1.1)
     touch_everything(twin.folder)
@@ -100,6 +100,17 @@ def test_a_file_edited_by_hand_is_found_by_the_job_that_reads_it(run: Checkout, 
     errors = [line for line in printed.splitlines() if line.strip().startswith("error: ")]
     assert errors, printed[-3000:]
     assert f"{path}: found SHA-256" in errors[0] and "changed since it was made" in errors[0]
+
+
+def test_a_score_edited_by_hand_reaches_no_table(run: Checkout, tmp_path: Path) -> None:
+    twin = run.twin(tmp_path / "twin")
+    name = "results/tiny/scores/tiny/none/udpos/1/udpos/en.json"
+    text = (twin.folder / name).read_text()
+    assert '"f1":' in text
+    (twin.folder / name).write_text(text.replace('"f1":', '"f1":9', 1))
+    printed = twin.snakemake("tables", check=False)
+    errors = [line for line in printed.splitlines() if line.strip().startswith("error: ")]
+    assert errors and f"{name}: found content that does not fit its seal" in errors[0]
 
 
 def test_a_damaged_result_is_made_again_when_its_job_runs(run: Checkout, tmp_path: Path) -> None:

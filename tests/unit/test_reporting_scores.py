@@ -1,7 +1,5 @@
 """Score files become one long table; what is expected and not there stays a row with its reason."""
 
-import json
-
 import pytest
 
 from xstilts.errors import DataError
@@ -13,6 +11,7 @@ from xstilts.reporting.scores import (
     read_scores,
     write_scores,
 )
+from xstilts.scoring import score_file
 
 TASKS = {
     "xnli": {"metrics": ["accuracy"], "splits": ["dev", "test"], "languages": ["en", "de"]},
@@ -23,13 +22,11 @@ TASKS = {
 
 def put(folder, cell, splits, reason=None):
     path = cell.path(folder)
-    path.parent.mkdir(parents=True, exist_ok=True)
     filled = {
         split: {"metrics": metrics, "examples": 10, "extra": {}, "items": {}} for split, metrics in splits.items()
     }
-    path.write_text(
-        json.dumps({"task": cell.task, "language": cell.language, "splits": filled, "reason": reason}), encoding="utf-8"
-    )
+    content = {"task": cell.task, "language": cell.language, "splits": filled, "reason": reason}
+    score_file.write_scores(path, content)
 
 
 def short(rows):

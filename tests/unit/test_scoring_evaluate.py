@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from xstilts.errors import DataError
-from xstilts.scoring.evaluate import score_language, write_scores
+from xstilts.scoring.evaluate import score_language
+from xstilts.scoring.score_file import read_scores, write_scores
 
 Row = dict[str, Any]
 
@@ -127,7 +128,14 @@ def test_bucc_applies_the_threshold_of_dev_to_test(tmp_path: Path) -> None:
     assert without_dev["splits"] == {} and "no threshold can be tuned" in without_dev["reason"]
 
 
-def test_scores_file_is_one_line_of_json(tmp_path: Path) -> None:
-    write_scores(tmp_path / "de.json", {"task": "xnli", "splits": {}})
-    text = (tmp_path / "de.json").read_text()
-    assert text.count("\n") == 1 and json.loads(text) == {"task": "xnli", "splits": {}}
+def test_scores_file_is_one_line_of_json_and_sealed(tmp_path: Path) -> None:
+    path = tmp_path / "de.json"
+    write_scores(path, {"task": "xnli", "splits": {"dev": {"metrics": {"accuracy": 70.5}}}})
+    text = path.read_text()
+    assert text.count("\n") == 1 and read_scores(path) == json.loads(text)
+    path.write_text(text.replace("70.5", "71.5"))
+    with pytest.raises(DataError, match=r"de.json: found content that does not fit its seal"):
+        read_scores(path)
+    path.write_text('{"task": "xnli", "splits": {}}')
+    with pytest.raises(DataError, match="seal"):
+        read_scores(path)

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xstilts.errors import DataError
-from xstilts.files import read_json, write_text
+from xstilts.files import write_text
+from xstilts.scoring import score_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,7 +86,7 @@ def _cell_rows(
             for metric in task["metrics"]:
                 yield _row(cell, split, metric, status="missing", reason=unavailable or NOT_RUN)
         return
-    content = read_json(path)
+    content = score_file.read_scores(path)
     found = {key: content.get(key) for key in ("task", "language")}
     if found != {"task": cell.task, "language": cell.language}:
         raise DataError(path, f"scores of {found['task']} {found['language']}", f"those of {cell.task} {cell.language}")

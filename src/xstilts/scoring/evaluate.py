@@ -4,12 +4,10 @@ The scorer of a task is opened by name, as the registry says, so that its code b
 """
 
 import importlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from xstilts.files import write_text
 from xstilts.scoring.common import Found, Rows
 from xstilts.tasks import Task, task
 
@@ -42,8 +40,3 @@ def score_language(
     found: Found = scorer.score_splits(entry, language, predictions, gold)
     splits, reasons = found
     return {"task": task_name, "language": language, "splits": splits, "reason": "; ".join(reasons) or None}
-
-
-def write_scores(path: Path, scores: Mapping[str, Any]) -> None:
-    """Write a scores file on one line (it holds long lists), whole or not at all."""
-    write_text(path, json.dumps(scores, ensure_ascii=False, separators=(",", ":")) + "\n")

@@ -5,7 +5,8 @@ from pathlib import Path
 from xstilts.artifacts import read_manifest
 from xstilts.data.subset import first
 from xstilts.files import read_json, read_jsonl
-from xstilts.scoring.evaluate import score_language, write_scores
+from xstilts.scoring.evaluate import score_language
+from xstilts.scoring.score_file import write_scores
 
 SUFFIX = {"xquad": "json", "mlqa": "json", "tydiqa": "json"}
 

@@ -2,10 +2,11 @@
 
 from dataclasses import asdict, fields
 
-from xstilts.files import read_json, write_text
+from xstilts.files import write_text
 from xstilts.reporting.aggregate import choose_split, index_scores
 from xstilts.reporting.run import POLICIES, RunFolder
 from xstilts.reporting.scores import csv_text
+from xstilts.scoring.score_file import read_scores
 from xstilts.scoring.uncertainty import Interval
 from xstilts.scoring.uncertainty import intervals as resample
 
@@ -24,7 +25,7 @@ def intervals(run: RunFolder) -> None:
         for cell in run.cells():
             path = cell.path(run.folder / "scores")
             if cell.model == model and cell.language in run.tasks[cell.task]["languages"] and path.is_file():
-                found[cell.source, cell.seed, cell.task, cell.language] = read_json(path)
+                found[cell.source, cell.seed, cell.task, cell.language] = read_scores(path)
         found = {key: content for key, content in found.items() if content["splits"]}
         rows += [{"model": model} | asdict(row) for row in (resample(found, tables) if found else [])]
     columns = ["model", *(field.name for field in fields(Interval))]

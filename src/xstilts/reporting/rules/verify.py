@@ -10,7 +10,7 @@ from xstilts.reporting.scores import leftover_files
 def verify(run: RunFolder) -> None:
     """Write ``verification.json``; a file that differs from its manifest or an unexplained gap raises UserError."""
     cells = list(run.cells())
-    places = {("models", cell.model) for cell in cells}
+    places: set[tuple[str, ...]] = {("models", cell.model) for cell in cells}
     for cell in cells:
         chain = (cell.model, cell.source, cell.target, str(cell.seed))
         places.add(("predictions", *chain, cell.task))
