@@ -12,7 +12,7 @@ CONFIG = $(if $(strip $(PICK)),--config $(PICK))
 LAYERS = $(if $(findstring -,$(1)),config/$(firstword $(subst -, ,$(1))).yaml) config/$(1).yaml  # mini-gpu changes mini
 SNAKEMAKE = $(BIN)/snakemake --workflow-profile $(PROFILE) $(if $(filter-out paper,$(1)),--configfile $(LAYERS)) $(CONFIG)
 
-.PHONY: demo mini mini-gpu paper xtreme install table report test test-full lint format schema conda clean
+.PHONY: demo demo-encoder mini mini-gpu paper xtreme install table report test test-full lint format schema conda clean
 
 demo: install
 	@$(call run,demo)
@@ -36,7 +36,7 @@ xtreme: PICK += run=xtreme-$(NAME) models=$(NAME) 'encoders={$(NAME): {weights: 
 
 # The workflow, then (when a table is newer) the report, then the main table on the terminal.
 define run
-$(call SNAKEMAKE,$(1)) --quiet host && \
+$(call SNAKEMAKE,$(1)) --quiet host reason && \
 if [ results/$(or $(2),$(1))/report.html -nt results/$(or $(2),$(1))/tables/main.csv ]; then :; \
 else $(call SNAKEMAKE,$(1)) --quiet all --report results/$(or $(2),$(1))/report.html; fi && \
 $(BIN)/python workflow/scripts/print_main.py results/$(or $(2),$(1))
