@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -68,16 +68,6 @@ def read_json(path: Path | str) -> Any:
         raise DataError(path, f"bytes that are not UTF-8 at offset {error.start}", "UTF-8 text") from None
     except json.JSONDecodeError as error:
         raise DataError(path, f"broken JSON ({error.msg})", "a whole JSON document", error.lineno) from None
-
-
-def write_jsonl(path: Path | str, rows: Iterable[dict[str, Any]]) -> int:
-    """Write one JSON object a line, whole or not at all; return the number of rows."""
-    count = 0
-    with replacing(path) as beside, open(beside, "w", encoding="utf-8", newline="\n") as handle:
-        for row in rows:
-            handle.write(json.dumps(row, ensure_ascii=False) + "\n")
-            count += 1
-    return count
 
 
 def read_jsonl(path: Path | str) -> list[dict[str, Any]]:

@@ -89,15 +89,6 @@ def take(features: Features, sequences: Array) -> Features:
     )
 
 
-def take_rows(features: Features, rows: Array) -> Features:
-    """Return all sequences of the given rows, in the given order, as if made from those rows alone."""
-    rows = np.asarray(rows, np.int64)
-    first = np.searchsorted(features.example, rows, side="left")
-    count = np.searchsorted(features.example, rows, side="right") - first
-    chosen = take(features, spans(first, count))
-    return replace(chosen, example=np.repeat(np.arange(len(rows), dtype=np.int32), count))
-
-
 def concatenate(parts: Sequence[Features]) -> Features:
     """Return the sequences of all parts, which hold the same arrays; ``example`` counts on through their rows."""
     if not parts:
