@@ -15,6 +15,7 @@ from xstilts.config import load
 from xstilts.digest import MACHINERY, modules_behind
 from xstilts.jobs import Jobs
 from xstilts.scoring.score_file import write_scores
+from xstilts.specs import opened_by_name
 
 pytestmark = pytest.mark.slow
 UDPOS = "results/tiny/models/tiny/none/udpos/1"
@@ -192,7 +193,7 @@ def test_every_module_that_a_job_imports_belongs_to_its_digest(run: Checkout) ->
         probe = run.probe(jobs.spec(rule, *wildcards))
         if probe is None:
             continue
-        known = {*modules_behind(ROOT / f"workflow/scripts/{rule}.py", jobs.opened_by_name(rule, *wildcards))}
+        known = {*modules_behind(ROOT / f"workflow/scripts/{rule}.py", opened_by_name(jobs, rule, *wildcards))}
         missed = probe[0] - MACHINERY - known
         assert not missed, f"{rule} {wildcards}: {sorted(missed)}"
         checked.add(rule)

@@ -10,6 +10,8 @@ import yaml
 
 from xstilts.config import load
 from xstilts.jobs import Jobs
+from xstilts.settings import settings_of
+from xstilts.specs import write_specs
 
 ROOT = Path(__file__).parents[2]
 BASE = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
@@ -31,7 +33,7 @@ def differing(first: Jobs, second: Jobs) -> set[tuple[Any, ...]]:
     """Jobs of both whose settings differ, reporting left out."""
     here, there = set(first.every()), set(second.every())
     pipeline = {job for job in here & there if len(job) > 1 and job[0] != "baseline"}
-    return {job for job in pipeline if first.settings(*job) != second.settings(*job)}
+    return {job for job in pipeline if settings_of(first, *job) != settings_of(second, *job)}
 
 
 def rules(jobs: set[tuple[Any, ...]]) -> set[str]:
@@ -173,7 +175,7 @@ def test_a_setting_is_in_the_specs_that_use_it_and_in_no_other(name: str) -> Non
 
 def test_a_score_does_not_know_of_other_languages() -> None:
     job = ("score", "xlm-roberta-large", "none", "mnli", 1, "xnli", "de")
-    assert planned().settings(*job) == planned(languages="all").settings(*job)
+    assert settings_of(planned(), *job) == settings_of(planned(languages="all"), *job)
 
 
 def test_specs_are_written_when_they_change_and_only_then(tmp_path: Path) -> None:
@@ -182,13 +184,13 @@ def test_specs_are_written_when_they_change_and_only_then(tmp_path: Path) -> Non
     def jobs(**changes: Any) -> Jobs:
         return Jobs(load(BASE | PART | small | changes), ROOT, tmp_path / "results")
 
-    jobs().write_specs()
+    write_specs(jobs())
     specs = sorted((tmp_path / "results").rglob("*.json"))
     assert len(specs) == len(list(jobs().every()))
     dates = {path: path.stat().st_mtime_ns for path in specs}
-    jobs().write_specs()
+    write_specs(jobs())
     assert dates == {path: path.stat().st_mtime_ns for path in specs}
-    jobs(target=target_sets(mnli={"epochs": 3})).write_specs()
+    write_specs(jobs(target=target_sets(mnli={"epochs": 3})))
     rewritten = {path.parts[path.parts.index("specs") + 1] for path in specs if path.stat().st_mtime_ns != dates[path]}
     assert rewritten == {"train_target", "table_hyperparameters"}
     assert sorted(path for path in (tmp_path / "results").rglob("*") if path.is_file()) == specs, "nothing beside them"
@@ -214,7 +216,7 @@ def test_the_mirror_may_move_and_what_comes_goes_or_grows_is_noticed(mirror: Pat
     def settings(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
         jobs = planned(mirror=str(folder), tasks=["xnli"], sources=["none"])
         places = [("mnli", "en"), ("xnli", "en"), ("xnli", "de")]
-        return {place: jobs.settings("prepare", *place) for place in places}
+        return {place: settings_of(jobs, "prepare", *place) for place in places}
 
     before = settings(mirror)
     assert str(tmp_path) not in json.dumps(list(before.values()))
@@ -241,7 +243,7 @@ def test_the_mirror_may_move_and_what_comes_goes_or_grows_is_noticed(mirror: Pat
 def test_no_spec_holds_a_place_or_the_machine(mirror: Path) -> None:
     jobs = planned(mirror=str(mirror), optimisation=BASE["optimisation"] | {"checkpoint_minutes": 7.125}, gpu_slots=17)
     for rule, *wildcards in jobs.every():
-        text = json.dumps(jobs.settings(rule, *wildcards))
+        text = json.dumps(settings_of(jobs, rule, *wildcards))
         for word in (str(mirror), str(ROOT), "7.125", "gpu_slots", "threads"):
             assert word not in text, (rule, word)
 

@@ -8,13 +8,14 @@ from snakemake.settings.types import DeploymentMethod
 from xstilts.config import load
 from xstilts.errors import UserError
 from xstilts.jobs import Jobs
+from xstilts.specs import write_specs
 from xstilts.tasks import task as task_of
 
 try:
     run = load(config)
     jobs = Jobs(run, Path(workflow.basedir))
     if workflow.is_main_process:  # not once more in every job of a cluster
-        jobs.write_specs()
+        write_specs(jobs)
     origin = jobs.world.parent if run.data.origin == "world" else run.mirror
     # A profile names it as a resource: its `config` would be lost beside any --config of the command line.
     slots = getattr(workflow.global_resources.get("gpu_slots"), "value", None)

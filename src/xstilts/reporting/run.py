@@ -22,7 +22,7 @@ INTERVAL_NUMBERS = ("value", "lower", "upper", "difference", "diff_lower", "diff
 
 @dataclass(frozen=True)
 class RunFolder:
-    """A run's results tree with the settings of its reporting jobs (``jobs.Jobs.reporting``)."""
+    """A run's results tree with the settings of its reporting jobs (``xstilts.settings.reporting``)."""
 
     settings: dict[str, Any]
     folder: Path  # results/RUN

@@ -1,0 +1,82 @@
+"""Where everything of a run lies: artifacts, specs, logs and tables, all below ``results``."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from xstilts.artifacts import hash_of
+from xstilts.config import Run
+
+SHARED = ("world", "prepare")  # rules whose products stand in the store that all runs share
+
+
+@dataclass(frozen=True)
+class Places:
+    """The layout of one run; paths are relative to the folder that the workflow runs in."""
+
+    run: Run
+    code: Path  # the folder of the Snakefile
+    results: Path = Path("results")
+
+    @property
+    def here(self) -> Path:
+        """The run's own results tree."""
+        return self.results / self.run.run
+
+    @cached_property
+    def origin(self) -> str:
+        """The name under which this run's data stand in the store: a generated world's settings are part of it."""
+        if self.run.data.origin == "world":
+            assert self.run.world is not None
+            return f"world-{hash_of(self.run.world.model_dump())[:8]}"
+        return self.run.data.origin
+
+    @property
+    def world(self) -> Path:
+        """The manifest of the generated world."""
+        return self.results / "store" / "origins" / self.origin / "manifest.json"
+
+    def data(self, name: str, language: str) -> Path:
+        """The manifest of one data set in one language."""
+        return self.results / "store" / "data" / self.origin / name / language / "manifest.json"
+
+    def pretrained(self, model: str) -> Path:
+        """The manifest of a pretrained encoder."""
+        return self.here / "models" / model / "manifest.json"
+
+    def encoder(self, model: str, source: str, seed: int | str) -> Path:
+        """The manifest of the encoder that the target phase starts from."""
+        if source == "none":
+            return self.pretrained(model)
+        return self.here / "models" / model / source / "none" / str(seed) / "manifest.json"
+
+    def trained(self, model: str, source: str, target: str, seed: int | str) -> Path:
+        """The manifest of what a prediction runs: the target's model, or the encoder as it is."""
+        if target == "none":
+            return self.encoder(model, source, seed)
+        return self.here / "models" / model / source / target / str(seed) / "manifest.json"
+
+    def prediction(self, model: str, source: str, target: str, seed: int | str, task: str) -> Path:
+        """The manifest of a task's predictions in all its languages."""
+        return self.here / "predictions" / model / source / target / str(seed) / task / "manifest.json"
+
+    def score(self, model: str, source: str, target: str, seed: int | str, task: str, language: str) -> Path:
+        """The scores of one task in one language."""
+        return self.here / "scores" / model / source / target / str(seed) / task / f"{language}.json"
+
+    def spec(self, rule: str, *wildcards: object) -> Path:
+        """The spec of a job; what all runs share stands in the store."""
+        base = self.results / "store" if rule in SHARED else self.here
+        first = [self.origin] if rule in SHARED else []
+        return base.joinpath(
+            "specs", rule, *first, *map(str, wildcards[:-1]), f"{wildcards[-1] if wildcards else rule}.json"
+        )
+
+    def log(self, rule: str, *wildcards: object) -> Path:
+        """The log of a job."""
+        *folders, name = (rule, *map(str, wildcards))
+        return self.here.joinpath("logs", *folders, f"{name}.log")
+
+    def made(self, *parts: str) -> Path:
+        """A table, figure or other file of the run."""
+        return self.here.joinpath(*parts)

@@ -1,0 +1,166 @@
+"""Exactly the settings that each job uses: a change of any other reruns nothing of it. No place, no machine."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from xstilts import tasks
+from xstilts.config import INTERMEDIATE
+from xstilts.data.registry import SPLITS, dataset, language_names, locate
+from xstilts.errors import DataError
+from xstilts.jobs import REPORTING, Jobs
+from xstilts.trainings import lengths, optimisation, source_training, target_training
+
+Settings = dict[str, Any]
+
+
+def settings_of(jobs: Jobs, rule: str, *wildcards: Any) -> Settings:
+    """Return exactly the settings that a job uses."""
+    if rule in BY_RULE:
+        return BY_RULE[rule](jobs, *wildcards)
+    if rule in REPORTING:
+        return reporting(jobs)
+    raise ValueError(f"no settings for rule {rule!r}")
+
+
+def world(jobs: Jobs) -> Settings:
+    """Return the whole description of the generated languages."""
+    assert jobs.run.world is not None
+    return jobs.run.world.model_dump()
+
+
+def prepare(jobs: Jobs, name: str, language: str) -> Settings:
+    """Return which upstream files a data set is read from, and how."""
+    return {
+        "dataset": name,
+        "language": language,
+        "format": dataset(name).format,
+        "names": language_names(language),
+        "files": _upstream(jobs, name, language),
+    }
+
+
+def _upstream(jobs: Jobs, name: str, language: str) -> dict[str, int]:
+    """Sizes of a data set's files in the mirror: what comes, goes or grows is noticed, the folder may move.
+
+    Translations take their groups from the English files.
+    """
+    if jobs.run.data.origin != "mirror" or jobs.run.mirror is None:
+        return {}
+    folder = Path(jobs.run.mirror)
+    names: set[str] = set()
+    for split in SPLITS:
+        try:
+            for code in {language, "en"} if dataset(name).parallel else {language}:
+                names.update(locate(dataset(name), code, split, folder))
+        except DataError:
+            continue  # the job itself says what is wrong
+    return {path: (folder / path).stat().st_size for path in sorted(names)}
+
+
+def pretrain(jobs: Jobs, model: str) -> Settings:
+    """Return how a small encoder is pretrained."""
+    settings = jobs.run.encoders[model].pretraining
+    assert settings is not None
+    return {"pretraining": settings.model_dump(), "optimisation": optimisation(jobs.run)}
+
+
+def fetch_model(jobs: Jobs, model: str) -> Settings:
+    """Return where an encoder comes from."""
+    encoder = jobs.run.encoders[model]
+    return {"weights": encoder.weights, "revision": encoder.revision}
+
+
+def adopt_source(jobs: Jobs, model: str, source: str, seed: int) -> Settings:
+    """Return where a user's own checkpoint comes from."""
+    return {"encoder": jobs.run.own_encoders[source]}
+
+
+def train_intermediate(jobs: Jobs, model: str, source: str, seed: int) -> Settings:
+    """Return the settings of a training on a source."""
+    return source_training(jobs.run, source, seed)
+
+
+def train_target(jobs: Jobs, model: str, source: str, target: str, seed: int) -> Settings:
+    """Return the settings of a training on a target."""
+    return target_training(jobs.run, target, seed)
+
+
+def predict(jobs: Jobs, model: str, source: str, target: str, seed: int, name: str) -> Settings:
+    """Return what is predicted, and what decoding needs."""
+    run, task = jobs.run, tasks.task(name)
+    known = None if task.target == "none" else tasks.training_set(task.target)
+    return {
+        "task": task.name,
+        "family": task.family,
+        "splits": task.splits,
+        "languages": run.languages_of(task.name),
+        "limit": run.evaluation.limit,
+        "lengths": lengths(run, {task.family}),
+        "micro_tokens": run.optimisation.micro_tokens,
+        "precision": run.optimisation.precision,
+        "labels": known.labels if known else (),
+    }
+
+
+def score(jobs: Jobs, model: str, source: str, target: str, seed: int, name: str, language: str) -> Settings:
+    """Return what is scored."""
+    return {
+        "task": name,
+        "language": language,
+        "splits": tasks.task(name).splits,
+        "limit": jobs.run.evaluation.limit,
+    }
+
+
+def baseline(jobs: Jobs, task: str) -> Settings:
+    """Return what the scores of a task without an encoder need to know."""
+    return reporting(jobs) | {"languages": {task: jobs.run.languages_of(task)}}
+
+
+def table_hyperparameters(jobs: Jobs) -> Settings:
+    """Return the whole configuration but for the machine's part."""
+    machine: Any = {"mirror": True, "gpu_slots": True, "optimisation": {"checkpoint_minutes"}}
+    return reporting(jobs) | {"configuration": jobs.run.model_dump(exclude=machine)}
+
+
+def reporting(jobs: Jobs) -> Settings:
+    """Return what tables and figures need to know of the configuration."""
+    run = jobs.run
+    trained = dict.fromkeys([*(name for name in run.source_names if name in INTERMEDIATE), *run.targets])
+    return {
+        "run": run.run,
+        "generated": run.data.origin == "world",
+        "models": run.models,
+        "sources": run.source_names,
+        "targets": run.targets,
+        "training": list(trained),
+        "intermediate_sets": [name for name in run.source_names if name in run.intermediate.sets],
+        "mixtures": {"multi": run.mixture} if "multi" in run.source_names else {},
+        "languages": {name: run.languages_of(name) for name in run.tasks},
+        "headline": run.pretrained_languages,
+        "seeds": run.seeds,
+        "statistic": run.evaluation.seeds,
+        "limit": run.evaluation.limit,
+        "selection": run.selection.model_dump(),
+        "data": str(jobs.data("DATASET", "LANGUAGE").parents[2]),
+        "manifests": [str(path) for path in jobs.all_data()],
+    }
+
+
+BY_RULE: dict[str, Callable[..., Settings]] = {
+    function.__name__: function
+    for function in (
+        world,
+        prepare,
+        pretrain,
+        fetch_model,
+        adopt_source,
+        train_intermediate,
+        train_target,
+        predict,
+        score,
+        baseline,
+        table_hyperparameters,
+    )
+}
