@@ -4,11 +4,11 @@ import tempfile
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from tokenizers import normalizers
-from transformers import AutoTokenizer, BertTokenizer, XLMRobertaTokenizer
+from transformers import BertTokenizer, XLMRobertaTokenizer
 
+from xstilts.modeling.fast_tokenizer import FastTokenizer, convert_tokenizer, open_tokenizer
 from xstilts.modeling.tokenizer import train_tokenizer
 
 LINES = (
@@ -26,25 +26,33 @@ LINES = (
 
 
 @cache
-def pieces() -> Any:
-    """A tokenizer that the project trained on LINES; every line is several pieces long."""
+def trained() -> Path:
+    """The folder of a tokenizer that the project trained on LINES; every line is several pieces long."""
     folder = Path(tempfile.mkdtemp())
     train_tokenizer(LINES * 5, 600, folder)
-    return AutoTokenizer.from_pretrained(folder)
-
-
-def characters(texts: Iterable[str]) -> Any:
-    """XLM-R's own class with a vocabulary of the characters of ``texts``: a piece ends at every character."""
-    alphabet = sorted(set().union(*texts) | {"▁"})
-    special = [(token, 0.0) for token in ("<s>", "<pad>", "</s>", "<unk>")]
-    return XLMRobertaTokenizer(vocab=[*special, *((character, -9.0) for character in alphabet), ("<mask>", 0.0)])
+    return folder
 
 
 @cache
-def bert() -> Any:
+def pieces() -> FastTokenizer:
+    """The trained tokenizer, opened."""
+    return open_tokenizer(trained())
+
+
+def characters(texts: Iterable[str]) -> FastTokenizer:
+    """XLM-R's own class with a vocabulary of the characters of ``texts``: a piece ends at every character."""
+    alphabet = sorted(set().union(*texts) | {"▁"})
+    special = [(token, 0.0) for token in ("<s>", "<pad>", "</s>", "<unk>")]
+    vocabulary = [*special, *((character, -9.0) for character in alphabet), ("<mask>", 0.0)]
+    return convert_tokenizer(XLMRobertaTokenizer(vocab=vocabulary))
+
+
+@cache
+def bert() -> FastTokenizer:
     """A cased WordPiece tokenizer that knows the characters of LINES and some words."""
     joined = normalizers.NFC().normalize_str(" ".join(LINES))
     single = sorted(set(joined) - {" "})
     tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *single, *(f"##{letter}" for letter in single)]
     tokens += sorted({word for word in joined.split() if len(word) > 3 and word.isalpha()})
-    return BertTokenizer(vocab={token: i for i, token in enumerate(tokens)}, do_lower_case=False)
+    vocabulary = {token: i for i, token in enumerate(tokens)}
+    return convert_tokenizer(BertTokenizer(vocab=vocabulary, do_lower_case=False))

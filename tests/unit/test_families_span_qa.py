@@ -68,7 +68,7 @@ def test_combining_marks_and_invisible_characters_go_with_the_piece_before() -> 
     ]
     settings = FeatureSettings(max_length=128, max_query_length=8, max_answer_length=60)
     tokenizer = characters([normalizers.NFKC().normalize_str(context)])
-    tokenizer.backend_tokenizer.normalizer = normalizers.Sequence([normalizers.Nmt(), normalizers.NFKC()])
+    tokenizer.backend.normalizer = normalizers.Sequence([normalizers.Nmt(), normalizers.NFKC()])
     features = span_qa.featurise(rows, tokenizer, settings)
     assert features.context["exact"].all()
     found = span_qa.decode(gold_logits(features), features, rows, settings)
@@ -80,7 +80,7 @@ def test_windows_cover_the_context_and_each_piece_is_central_once() -> None:
     settings = FeatureSettings(max_length=50, doc_stride=12, max_query_length=3)
     features = span_qa.featurise(rows, pieces(), settings)
     assert lengths(features).max() == 50
-    ids = pieces()([row["context"] for row in rows], add_special_tokens=False)["input_ids"]
+    ids = [pieces().backend.encode(row["context"], add_special_tokens=False).ids for row in rows]
     shown = features.context["chars"][:, 0] >= 0
     rows_of = np.repeat(features.example, lengths(features))
     for i, row in enumerate(rows):

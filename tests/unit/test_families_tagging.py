@@ -65,7 +65,7 @@ def test_each_word_is_tokenised_alone_and_its_first_piece_scored() -> None:
     tokenizer = pieces()
     row = sentence("0", ["garden", ",", "über", "2019", "狗"])
     features = tagging.featurise([row], tokenizer, FeatureSettings(max_length=64, labels=TAGS))
-    parts = [tokenizer(word, add_special_tokens=False)["input_ids"] for word in row["tokens"]]
+    parts = [tokenizer.backend.encode(word, add_special_tokens=False).ids for word in row["tokens"]]
     assert sequences(features) == [[0, *(piece for part in parts for piece in part), 2]]
     place = np.flatnonzero(features.context["word"] >= 0)
     assert place.tolist() == (1 + np.cumsum([0, *map(len, parts)])[:-1]).tolist()
@@ -77,12 +77,12 @@ def test_each_word_is_tokenised_alone_and_its_first_piece_scored() -> None:
 def test_words_that_are_nothing_or_too_long_become_unknown(name: str) -> None:
     tokenizer = TOKENIZERS[name]()
     empty = "\u3000" if name == "characters" else "\u200b"  # each tokenizer's normaliser drops another one
-    assert tokenizer(empty, add_special_tokens=False)["input_ids"] == []
+    assert tokenizer.backend.encode(empty, add_special_tokens=False).ids == []
     row = sentence("0", ["dog", empty, "fo" * 40, "fox"])
     features = tagging.featurise([row], tokenizer, FeatureSettings(max_length=24, labels=TAGS))
     scored = features.input_ids[features.context["word"] >= 0]
-    assert scored[1] == scored[2] == tokenizer.unk_token_id
-    assert (features.input_ids == tokenizer.unk_token_id).sum() == 2
+    assert scored[1] == scored[2] == tokenizer.unknown
+    assert (features.input_ids == tokenizer.unknown).sum() == 2
     assert tagging.decode(perfect(features), features, [row], FeatureSettings(64, labels=TAGS)) == [row["tags"]]
 
 

@@ -171,13 +171,36 @@ def test_learning_rate_is_that_of_transformers():
 
 
 def test_no_decay_on_biases_and_layer_norm():
-    groups = build_optimiser(model(), 0.01, 1e-8).param_groups
-    named = {id(p): name for name, p in model().named_parameters()}
-    assert named
-    decayed = {p.dim() for p in groups[0]["params"]}
-    spared = {p.dim() for p in groups[1]["params"]}
-    assert groups[0]["weight_decay"] == 0.01 and groups[1]["weight_decay"] == 0.0
-    assert decayed == {2} and spared == {1}
+    optimiser = build_optimiser(model(), 0.01, 1e-8)
+    dimensions = {decay: set() for decay in optimiser.decay.values()}
+    for name, decay in optimiser.decay.items():
+        dimensions[decay].add(optimiser.parameters[name].dim())
+    assert dimensions == {0.01: {2}, 0.0: {1}}
+
+
+def test_optimiser_takes_the_steps_of_pytorchs():
+    ours, theirs = model(), model()
+    theirs.load_state_dict(ours.state_dict())
+    unused = {name for name, _ in ours.named_parameters() if name.startswith("heads.")}
+    mine = build_optimiser(ours, 0.01, 1e-6)
+    reference = torch.optim.AdamW(
+        [{"params": [p], "weight_decay": mine.decay[name]} for name, p in theirs.named_parameters()], eps=1e-6
+    )
+    for step in range(3):
+        rate = 0.1 / (step + 1)
+        for group in reference.param_groups:
+            group["lr"] = rate
+        for one in (ours, theirs):
+            torch.manual_seed(step)
+            for name, parameter in one.named_parameters():
+                gradient = torch.randn_like(parameter)
+                parameter.grad = None if name in unused else gradient
+        mine.step(rate)
+        reference.step()
+    expected = dict(theirs.named_parameters())
+    for name, parameter in ours.named_parameters():
+        torch.testing.assert_close(parameter, expected[name], msg=name)
+    assert not unused & {name.partition(".")[2] for name in mine.tensors()}
 
 
 def test_every_epoch_sees_every_unit_once():

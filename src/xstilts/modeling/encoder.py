@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from xstilts.errors import UserError
 from xstilts.files import read_json
-from xstilts.modeling.tokenizer_files import copy_tokenizer
+from xstilts.modeling.fast_tokenizer import copy_tokenizer
 from xstilts.modeling.xlmr import MODEL_TYPES, XlmRoberta
 
 if TYPE_CHECKING:
@@ -88,19 +88,3 @@ def save_encoder(model: Any, tokenizer_folder: Path, folder: Path, half: bool = 
     ``half`` stores float16 (for small encoders that are kept in a repository).
     """
     return [*model.save(folder, half), *copy_tokenizer(tokenizer_folder, folder)]
-
-
-def open_tokenizer(folder: Path) -> Any:
-    """Open the fast tokenizer of a model folder, offline."""
-    settings = folder / "tokenizer_config.json"
-    if settings.is_file() and read_json(settings).get("tokenizer_class") == "PreTrainedTokenizerFast":
-        from transformers import PreTrainedTokenizerFast  # without the models that AutoTokenizer brings along
-
-        return PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
-    from transformers import AutoTokenizer, logging
-
-    logging.set_verbosity_error()
-    tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True, trust_remote_code=False, local_files_only=True)
-    if not tokenizer.is_fast:
-        raise UserError(f"{folder}: found a slow tokenizer; expected a fast one (tokenizer.json)")
-    return tokenizer

@@ -28,6 +28,11 @@ class Layout:
     mask: Tensor | None  # bool [sequences, 1, 1, longest], True where a token is
     longest: int
 
+    def bias(self, dtype: torch.dtype) -> Tensor:
+        """The mask as numbers to add to attention scores: 0 where a token is, else the lowest there is."""
+        assert self.mask is not None
+        return torch.zeros(self.mask.shape, dtype=dtype).masked_fill_(~self.mask, torch.finfo(dtype).min)
+
     @property
     def first(self) -> Tensor:
         """The flat index of each sequence's first token."""
@@ -80,11 +85,10 @@ class Layer(nn.Module):
         if mixed.is_cuda:
             context = functional.scaled_dot_product_attention(query, key, value, where.mask, dropout)
         else:  # on a CPU the fused kernel is the slower one, by far in bfloat16
-            scores = query @ key.transpose(2, 3) / math.sqrt(query.shape[3])
+            scores = (query / math.sqrt(query.shape[3])) @ key.transpose(2, 3)
             if where.mask is not None:
-                scores = scores.masked_fill(~where.mask, torch.finfo(scores.dtype).min)
-            chances = functional.dropout(scores.softmax(3, dtype=torch.float32).to(value.dtype), dropout)
-            context = chances @ value
+                scores = scores + where.bias(scores.dtype)
+            context = functional.dropout(scores.softmax(3), dropout) @ value
         flat = context.transpose(1, 2).reshape(-1, hidden)
         return flat if where.slots is None else flat[where.slots]
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from xstilts.errors import UserError
 from xstilts.files import read_json
-from xstilts.modeling.encoder import open_encoder, open_tokenizer
+from xstilts.modeling.encoder import open_encoder
+from xstilts.modeling.fast_tokenizer import open_tokenizer
 from xstilts.modeling.model import build_model, device
 from xstilts.prediction.forward import outputs
 from xstilts.tasks.lengths import feature_settings

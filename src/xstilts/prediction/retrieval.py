@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from xstilts.files import write_text
-from xstilts.modeling.encoder import open_encoder, open_tokenizer, retrieval_layer
+from xstilts.modeling.encoder import open_encoder, retrieval_layer
+from xstilts.modeling.fast_tokenizer import open_tokenizer
 from xstilts.modeling.model import build_model, device
 from xstilts.prediction.forward import embeddings
 from xstilts.scoring.mining import mine_sentences, nearest, normalized

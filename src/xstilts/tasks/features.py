@@ -139,22 +139,18 @@ def tokenise(texts: Sequence[str], tokenizer: Any, chars: bool = False) -> Piece
     """Tokenise texts without special tokens, each distinct text once; ``chars`` asks for character offsets."""
     number = {text: i for i, text in enumerate(dict.fromkeys(texts))}
     distinct = list(number)
+    backend = tokenizer.backend
+    encode = backend.encode_batch if chars else backend.encode_batch_fast  # the fast one leaves the offsets out
     ids = [np.zeros(0, np.int32)]
     where = [np.zeros((0, 2), np.int32)]
     counts: list[int] = []
     for begin in range(0, len(distinct), CHUNK):
-        batch = tokenizer(
-            distinct[begin : begin + CHUNK],
-            add_special_tokens=False,
-            return_attention_mask=False,
-            return_token_type_ids=False,
-            return_offsets_mapping=chars,
-            verbose=False,
-        )
-        counts.extend(map(len, batch["input_ids"]))
-        ids.append(np.fromiter(chain.from_iterable(batch["input_ids"]), np.int32))
+        batch = encode(distinct[begin : begin + CHUNK], add_special_tokens=False)
+        found = [encoding.ids for encoding in batch]
+        counts.extend(map(len, found))
+        ids.append(np.fromiter(chain.from_iterable(found), np.int32))
         if chars:
-            flat = chain.from_iterable(chain.from_iterable(batch["offset_mapping"]))
+            flat = chain.from_iterable(chain.from_iterable(encoding.offsets for encoding in batch))
             where.append(np.fromiter(flat, np.int32).reshape(-1, 2))
     length = np.asarray(counts, np.int64)
     index = np.fromiter((number[text] for text in texts), np.int64, len(texts))
@@ -180,15 +176,14 @@ class Template:
 
 def learn_template(tokenizer: Any) -> Template:
     """Read the template off the tokenizer by encoding a text and a pair (XLM-R: ``<s> a </s></s> b </s>``)."""
-    single = tokenizer(["a"], add_special_tokens=True, verbose=False)
-    pair = tokenizer(["a"], ["b"], add_special_tokens=True, return_token_type_ids=True, verbose=False)
-    owner = single.sequence_ids(0)
-    ids = np.asarray(single["input_ids"][0], np.int32)
+    single, pair = tokenizer.backend.encode("a"), tokenizer.backend.encode("a", "b")
+    owner = single.sequence_ids
+    ids = np.asarray(single.ids, np.int32)
     first, last = owner.index(0), len(owner) - owner[::-1].index(0)
     alone = (ids[:first], ids[last:])
-    owner = pair.sequence_ids(0)
-    ids = np.asarray(pair["input_ids"][0], np.int32)
-    kinds = np.asarray(pair["token_type_ids"][0], np.int8)
+    owner = pair.sequence_ids
+    ids = np.asarray(pair.ids, np.int32)
+    kinds = np.asarray(pair.type_ids, np.int8)
     first, last = owner.index(0), len(owner) - owner[::-1].index(0)
     second, end = owner.index(1), len(owner) - owner[::-1].index(1)
     return Template(

@@ -41,7 +41,7 @@ def featurise(rows: list[dict[str, Any]], tokenizer: Any, settings: FeatureSetti
     unknown = (words.length == 0) | (words.length > room)
     size = np.where(unknown, 1, words.length)
     begin = ends(size)  # piece at which each word begins, all sentences end to end
-    pool = np.append(words.ids, np.int32(tokenizer.unk_token_id))
+    pool = np.append(words.ids, np.int32(tokenizer.unknown))
     ids = pool[spans(np.where(unknown, len(words.ids), words.start), size)]
     bounds, example = split(begin, ends(count), room)
     laid = assemble(template, Pieces(ids, begin[bounds[:-1]], np.diff(begin[bounds])))

@@ -11,7 +11,8 @@ import numpy as np
 import xstilts.tasks.mlm as mlm
 from xstilts.artifacts import WORK, Manifest, Product
 from xstilts.files import read_jsonl, write_json
-from xstilts.modeling.encoder import EncoderShape, build_masked_lm, open_tokenizer, save_encoder
+from xstilts.modeling.encoder import EncoderShape, build_masked_lm, save_encoder
+from xstilts.modeling.fast_tokenizer import FastTokenizer, open_tokenizer
 from xstilts.modeling.model import Model, build_model, device
 from xstilts.modeling.tokenizer import train_tokenizer
 from xstilts.prediction.forward import masked_loss
@@ -25,12 +26,12 @@ DEV_LINES = 500
 Rows = list[dict[str, Any]]
 
 
-def masking(tokenizer: Any) -> Callable[[Features, np.random.Generator], Features]:
+def masking(tokenizer: FastTokenizer) -> Callable[[Features, np.random.Generator], Features]:
     """Return the function that masks a batch anew: 15 % of the pieces, 80/10/10, never a special token."""
     return partial(
         mlm.masked,
-        mask_id=tokenizer.mask_token_id,
-        special_ids=tuple(tokenizer.all_special_ids),
+        mask_id=tokenizer.mask,
+        special_ids=tokenizer.special,
         vocab_size=len(tokenizer),
     )
 

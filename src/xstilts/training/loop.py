@@ -19,7 +19,7 @@ from xstilts.modeling.model import Model
 from xstilts.tasks.features import Features, lengths, take
 from xstilts.training import checkpoint
 from xstilts.training.batches import scored_items, split_by_tokens, units
-from xstilts.training.optimiser import build_optimiser, learning_rate, optimiser_tensors, restore_optimiser
+from xstilts.training.optimiser import build_optimiser, learning_rate
 from xstilts.training.sampler import Portion, schedule
 
 
@@ -99,7 +99,7 @@ def train(
     if found is not None:
         tensors, state = found
         restore(model, tensors["model"])
-        restore_optimiser(optimiser, tensors["optimiser"])
+        optimiser.restore(tensors["optimiser"])
         best, progress = tensors["best"], Progress(**state)
         log(f"going on from the checkpoint of step {progress.step} of {plan.steps}")
 
@@ -108,13 +108,10 @@ def train(
     first, tokens = progress.step, 0
     while progress.step < plan.steps:
         rate = learning_rate(progress.step, plan.steps, recipe.learning_rate, recipe.warmup)
-        for group in optimiser.param_groups:
-            group["lr"] = rate
         which, chosen = plan.batch(progress.step)
         step_loss, step_tokens = accumulate(model, parts[which], bounds[which], chosen, recipe, progress.step)
         torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
+        optimiser.step(rate)
         loss += step_loss
         tokens += step_tokens
         progress.step += 1
@@ -133,7 +130,7 @@ def train(
         due = time.monotonic() - saved >= 60 * recipe.checkpoint_minutes
         if (due or asked) and progress.step < plan.steps:
             progress.loss = float(loss)
-            tensors = {"model": weights(model), "optimiser": optimiser_tensors(optimiser), "best": best}
+            tensors = {"model": weights(model), "optimiser": optimiser.tensors(), "best": best}
             checkpoint.save(work, tensors, vars(progress))
             saved = time.monotonic()
             if asked:

@@ -1,22 +1,82 @@
-"""AdamW with the paper's settings, its learning-rate schedule, and its state as named tensors."""
+"""AdamW with the paper's settings, its learning-rate schedule, and its state as named tensors.
 
-from typing import Any
+The update itself is PyTorch's fused kernel. ``torch.optim.AdamW`` around it imports the compiler's machinery when it is
+built (a second of each job) and keeps its state in a form that has to be translated for a checkpoint.
+"""
+
+from dataclasses import dataclass, field
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.optim.adamw import adamw
+
+BETAS = (0.9, 0.999)
 
 
-def build_optimiser(
-    model: nn.Module, weight_decay: float, epsilon: float, betas: tuple[float, float] = (0.9, 0.999)
-) -> torch.optim.AdamW:
+@dataclass
+class AdamW:
+    """The parameters that are trained, by name, and the running moments of each that has had a gradient."""
+
+    parameters: dict[str, nn.Parameter]
+    decay: dict[str, float]  # weight decay of each parameter
+    epsilon: float
+    steps: dict[str, Tensor] = field(
+        default_factory=dict
+    )  # float32 scalars on the parameter's device, as the kernel wants
+    first: dict[str, Tensor] = field(default_factory=dict)  # mean gradient
+    second: dict[str, Tensor] = field(default_factory=dict)  # mean squared gradient
+
+    def step(self, rate: float) -> None:
+        """Take one step with a learning rate and drop the gradients; a parameter without one stays as it is."""
+        for decay in sorted(set(self.decay.values())):
+            used = [name for name, p in self.parameters.items() if p.grad is not None and self.decay[name] == decay]
+            for name in used:
+                if name not in self.steps:
+                    parameter = self.parameters[name]
+                    self.steps[name] = torch.zeros((), device=parameter.device)
+                    self.first[name] = torch.zeros_like(parameter)
+                    self.second[name] = torch.zeros_like(parameter)
+            adamw(
+                [self.parameters[name].data for name in used],
+                [_gradient(self.parameters[name]) for name in used],
+                [self.first[name] for name in used],
+                [self.second[name] for name in used],
+                [],
+                [self.steps[name] for name in used],
+                fused=True,
+                amsgrad=False,
+                maximize=False,
+                beta1=BETAS[0],
+                beta2=BETAS[1],
+                lr=rate,
+                weight_decay=decay,
+                eps=self.epsilon,
+            )
+        for parameter in self.parameters.values():
+            parameter.grad = None
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the state as flat tensors, ``KIND.PARAMETER``; parameters that were never used have none."""
+        kinds = {"steps": self.steps, "first": self.first, "second": self.second}
+        return {f"{kind}.{name}": tensor for kind, named in kinds.items() for name, tensor in named.items()}
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Put back what ``tensors`` returned."""
+        for key, tensor in tensors.items():
+            kind, _, name = key.partition(".")
+            getattr(self, kind)[name] = tensor.to(self.parameters[name].device)
+
+
+def _gradient(parameter: nn.Parameter) -> Tensor:
+    assert parameter.grad is not None
+    return parameter.grad
+
+
+def build_optimiser(model: nn.Module, weight_decay: float, epsilon: float) -> AdamW:
     """Return AdamW with decay on matrices only (none on biases and LayerNorm, as in the authors' code)."""
-    trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-    spared = {name for name, _ in trained if name.endswith("bias") or "norm" in name.lower()}
-    groups = [
-        {"params": [p for name, p in trained if name not in spared], "weight_decay": weight_decay},
-        {"params": [p for name, p in trained if name in spared], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=0.0, eps=epsilon, betas=betas, fused=True)
+    trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    spared = {name for name in trained if name.endswith("bias") or "norm" in name.lower()}
+    return AdamW(trained, {name: 0.0 if name in spared else weight_decay for name in trained}, epsilon)
 
 
 def learning_rate(step: int, steps: int, peak: float, warmup: float) -> float:
@@ -28,20 +88,3 @@ def learning_rate(step: int, steps: int, peak: float, warmup: float) -> float:
     if step < rising:
         return peak * step / max(1, rising)
     return peak * max(0.0, (steps - step) / max(1, steps - rising))
-
-
-def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    """Return the optimiser's state as flat tensors: ``PARAMETER.KEY``; parameters that were never used have none."""
-    state = optimiser.state_dict()["state"]
-    return {f"{index}.{key}": torch.as_tensor(value) for index, entry in state.items() for key, value in entry.items()}
-
-
-def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
-    """Put back what ``optimiser_tensors`` returned."""
-    state: dict[int, dict[str, Any]] = {}
-    for name, tensor in tensors.items():
-        index, key = name.split(".")
-        state.setdefault(int(index), {})[key] = tensor
-    whole = optimiser.state_dict()
-    whole["state"] = state
-    optimiser.load_state_dict(whole)

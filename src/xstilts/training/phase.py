@@ -80,7 +80,8 @@ def _train(
     keep_head: bool,
     absent: dict[str, str],
 ) -> Product:
-    from xstilts.modeling.encoder import open_encoder, open_tokenizer, save_encoder
+    from xstilts.modeling.encoder import open_encoder, save_encoder
+    from xstilts.modeling.fast_tokenizer import open_tokenizer
     from xstilts.modeling.model import build_model, device
     from xstilts.training.checkpoint import checkpoint_minutes
     from xstilts.training.loop import Recipe, restore, step_seed, train
