@@ -13,6 +13,7 @@ import platform
 import resource
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,6 +28,8 @@ from xstilts.files import dump_json, read_json, sha256, write_text
 RECEIPT = ".receipt.json"
 WORK = "checkpoints"  # what an unfinished job has made so far
 BEGUN = ".begun"  # the key of the job that made it
+LOCK = ".lock"  # held by whoever writes into the folder
+LOCK_PATIENCE = 0.5  # seconds: a look at who holds a lock takes it for an instant
 VERSIONS = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "snakemake")
 
 
@@ -78,13 +81,15 @@ class Manifest:
 class Product:
     """What a job has made: files by name relative to its folder, results for the manifest, or a reason for nothing.
 
-    ``relied_on`` names the results that other jobs act on, beside the files: they belong to the digest.
+    ``relied_on`` names the results that other jobs act on, beside the files: they belong to the digest. ``work`` is
+    what the job did, in steps, tokens, examples and seconds: a measurement, in no key and no digest.
     """
 
     files: list[str] = field(default_factory=list)
     results: dict[str, Any] = field(default_factory=dict)
     reason: str | None = None
     relied_on: tuple[str, ...] = ()
+    work: dict[str, Any] = field(default_factory=dict)
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -110,17 +115,56 @@ def hash_of(value: Any) -> str:
 
 @contextmanager
 def only_writer(folder: Path) -> Iterator[None]:
-    """Hold the folder's kernel lock, which dies with the process; a second writer is refused in one line."""
+    """Hold the folder's kernel lock, which dies with the process; a second writer is refused in one line.
+
+    The lock file says who holds it: node, process, GPU, SLURM job and since when.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(f"{folder}: another process is writing here; wait for it or end it") from None
+        until = time.monotonic() + LOCK_PATIENCE
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    raise UserError(f"{folder}: another process is writing here; wait for it or end it") from None
+                time.sleep(LOCK_PATIENCE / 10)
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, json.dumps(whereabouts() | {"began": time.time()}).encode(), 0)
         yield
     finally:
         os.close(handle)
+
+
+def holder(folder: Path) -> dict[str, Any] | None:
+    """Return who holds a folder's lock, None when nobody does; the test lets go of the lock in the same instant."""
+    try:
+        handle = os.open(folder / LOCK, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        try:
+            found: dict[str, Any] = json.loads(os.pread(handle, 4096, 0) or b"{}")
+        except json.JSONDecodeError:
+            found = {}  # it is being written
+        return found
+    finally:
+        os.close(handle)
+    return None
+
+
+def whereabouts() -> dict[str, Any]:
+    """Return where this process runs; ``gpu`` and ``slurm_job`` are null without one."""
+    return {
+        "node": platform.node(),
+        "process": os.getpid(),
+        "gpu": os.environ.get("CUDA_VISIBLE_DEVICES"),
+        "slurm_job": os.environ.get("SLURM_JOB_ID"),
+    }
 
 
 def produce(
@@ -163,7 +207,7 @@ def produce(
             "digest": _digest(made, product),
             "reason": product.reason,
             "results": product.results,
-            "made": circumstances(began),
+            "made": circumstances(began) | {"work": product.work},
         }
         content["seal"] = seal(content)
         write_text(folder / RECEIPT, dump_json(content))
@@ -214,11 +258,20 @@ def circumstances(began: float) -> dict[str, Any]:
         "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 3),
         "peak_memory_mb": round(usage.ru_maxrss / 1024),
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "machine": {"node": platform.node(), "processor": platform.machine(), "cores": os.cpu_count()},
+        "machine": {"processor": platform.machine(), "cores": os.cpu_count(), **whereabouts(), **_device()},
         "threads": os.environ.get("OMP_NUM_THREADS"),
         "versions": versions,
         "commit": _commit(),
     }
+
+
+def _device() -> dict[str, Any]:
+    """Return what this process computed on, and the most GPU memory that it held."""
+    torch: Any = sys.modules.get("torch")  # a job that computes has imported it
+    if torch is None or not torch.cuda.is_available():
+        return {"device": "cpu"}
+    peak = torch.cuda.max_memory_allocated()
+    return {"device": torch.cuda.get_device_name(), "peak_gpu_memory_mb": round(peak / 2**20)}
 
 
 def _commit() -> str | None:

@@ -4,12 +4,13 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from xstilts.artifacts import BEGUN, RECEIPT, WORK, Manifest, Product, only_writer, produce, read_manifest
+from xstilts.artifacts import BEGUN, RECEIPT, WORK, Manifest, Product, holder, only_writer, produce, read_manifest
 from xstilts.errors import DataError, UserError
 from xstilts.files import write_json
 
@@ -232,12 +233,27 @@ def test_a_second_writer_is_refused_until_the_first_has_died(job: Job) -> None:
         with pytest.raises(UserError, match="another process is writing here"):
             job.run()
         assert job.calls == 0
+        found = holder(job.manifest.parent)
+        assert found is not None and found["process"] == first.pid and found["node"] and found["began"] > 0
     finally:
         first.kill()
         first.wait()
         first.stdout.close()
+    assert holder(job.manifest.parent) is None
     job.run()
     assert job.calls == 1, "the lock died with its process"
+
+
+def test_what_a_job_did_is_written_down_and_never_compared(job: Job, tmp_path: Path) -> None:
+    measured = {"tokens": 1000, "seconds": 2.0}
+
+    def make(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) -> Product:
+        return replace(job.make(folder, spec, inputs), work=measured)
+
+    plain = job.run()
+    worked = produce(tmp_path / "worked" / "manifest.json", job.spec, {}, make)
+    assert worked.content["made"]["work"] == measured and worked.content["made"]["machine"]["device"] == "cpu"
+    assert (worked.digest, worked.content["key"]) == (plain.digest, plain.content["key"])
 
 
 def test_the_lock_is_free_after_a_failure(job: Job) -> None:

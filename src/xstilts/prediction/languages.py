@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -40,19 +41,22 @@ def predict_task(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]
         model.check()
         predictor = importlib.import_module(predicting_module(settings["family"]))
         predict = predictor.open_predictor(model.folder, settings)
+    began, examples = time.monotonic(), 0
     for code in waiting:
         data[code].check()
         rows = {split: rows_of(data[code], split, settings["limit"]) for split in splits_of(data[code], settings)}
         names = predict(folder, code, rows)
         done[code] = {"key": key[code], "files": {name: sha256(folder / name) for name in names}}
         write_json(folder / DONE, done)
+        examples += sum(map(len, rows.values()))
         print(f"{code}: {sum(map(len, rows.values()))} examples", file=sys.stderr, flush=True)
     print(f"{len(waiting)} of {len(data)} languages needed forward passes", file=sys.stderr, flush=True)
     languages = {code: {"reason": found.reason, "splits": splits_of(found, settings)} for code, found in data.items()}
     files = [name for code, found in data.items() if not found.reason for name in done[code]["files"]]
     if not files:
         return Product(reason="; ".join(sorted({found.reason or "" for found in data.values()})))
-    return Product(files, {"languages": languages})
+    work = {"languages": len(waiting), "examples": examples, "seconds": round(time.monotonic() - began, 3)}
+    return Product(files, {"languages": languages}, work=work)
 
 
 def predicting_module(family: str) -> str:

@@ -18,7 +18,7 @@ from xstilts.modeling.tokenizer import train_tokenizer
 from xstilts.prediction.forward import masked_loss
 from xstilts.tasks.features import Features, FeatureSettings
 from xstilts.training.checkpoint import checkpoint_minutes
-from xstilts.training.loop import Part, Recipe, restore, train
+from xstilts.training.loop import Part, Recipe, restore, train, work_done
 
 DEV_SEED = 20200526  # one fixed masking of the held-out text, so that evaluations can be compared
 DEV_LINES = 500
@@ -97,6 +97,7 @@ def pretrain(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) ->
             "tokens": int(len(features.input_ids) * settings["epochs"]),
             "dev": progress.history[-1],
         },
+        work=work_done(progress),
     )
 
 

@@ -61,6 +61,8 @@ class Progress:
     best_score: float = float("-inf")
     loss: float = 0.0  # summed over the steps since the last evaluation
     loss_steps: int = 0
+    tokens: int = 0  # trained on so far
+    seconds: float = field(default=0.0, compare=False)  # that it took, earlier attempts included
     history: list[dict[str, float]] = field(default_factory=list)
 
 
@@ -105,7 +107,7 @@ def train(
 
     loss = torch.tensor(progress.loss, device=where)
     began = saved = time.monotonic()
-    first, tokens = progress.step, 0
+    first, first_tokens, earlier = progress.step, progress.tokens, progress.seconds
     while progress.step < plan.steps:
         rate = learning_rate(progress.step, plan.steps, recipe.learning_rate, recipe.warmup)
         which, chosen = plan.batch(progress.step)
@@ -113,7 +115,7 @@ def train(
         torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
         optimiser.step(rate)
         loss += step_loss
-        tokens += step_tokens
+        progress.tokens += step_tokens
         progress.step += 1
         progress.loss_steps += 1
         if progress.step % interval == 0 or progress.step == plan.steps:
@@ -125,7 +127,9 @@ def train(
             if scores["score"] > progress.best_score:
                 progress.best_step, progress.best_score = progress.step, scores["score"]
                 best = {name: value.clone() for name, value in weights(model).items()}
-            log(progress_line(progress, plan.steps, tokens, progress.step - first, time.monotonic() - began))
+            done, tokens = progress.step - first, progress.tokens - first_tokens
+            log(progress_line(progress, plan.steps, tokens, done, time.monotonic() - began))
+        progress.seconds = earlier + time.monotonic() - began
         asked = stop()
         due = time.monotonic() - saved >= 60 * recipe.checkpoint_minutes
         if (due or asked) and progress.step < plan.steps:
@@ -162,6 +166,16 @@ def accumulate(
         micro_loss.backward()
         loss += micro_loss.detach()
     return loss, len(features.input_ids)
+
+
+def work_done(progress: Progress) -> dict[str, float]:
+    """Return what a finished training did: steps, tokens, the seconds that it took with its dev evaluations, speed."""
+    return {
+        "steps": progress.step,
+        "tokens": progress.tokens,
+        "seconds": round(progress.seconds, 3),
+        "tokens_per_second": round(progress.tokens / max(progress.seconds, 1e-9), 1),
+    }
 
 
 def step_seed(seed: int, step: int) -> int:

@@ -84,7 +84,7 @@ def _train(
     from xstilts.modeling.fast_tokenizer import open_tokenizer
     from xstilts.modeling.model import build_model, device
     from xstilts.training.checkpoint import checkpoint_minutes
-    from xstilts.training.loop import Recipe, restore, step_seed, train
+    from xstilts.training.loop import Recipe, restore, step_seed, train, work_done
 
     tokenizer = open_tokenizer(start)
     prepared = [
@@ -132,6 +132,7 @@ def _train(
             "left_out": absent,
             "collapsed": sorted(name for name, entry in report.items() if entry.get("collapsed")),
         },
+        work=work_done(progress),
     )
 
 
