@@ -68,12 +68,13 @@ def open_tokenizer(folder: Path) -> FastTokenizer:
 
     backend = Tokenizer.from_file(str(folder / "tokenizer.json"))
     special = {role: names[role] for role in names if role.endswith("_token") and isinstance(names[role], str)}
-    ids = {role: backend.token_to_id(token) for role, token in special.items()}
-    lost = sorted(role for role, number in ids.items() if number is None)
-    if lost or "unk_token" not in ids:
+    ids: dict[str, int | None] = {role: backend.token_to_id(token) for role, token in special.items()}
+    numbers = {role: number for role, number in ids.items() if number is not None}
+    lost = sorted(ids.keys() - numbers.keys())
+    if lost or "unk_token" not in numbers:
         lacking = " ".join(lost) or "unk_token"
         raise UserError(f"{folder}: tokenizer.json and tokenizer_config.json differ; expected a piece for {lacking}")
-    return _plain(backend, ids["unk_token"], ids.get("mask_token"), set(ids.values()))
+    return _plain(backend, numbers["unk_token"], numbers.get("mask_token"), set(numbers.values()))
 
 
 def convert_tokenizer(tokenizer: Any) -> FastTokenizer:

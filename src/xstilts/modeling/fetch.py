@@ -6,7 +6,7 @@ from typing import Any
 
 from xstilts.artifacts import Manifest, Product
 from xstilts.errors import UserError
-from xstilts.modeling.tokenizer_files import TOKENIZER_FILES
+from xstilts.modeling.fast_tokenizer import TOKENIZER_FILES
 
 WANTED = ("config.json", "model.safetensors", "*.safetensors", "*.safetensors.index.json", *TOKENIZER_FILES)
 

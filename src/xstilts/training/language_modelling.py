@@ -10,6 +10,7 @@ import numpy as np
 
 import xstilts.tasks.mlm as mlm
 from xstilts.artifacts import WORK, Manifest, Product
+from xstilts.errors import UserError
 from xstilts.files import read_jsonl, write_json
 from xstilts.modeling.encoder import EncoderShape, build_masked_lm, save_encoder
 from xstilts.modeling.fast_tokenizer import FastTokenizer, open_tokenizer
@@ -27,7 +28,13 @@ Rows = list[dict[str, Any]]
 
 
 def masking(tokenizer: FastTokenizer) -> Callable[[Features, np.random.Generator], Features]:
-    """Return the function that masks a batch anew: 15 % of the pieces, 80/10/10, never a special token."""
+    """Return the function that masks a batch anew: 15 % of the pieces, 80/10/10, never a special token.
+
+    Raises:
+        UserError: the tokenizer has no mask token.
+    """
+    if tokenizer.mask is None:
+        raise UserError("the encoder's tokenizer has no mask token: it cannot be trained on masked text")
     return partial(
         mlm.masked,
         mask_id=tokenizer.mask,

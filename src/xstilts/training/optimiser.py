@@ -20,9 +20,7 @@ class AdamW:
     parameters: dict[str, nn.Parameter]
     decay: dict[str, float]  # weight decay of each parameter
     epsilon: float
-    steps: dict[str, Tensor] = field(
-        default_factory=dict
-    )  # float32 scalars on the parameter's device, as the kernel wants
+    steps: dict[str, Tensor] = field(default_factory=dict)  # float32 scalars, as the kernel wants them
     first: dict[str, Tensor] = field(default_factory=dict)  # mean gradient
     second: dict[str, Tensor] = field(default_factory=dict)  # mean squared gradient
 
