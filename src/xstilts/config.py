@@ -120,6 +120,11 @@ class Optimisation(Section):
     evaluations: Count = Field(description="dev evaluations a training, at least", ge=10)
     evaluate_every: Count = Field(description="steps between dev evaluations when the training is long enough")
     micro_tokens: Count = Field(description="padded tokens of one forward pass; the effective batch does not change")
+    activation_checkpointing: bool = Field(
+        default=False,
+        description="compute the activations inside a block anew for its gradients: less memory, more time, the same "
+        "numbers; a machine's setting",
+    )
     checkpoint_minutes: Positive = Field(description="a stopped training loses at most this many minutes")
     precision: Literal["bfloat16", "float32"] = Field(
         description="of the forward passes, where the device multiplies in bfloat16 itself; weights stay float32"
@@ -200,6 +205,11 @@ class Run(Section):
     target: Phase = Field(description="training on the English data of the tasks")
     selection: Selection = Field(description="choice of the best checkpoint")
     evaluation: Evaluation = Field(description="what is scored")
+    keep: Literal["all", "sources", "none"] = Field(
+        default="all",
+        description="whose weights stay on the disk: all; sources: a target's model goes after its predictions; "
+        "none: a source's encoder too, once nothing needs it. A machine's setting: it changes no result",
+    )
     gpu_slots: Count = Field(default=1, description="jobs that may share a GPU; a machine's setting, for a profile")
     mirror: str | None = Field(default=None, description="folder of the mirror; a place, not a setting")
 

@@ -58,6 +58,16 @@ class Jobs(Places):
         targets = dict.fromkeys(cell[:4] for cell in self.cells() if cell[2] != "none")
         return [self.encoder(*cell) for cell in self.intermediate()] + [self.trained(*cell) for cell in targets]
 
+    def models(self) -> list[tuple[str, str, str, int]]:
+        """Every (model, source, target, seed) that has weights of its own; target `none` is what came of a source."""
+        sources = [(*cell[:2], "none", cell[3]) for cell in self.cells() if cell[1] != "none"]
+        return list(dict.fromkeys([*sources, *(cell[:4] for cell in self.cells() if cell[2] != "none")]))
+
+    def dropped(self) -> list[tuple[str, str, str, int]]:
+        """The models whose weights `keep` does not keep once nothing in the run needs them."""
+        targets = [found for found in self.models() if found[2] != "none"]
+        return {"all": [], "sources": targets, "none": self.models()}[self.run.keep]
+
     def artifacts(self) -> list[Path]:
         """The manifests of all encoders, trainings and predictions of the run."""
         models = [self.trained(*cell[:4]) for cell in self.cells()] + [self.encoder(*c[:2], c[3]) for c in self.cells()]

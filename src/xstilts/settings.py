@@ -120,7 +120,12 @@ def baseline(jobs: Jobs, task: str) -> Settings:
 
 def table_hyperparameters(jobs: Jobs) -> Settings:
     """Return the whole configuration but for the machine's part."""
-    machine: Any = {"mirror": True, "gpu_slots": True, "optimisation": {"checkpoint_minutes"}}
+    machine: Any = {
+        "mirror": True,
+        "gpu_slots": True,
+        "keep": True,
+        "optimisation": {"checkpoint_minutes", "activation_checkpointing"},
+    }
     return reporting(jobs) | {"configuration": jobs.run.model_dump(exclude=machine)}
 
 

@@ -66,8 +66,8 @@ def _training(run: Run, phase: Phase, name: str, parts: list[dict[str, Any]], se
 
 
 def optimisation(run: Run) -> dict[str, Any]:
-    """Return what changes a result: how often a checkpoint is written does not."""
-    return run.optimisation.model_dump(exclude={"checkpoint_minutes"})
+    """Return what changes a result: how often a checkpoint is written and what is computed twice does not."""
+    return run.optimisation.model_dump(exclude={"checkpoint_minutes", "activation_checkpointing"})
 
 
 def lengths(run: Run, families: Iterable[str]) -> dict[str, int]:
