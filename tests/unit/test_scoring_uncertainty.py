@@ -167,6 +167,35 @@ def test_equal_systems_have_no_difference() -> None:
     assert (found.difference, found.diff_lower, found.diff_upper, found.p) == (0, 0, 0, 1)
 
 
+def test_differences_to_a_control_have_rows_of_their_own_outside_the_family_of_tests() -> None:
+    scores = simulated(np.random.default_rng(5), [0.15, 0.05], 5)
+    rows = intervals(scores, TABLE, resamples=1_000, controls=["s2"])
+    alone = intervals(scores, TABLE, resamples=1_000)
+    assert [found for found in rows if found.baseline == "none"] == alone
+    against = [found for found in rows if found.baseline == "s2"]
+    assert {found.source for found in against} == {"s1"} and len(against) == 3  # two tasks and their average
+    assert all(found.p_holm is None for found in against)
+    (xnli,) = [found for found in against if found.task == "xnli"]
+    values = {
+        source: [
+            np.mean([scores[source, n, "xnli", c]["splits"]["dev"]["metrics"]["accuracy"] for c in ("de", "en", "es")])
+            for n in range(5)
+        ]
+        for source in ("s1", "s2")
+    }
+    differences = np.subtract(values["s1"], values["s2"])
+    assert xnli.difference == pytest.approx(differences.mean())
+    assert xnli.diff_deviation == pytest.approx(differences.std(ddof=1))
+    assert xnli.deviation == pytest.approx(np.std(values["s1"], ddof=1))
+    assert xnli.diff_lower is not None and xnli.diff_upper is not None
+    assert xnli.diff_lower < xnli.difference < xnli.diff_upper
+
+
+def test_a_single_seed_has_no_deviation() -> None:
+    rows = intervals(simulated(np.random.default_rng(5), [0.15], 1), TABLE, resamples=100)
+    assert {(found.deviation, found.diff_deviation) for found in rows} == {(None, None)}
+
+
 def test_untrained_encoder_stands_for_every_seed_in_retrieval() -> None:
     rng = np.random.default_rng(6)
     scores: Scores = {("none", 1, "tatoeba", "de"): accuracy_scores(rng.random(100) < 0.5, "test")}
@@ -198,6 +227,11 @@ def test_average_is_named_avg_only_over_all_tasks_and_languages() -> None:
     assert [found.task for found in rows][-1] == "avg" and len(rows) == 12 + 1
     del scores["none", 1, "panx", "sw"]
     assert intervals(scores, {"main_test": view}, resamples=50)[-1].task == "avg_available"
+
+    def expected(task: str, split: str) -> list[str]:
+        return [code for code in registry()[0][task].languages if (task, split, code) != ("panx", "test", "sw")]
+
+    assert intervals(scores, {"main_test": view}, resamples=50, expected=expected)[-1].task == "avg"
 
 
 @pytest.mark.slow

@@ -218,6 +218,24 @@ rule table_comparison:
         'python workflow/scripts/table_comparison.py --spec {input.spec} --run "$XSTILTS_RUN" 2> {log}'
 
 
+rule table_seeds:
+    input:
+        spec=jobs.spec("table_seeds"),
+        intervals=jobs.made("tables", "intervals.csv"),
+    output:
+        report(jobs.main_tables("seeds", "csv", "md"), caption="../report/seeds.rst", category="Seeds"),
+        report(jobs.main_tables("seeds_test", "csv", "md"), caption="../report/seeds.rst", category="Seeds"),
+    log:
+        jobs.log("table_seeds"),
+    localrule: True
+    conda:
+        "../../envs/environment.yaml"
+    message:
+        "Build the tables over seeds"
+    shell:
+        'python workflow/scripts/table_seeds.py --spec {input.spec} --run "$XSTILTS_RUN" 2> {log}'
+
+
 rule tables:
     input:
         rules.collect_scores.output,
@@ -230,3 +248,4 @@ rule tables:
         rules.table_languages.output,
         rules.table_baselines.output,
         rules.table_comparison.output,
+        rules.table_seeds.output if len(run.seeds) > 1 else [],

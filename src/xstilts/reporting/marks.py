@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
+GENERATED = "Generated languages: these are not the paper's numbers."
 BUCC = "the threshold is tuned on dev in each language, as the benchmark does: labelled pairs of that language are used"
 SHUFFLED = "control: labels permuted"
 MLM_ENGLISH = "control: masked language modelling on English text, as many steps as mnli"
@@ -52,7 +53,7 @@ def standard_remarks(
     """
     remarks = []
     if generated:
-        remarks.append("Generated languages: these are not the paper's numbers.")
+        remarks.append(GENERATED)
     for source, names in mixtures.items():
         lacking = "; ".join(f"without {name}: {why}" for name, why in left_out.get(source, {}).items())
         remarks.append(f"{source} was trained on {', '.join(names)}{f' ({lacking})' if lacking else ''}.")

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 POLICIES: dict[str, Literal["dev", "test"]] = {"main": "dev", "main_test": "test"}
-INTERVAL_NUMBERS = ("value", "lower", "upper", "difference", "diff_lower", "diff_upper", "p", "p_holm")
+INTERVAL_NUMBERS = (
+    *("value", "lower", "upper", "deviation", "difference", "diff_lower", "diff_upper", "diff_deviation"),
+    *("p", "p_holm"),
+)
 
 
 @dataclass(frozen=True)

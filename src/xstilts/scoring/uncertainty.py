@@ -7,13 +7,13 @@ items show too: that part, estimated from the resampling, is taken off the latte
 Intervals are 95 % and uncorrected.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from xstilts.scoring.benchmark import TASKS, is_complete
+from xstilts.scoring.benchmark import TASKS
 from xstilts.scoring.resampling import Array, Key, TaskDraws, resample_task
 from xstilts.tasks import task as task_entry
 
@@ -25,7 +25,10 @@ ITEMS_ONLY = "item sampling only"  # under three seeds, whose variance then cann
 
 @dataclass(frozen=True)
 class Interval:
-    """One row of intervals.csv: a cell of a table, its interval, and its difference from the baseline's cell."""
+    """One row of intervals.csv: a cell of a table, its interval, and its difference from the baseline's cell.
+
+    ``deviation`` and ``diff_deviation`` are standard deviations over seeds, None of a single seed.
+    """
 
     source: str
     task: str
@@ -34,9 +37,12 @@ class Interval:
     value: float
     lower: float
     upper: float
+    deviation: float | None
+    baseline: str
     difference: float | None
     diff_lower: float | None
     diff_upper: float | None
+    diff_deviation: float | None
     p: float | None
     p_holm: float | None  # corrected within the table; the average is a family of its own; None: no mark is due
     method: str
@@ -50,6 +56,7 @@ class _Estimate:
     value: float
     lower: float
     upper: float
+    deviation: float | None
     p: float
     seeds: int
 
@@ -81,7 +88,8 @@ def estimate(values: Array, draws: Array, noise: Array) -> _Estimate:
         around = around * shrink + noise * values.std(ddof=1) / np.sqrt(seeds)
     low, high = np.quantile(around, [0.025, 0.975])
     reached = int((np.abs(around) >= abs(mean)).sum())
-    return _Estimate(mean, mean + float(low), mean + float(high), (1 + reached) / (1 + len(around)), seeds)
+    deviation = float(values.std(ddof=1)) if seeds > 1 else None
+    return _Estimate(mean, mean + float(low), mean + float(high), deviation, (1 + reached) / (1 + len(around)), seeds)
 
 
 Runs = dict[str, dict[int, tuple[float, Array]]]  # source -> seed -> (value, its draws)
@@ -114,6 +122,8 @@ def intervals(
     baseline: str = "none",
     resamples: int = RESAMPLES,
     seed: int = SEED,
+    controls: Sequence[str] = (),
+    expected: Callable[[str, str], Collection[str]] = lambda task, split: task_entry(task).languages,
 ) -> list[Interval]:
     """Return a row for each cell of each table, and for each source's average.
 
@@ -123,11 +133,14 @@ def intervals(
         baseline: the source from which differences are taken, seed by seed.
         resamples: draws of the items.
         seed: of the draws; the same rows come out for the same scores.
+        controls: sources from which every other one but the baseline is taken as well, in rows of their own that are
+            in no family of tests.
+        expected: the languages of a complete score by task and split.
 
     Returns:
-        Rows by table, task, metric and source. A source and seed that lacks a language others have gives no row for
-        that task. The average is over the tasks the table has scores for: `avg` when these are XTREME's nine in all
-        their languages, else `avg_available`.
+        Rows by table, task, metric, baseline and source. A source and seed that lacks a language others have gives no
+        row for that task. The average is over the tasks the table has scores for: `avg` when these are XTREME's nine in
+        all expected languages, else `avg_available`.
     """
     drawn = {
         (task, split): resample_task(scores, task, split, resamples, seed)
@@ -137,6 +150,7 @@ def intervals(
     generator = np.random.default_rng(seed)
     noise = {n: generator.standard_t(n - 1, size=resamples) for n in range(3, len(chains) + 1)}
     rows: list[Interval] = []
+    against = (baseline, *controls)
     for table, splits in tables.items():
         cells, mains, examples, complete = [], [], 0, set()
         for task, split in splits.items():
@@ -151,48 +165,54 @@ def intervals(
                     if len(of_metric.get(baseline, {})) == 1:
                         of_metric[baseline] = dict.fromkeys(chains, next(iter(of_metric[baseline].values())))
             for metric, of_metric in zip(draws.metrics, runs, strict=False):
-                cells += _rows((task, metric, split, table), of_metric, baseline, noise, draws.examples)
+                cells += _rows((task, metric, split, table), of_metric, against, noise, draws.examples)
             mains.append(runs[-1])
             examples += draws.examples
-            complete |= {task} if is_complete(task, dict.fromkeys(draws.languages)) else set()
+            complete |= {task} if set(draws.languages) == set(expected(task, split)) else set()
         if not mains:
             continue
         name = "avg" if complete.issuperset(TASKS) else "avg_available"
         over = "/".join(sorted(set(splits.values())))
-        average = _rows((name, "avg_metric", over, table), _average(mains), baseline, noise, examples)
-        rows += _corrected(cells) + _corrected(average)
+        average = _rows((name, "avg_metric", over, table), _average(mains), against, noise, examples)
+        rows += _corrected(cells, baseline) + _corrected(average, baseline)
     return rows
 
 
 def _rows(
-    place: tuple[str, str, str, str], runs: Runs, baseline: str, noise: Mapping[int, Array], examples: int
+    place: tuple[str, str, str, str], runs: Runs, against: Sequence[str], noise: Mapping[int, Array], examples: int
 ) -> list[Interval]:
-    """Return one cell's row for each source; ``place`` is (task, metric, split, table)."""
+    """Return one cell's row for each source and baseline; ``place`` is (task, metric, split, table)."""
 
     def estimated(pairs: Sequence[tuple[float, Array]]) -> _Estimate:
         values, draws = np.array([value for value, _ in pairs]), np.stack([draws for _, draws in pairs])
         return estimate(values, draws, noise.get(len(pairs), np.zeros(draws.shape[1])))
 
     task, metric, split, table = place
+    own = {source: estimated(list(by_seed.values())) for source, by_seed in runs.items()}
+    pairs = [(source, against[0]) for source in runs]
+    pairs += [(source, control) for control in against[1:] for source in runs if source not in against]
     rows = []
-    for source, by_seed in runs.items():
-        own, base = estimated(list(by_seed.values())), runs.get(baseline, {})
+    for source, baseline in pairs:
+        by_seed, base = runs[source], runs.get(baseline, {})
         shared = [seed for seed in by_seed if seed in base] if source != baseline else []
-        pairs = [(by_seed[seed][0] - base[seed][0], by_seed[seed][1] - base[seed][1]) for seed in shared]
-        gain = estimated(pairs) if pairs else None
-        seeds = gain.seeds if gain else own.seeds
+        differences = [(by_seed[seed][0] - base[seed][0], by_seed[seed][1] - base[seed][1]) for seed in shared]
+        gain = estimated(differences) if differences else None
+        seeds = gain.seeds if gain else own[source].seeds
         rows.append(
             Interval(
                 source=source,
                 task=task,
                 metric=metric,
                 split=split,
-                value=own.value,
-                lower=max(own.lower, 0.0),
-                upper=min(own.upper, 100.0),
+                value=own[source].value,
+                lower=max(own[source].lower, 0.0),
+                upper=min(own[source].upper, 100.0),
+                deviation=own[source].deviation,
+                baseline=baseline,
                 difference=gain.value if gain else None,
                 diff_lower=gain.lower if gain else None,
                 diff_upper=gain.upper if gain else None,
+                diff_deviation=gain.deviation if gain else None,
                 p=gain.p if gain else None,
                 p_holm=None,
                 method=ITEMS_AND_SEEDS if seeds >= 3 else ITEMS_ONLY,
@@ -204,8 +224,12 @@ def _rows(
     return rows
 
 
-def _corrected(family: list[Interval]) -> list[Interval]:
-    """Fill in Holm's p values over the rows of a family that have three seeds."""
-    tested = [number for number, row in enumerate(family) if row.p is not None and row.method == ITEMS_AND_SEEDS]
+def _corrected(family: list[Interval], baseline: str) -> list[Interval]:
+    """Fill in Holm's p values over the rows of a family that have three seeds and are differences to the baseline."""
+    tested = [
+        number
+        for number, row in enumerate(family)
+        if row.p is not None and row.method == ITEMS_AND_SEEDS and row.baseline == baseline
+    ]
     corrected = dict(zip(tested, holm([family[number].p or 0.0 for number in tested]), strict=True))
     return [replace(row, p_holm=corrected.get(number)) for number, row in enumerate(family)]

@@ -1,0 +1,124 @@
+"""A run of several seeds: how far each number scatters over them, and what a source adds to a control."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from xstilts.files import write_text
+from xstilts.reporting.aggregate import metric_column
+from xstilts.reporting.notes import MISSING
+from xstilts.reporting.render import column_title, markdown_table, number
+from xstilts.reporting.scores import csv_text
+from xstilts.scoring.uncertainty import ITEMS_AND_SEEDS
+
+COLUMNS = (
+    "source",
+    "minus",
+    "task",
+    "metric",
+    "split",
+    "seeds",
+    "mean",
+    "deviation",
+    "lower",
+    "upper",
+    "method",
+    "examples",
+)
+
+
+def seed_rows(intervals: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return a row a score and a row a difference (``minus`` names what is taken off) from rows of ``intervals.csv``.
+
+    ``mean`` and ``deviation`` (standard deviation) are over seeds; of a difference they are over the seed by seed
+    differences. The bounds are those of the 95 % interval over examples and, from three seeds on, over seeds.
+    """
+    rows = []
+    seen = set()
+    for row in intervals:
+        cell = row["source"], row["task"], row["metric"]
+        shared = {key: row[key] for key in ("source", "task", "metric", "split", "seeds", "method", "examples")}
+        if cell not in seen:
+            seen.add(cell)
+            own = {"mean": row["value"], "deviation": row["deviation"], "lower": row["lower"], "upper": row["upper"]}
+            rows.append({**shared, "minus": "", **own})
+        if row["difference"] is not None:
+            gain = {name: row[f"diff_{name}"] for name in ("deviation", "lower", "upper")}
+            rows.append({**shared, "minus": row["baseline"], "mean": row["difference"], **gain})
+    return rows
+
+
+def _column(row: Mapping[str, Any], tasks: Mapping[str, Mapping[str, Any]]) -> str:
+    task = row["task"]
+    return metric_column(task, tasks[task]["metrics"], row["metric"]) if task in tasks else task
+
+
+def _grid(
+    rows: Sequence[Mapping[str, Any]],
+    sources: Sequence[str],
+    tasks: Mapping[str, Mapping[str, Any]],
+) -> str:
+    """A table of cells ``mean ± deviation (lower to upper)``: a line a column of the main table, a column a source."""
+    shown = [source for source in sources if any(row["source"] == source for row in rows)]
+    cells = {(_column(row, tasks), row["source"]): _cell(row) for row in rows}
+    lines = [
+        [" ".join(part for part in column_title(name) if part), *(cells.get((name, one), MISSING) for one in shown)]
+        for name in dict.fromkeys(_column(row, tasks) for row in rows)
+    ]
+    return markdown_table(["", *shown], lines)
+
+
+def _cell(row: Mapping[str, Any]) -> str:
+    signed = bool(row["minus"])
+    text = number(row["mean"], signed)
+    if row["deviation"] is not None:
+        text += f" ± {number(row['deviation'])}"
+    text += f" ({number(row['lower'], signed)} to {number(row['upper'], signed)})"
+    clear = signed and row["method"] == ITEMS_AND_SEEDS and (row["lower"] > 0 or row["upper"] < 0)
+    return f"**{text}**" if clear else text
+
+
+def seeds_markdown(
+    rows: Sequence[Mapping[str, Any]],
+    sources: Sequence[str],
+    tasks: Mapping[str, Mapping[str, Any]],
+    title: str,
+    remarks: Sequence[str] = (),
+) -> str:
+    """Return the scores and then the differences to each other source that something was taken off, as Markdown.
+
+    Args:
+        rows: rows of ``seed_rows``.
+        sources: the order of the columns; those without a row are left out.
+        tasks: the registry's entries.
+        title: the first line.
+        remarks: sentences at the end.
+    """
+    few = any(row["method"] != ITEMS_AND_SEEDS for row in rows)
+    parts = [
+        f"**{title}**\n",
+        "Cells: mean over seeds ± standard deviation over seeds (95 % interval of the mean). The interval is over "
+        "examples and, from three seeds on, over seeds too; differences are paired by seed and example. Languages and "
+        "tasks are fixed. Bold: an interval over examples and seeds without 0; not corrected for how many there are."
+        + (" Where fewer than three seeds are there the interval is over examples only." if few else "")
+        + "\n",
+    ]
+    for minus in dict.fromkeys(row["minus"] for row in rows):
+        heading = f"Difference to {minus}, seed by seed" if minus else "Scores, in percent"
+        parts.append(f"{heading}\n\n" + _grid([row for row in rows if row["minus"] == minus], sources, tasks))
+    return "\n".join([*parts, *(f"{remark}\n" for remark in remarks)])
+
+
+def write_seeds(
+    intervals: Sequence[Mapping[str, Any]],
+    sources: Sequence[str],
+    tasks: Mapping[str, Mapping[str, Any]],
+    folder: Path | str,
+    stem: str,
+    title: str,
+    remarks: Sequence[str] = (),
+) -> None:
+    """Write ``STEM.{csv,md}`` from one table's rows of ``intervals.csv``."""
+    rows = seed_rows(intervals)
+    write_text(Path(folder) / f"{stem}.csv", csv_text(rows, COLUMNS))
+    write_text(Path(folder) / f"{stem}.md", seeds_markdown(rows, sources, tasks, title, remarks))
