@@ -20,3 +20,11 @@ class DataError(UserError):
 
 class MissingData(UserError):
     """A data set cannot be had here: its row or column stays empty and carries this reason."""
+
+
+class PinMismatch(UserError):
+    """A file differs from the one that was pinned: the run stops, whatever else it could do without."""
+
+    def __init__(self, place: object, found: str, expected: str) -> None:
+        """Say that ``place`` has the SHA-256 ``found`` where ``expected`` is pinned."""
+        super().__init__(f"{place}: found SHA-256 {found}; expected {expected}, which is pinned; nothing of it is used")

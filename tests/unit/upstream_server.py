@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 Behaviour = Callable[["Handler", bytes], None]
 
@@ -15,8 +16,8 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(self, handler: type[BaseHTTPRequestHandler] | None = None) -> None:
+        super().__init__(("127.0.0.1", 0), handler or Handler)
         self.files: dict[str, bytes] = {}
         self.next: dict[str, list[Behaviour]] = defaultdict(list)
         self.asked: list[tuple[str, str | None]] = []
@@ -93,8 +94,8 @@ def stall(handler: Handler, content: bytes) -> None:
 
 
 @contextmanager
-def running() -> Iterator[Server]:
-    server = Server()
+def running(server: Any = None) -> Iterator[Any]:
+    server = server or Server()
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:

@@ -1,0 +1,51 @@
+"""The pins of everything that is read from the Hugging Face Hub: a commit a repository, a SHA-256 a file."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from xstilts.errors import DataError, PinMismatch
+from xstilts.files import sha256, write_text
+
+LOCK = Path("config/lock.yaml")  # below the folder that the workflow runs in
+HEAD = "# What the Hugging Face Hub served when it was pinned. Written by `make lock`; not to be changed by hand.\n"
+
+
+@dataclass(frozen=True)
+class Pin:
+    """One repository as it was pinned."""
+
+    repository: str  # of a data set or a model
+    commit: str
+    files: Mapping[str, str]  # {path in the repository: SHA-256}
+
+    def check(self, name: str, path: Path) -> None:
+        """Check that ``path`` holds the repository's file ``name``; PinMismatch shows both hashes."""
+        found, expected = sha256(path), self.files[name]
+        if found != expected:
+            raise PinMismatch(f"{self.repository}/{name} at commit {self.commit}", found, f"{expected} ({LOCK})")
+
+
+def read(path: Path = LOCK) -> dict[str, Pin]:
+    """Return {repository: its pin}; {} when there is no lock file, DataError when it is none."""
+    if not path.is_file():
+        return {}
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        return {name: Pin(name, entry["commit"], dict(entry["files"])) for name, entry in raw.items()}
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError):
+        found = "content that `make lock` does not write"
+        raise DataError(path, found, "{repository: {commit, files: {path: SHA-256}}}") from None
+
+
+def pinned(repository: str, path: Path = LOCK) -> Pin | None:
+    """Return a repository's pin, None when it has none."""
+    return read(path).get(repository)
+
+
+def write(pins: Mapping[str, Pin], path: Path = LOCK) -> None:
+    """Write a lock file, whole or not at all."""
+    content = {name: {"commit": pin.commit, "files": dict(pin.files)} for name, pin in pins.items()}
+    write_text(path, HEAD + yaml.safe_dump(content, width=200))
