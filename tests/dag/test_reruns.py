@@ -143,6 +143,10 @@ NOTHING = {
     "numbers written in another way": (TINY, [("0.5, learning_rate: 1.0e-3", "5e-1, learning_rate: 1e-3")]),
     "a comment in the configuration": (TINY, [("seeds: [1]", "# one\nseeds: [1]")]),
     "how often a checkpoint is written": (TINY, [("seeds: [1]", "seeds: [1]\noptimisation: {checkpoint_minutes: 7}")]),
+    "what a backward pass computes anew": (
+        TINY,
+        [("seeds: [1]", "seeds: [1]\noptimisation: {activation_checkpointing: true}")],
+    ),
     "a comment in the registry": ("src/xstilts/tasks/registry.yaml", [("tasks:  ", "# more\ntasks:  ")]),
     "a licence": ("src/xstilts/data/registry.yaml", [("licence: Quora's terms of service", "licence: unknown")]),
     "the machinery of a job": ("src/xstilts/script.py", [("STOPPED = 75 ", "STOPPED = 76 ")]),

@@ -161,6 +161,11 @@ CHANGES: dict[str, tuple[dict[str, Any], Callable[[tuple[Any, ...]], bool]]] = {
         {"optimisation": BASE["optimisation"] | {"checkpoint_minutes": 3}},
         lambda job: False,
     ),
+    "what a backward pass computes anew": (
+        {"optimisation": BASE["optimisation"] | {"activation_checkpointing": True}},
+        lambda job: False,
+    ),
+    "whose weights stay on the disk": ({"keep": "none"}, lambda job: False),
     "jobs on one GPU": ({"gpu_slots": 3}, lambda job: False),
 }
 
@@ -241,10 +246,13 @@ def test_the_mirror_may_move_and_what_comes_goes_or_grows_is_noticed(mirror: Pat
 
 
 def test_no_spec_holds_a_place_or_the_machine(mirror: Path) -> None:
-    jobs = planned(mirror=str(mirror), optimisation=BASE["optimisation"] | {"checkpoint_minutes": 7.125}, gpu_slots=17)
+    machine = {"checkpoint_minutes": 7.125, "activation_checkpointing": True}
+    jobs = planned(
+        mirror=str(mirror), optimisation=BASE["optimisation"] | machine, gpu_slots=17, keep="sources"
+    )
     for rule, *wildcards in jobs.every():
         text = json.dumps(settings_of(jobs, rule, *wildcards))
-        for word in (str(mirror), str(ROOT), "7.125", "gpu_slots", "threads"):
+        for word in (str(mirror), str(ROOT), "7.125", "activation_check", "gpu_slots", '"keep"', "threads"):
             assert word not in text, (rule, word)
 
 

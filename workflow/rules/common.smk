@@ -26,6 +26,7 @@ try:
         "XSTILTS_ORIGIN": origin,
         "XSTILTS_GPU_SLOTS": slots or run.gpu_slots,
         "XSTILTS_CHECKPOINT_MINUTES": run.optimisation.checkpoint_minutes,
+        "XSTILTS_ACTIVATION_CHECKPOINTING": run.optimisation.activation_checkpointing,
     }
     exports = " ".join(f"{name}={quote(str(value))}" for name, value in variables.items())
     if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:

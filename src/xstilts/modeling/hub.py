@@ -69,6 +69,11 @@ class HubEncoder(nn.Module):
             return values.view(shape)
         return values.new_full((shape[0] * shape[1],), fill).index_copy(0, where.slots, values).view(shape)
 
+    def recompute_activations(self) -> None:
+        """Keep less than all activations for the backward pass, where the architecture can."""
+        if self.model.supports_gradient_checkpointing:
+            self.model.activation_checkpointing_enable(activation_checkpointing_kwargs={"use_reentrant": False})
+
     def language_model(self, states: Tensor) -> Tensor:
         """Return logits [tokens, vocabulary] for states [tokens, hidden]."""
         for name in ("lm_head", "cls", "lm_predictions"):

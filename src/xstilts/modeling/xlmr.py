@@ -122,6 +122,7 @@ class XlmRoberta(nn.Module):
         self.dropout = nn.Dropout(config["hidden_dropout_prob"])
         self.layers = nn.ModuleList(Layer(config) for _ in range(config["num_hidden_layers"]))
         self.lm_head = LanguageModelHead(config) if masked_lm else None
+        self.recomputes = False
         for name, parameter in self.named_parameters():
             if parameter.dim() > 1:
                 nn.init.normal_(parameter, std=config.get("initializer_range", 0.02))
@@ -156,8 +157,18 @@ class XlmRoberta(nn.Module):
         places = self.places(where.positions + self.config["pad_token_id"] + 1)
         states = self.dropout(self.norm(self.words(input_ids) + places + self.kinds.weight[0]))
         for layer in self.layers[:depth]:
-            states = layer(states, where)
+            states = self._recomputed(layer, states, where) if self.recomputes else layer(states, where)
         return states
+
+    def recompute_activations(self) -> None:
+        """Keep only the states between blocks for the backward pass and compute each block anew there."""
+        self.recomputes = True
+
+    @staticmethod
+    def _recomputed(layer: nn.Module, states: Tensor, where: Layout) -> Tensor:
+        from torch.utils.checkpoint import checkpoint
+
+        return checkpoint(layer, states, where, use_reentrant=False)  # the second pass draws the same dropout
 
     def language_model(self, states: Tensor) -> Tensor:
         """Return logits [tokens, vocabulary] for states [tokens, hidden]."""

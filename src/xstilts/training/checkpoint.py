@@ -12,11 +12,6 @@ from xstilts.files import read_json, sha256, sync_folder, write_json
 KEPT = 2
 
 
-def checkpoint_minutes() -> float:
-    """Return how often a checkpoint is due: a matter of the machine that changes no result, so in no spec."""
-    return float(os.environ.get("XSTILTS_CHECKPOINT_MINUTES", "15"))
-
-
 def save(folder: Path, tensors: dict[str, dict[str, Any]], state: dict[str, Any]) -> None:
     """Write a checkpoint below ``folder``.
 

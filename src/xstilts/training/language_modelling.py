@@ -18,8 +18,8 @@ from xstilts.modeling.model import Model, build_model, device
 from xstilts.modeling.tokenizer import train_tokenizer
 from xstilts.prediction.forward import masked_loss
 from xstilts.tasks.features import Features, FeatureSettings
-from xstilts.training.checkpoint import checkpoint_minutes
 from xstilts.training.loop import Part, Recipe, restore, train, work_done
+from xstilts.training.machine import machine_settings
 
 DEV_SEED = 20200526  # one fixed masking of the held-out text, so that evaluations can be compared
 DEV_LINES = 500
@@ -80,7 +80,7 @@ def pretrain(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) ->
     recipe = Recipe(
         seed=settings["seed"],
         learning_rate=settings["learning_rate"],
-        checkpoint_minutes=checkpoint_minutes(),
+        **machine_settings(),
         **optimisation,
     )
     scorers = {

@@ -38,6 +38,7 @@ class Recipe:
     micro_tokens: int  # padded tokens that one forward pass may hold
     checkpoint_minutes: float
     precision: str = "float32"  # of the forward passes: bfloat16 or float32
+    recompute: bool = False  # activations inside a block, for the backward pass: less memory, the same numbers
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,8 @@ def train(
         log: takes one line of progress.
         stop: asked after each step; True writes a checkpoint and raises Interrupted.
     """
+    if recipe.recompute:
+        model.encoder.recompute_activations()
     where = next(model.parameters()).device
     bounds = [units(part.features, part.family) for part in parts]
     portions = [Portion(len(b) - 1, p.batch_size, p.epochs) for p, b in zip(parts, bounds, strict=True)]
@@ -126,7 +129,7 @@ def train(
             progress.loss, progress.loss_steps = 0.0, 0
             if scores["score"] > progress.best_score:
                 progress.best_step, progress.best_score = progress.step, scores["score"]
-                best = {name: value.clone() for name, value in weights(model).items()}
+                best = {name: value.to("cpu", copy=True) for name, value in weights(model).items()}  # no GPU memory
             done, tokens = progress.step - first, progress.tokens - first_tokens
             log(progress_line(progress, plan.steps, tokens, done, time.monotonic() - began))
         progress.seconds = earlier + time.monotonic() - began

@@ -83,8 +83,8 @@ def _train(
     from xstilts.modeling.encoder import open_encoder, save_encoder
     from xstilts.modeling.fast_tokenizer import open_tokenizer
     from xstilts.modeling.model import build_model, device
-    from xstilts.training.checkpoint import checkpoint_minutes
-    from xstilts.training.loop import Recipe, restore, step_seed, train, work_done
+        from xstilts.training.loop import Recipe, restore, step_seed, train, work_done
+    from xstilts.training.machine import machine_settings
 
     tokenizer = open_tokenizer(start)
     prepared = [
@@ -100,7 +100,7 @@ def _train(
     recipe = Recipe(
         seed=settings["seed"],
         learning_rate=settings["learning_rate"],
-        checkpoint_minutes=checkpoint_minutes(),
+        **machine_settings(),
         **settings["optimisation"],
     )
     encoder = open_encoder(start, masked_lm=any(part.family == "mlm" for part in trained))
