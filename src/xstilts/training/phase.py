@@ -83,7 +83,7 @@ def _train(
     from xstilts.modeling.encoder import open_encoder, save_encoder
     from xstilts.modeling.fast_tokenizer import open_tokenizer
     from xstilts.modeling.model import build_model, device
-        from xstilts.training.loop import Recipe, restore, step_seed, train, work_done
+    from xstilts.training.loop import Recipe, restore, step_seed, train, work_done
     from xstilts.training.machine import machine_settings
 
     tokenizer = open_tokenizer(start)
