@@ -10,10 +10,12 @@ from xstilts.errors import UserError
 from xstilts.jobs import Jobs
 from xstilts.specs import write_specs
 from xstilts.tasks import task as task_of
+from xstilts.workload import Workload
 
 try:
     run = load(config)
     jobs = Jobs(run, Path(workflow.basedir))
+    workload = Workload(jobs)
     if workflow.is_main_process:  # not once more in every job of a cluster
         write_specs(jobs)
     origin = jobs.world.parent if run.data.origin == "world" else run.mirror
@@ -50,6 +52,21 @@ def one_of(names):
 def spec_of(rule, *names):
     """The input function that finds a job's spec from its wildcards."""
     return lambda wildcards: jobs.spec(rule, *(wildcards[name] for name in names))
+
+
+def memory_for(rule, *names):
+    """The function by which a job asks for main memory: by its work, and more at each attempt."""
+    return lambda wildcards, attempt: workload.memory_mb(attempt, rule, *(wildcards[name] for name in names))
+
+
+def minutes_for(rule, *names):
+    """The function by which a job asks for time: by its work, and more at each attempt."""
+    return lambda wildcards, attempt: workload.minutes(attempt, rule, *(wildcards[name] for name in names))
+
+
+def threads_for(wildcards):
+    """The threads of a job that runs a model: by the model's size, so that a second attempt computes the same."""
+    return workload.threads(wildcards.model)
 
 
 def encoder_of(wildcards):

@@ -13,11 +13,11 @@ rule train_intermediate:
     priority: 20
     conda:
         "../../envs/environment.yaml"
-    threads: 1
+    threads: threads_for
     resources:
         gpu=1,
-        mem_mb=16000,
-        runtime=lambda wildcards, attempt: 1440 * attempt,
+        mem_mb=memory_for("train_intermediate", "model", "source", "seed"),
+        runtime=minutes_for("train_intermediate", "model", "source", "seed"),
     message:
         "Train {wildcards.model} on {wildcards.source} (seed {wildcards.seed})"
     shell:

@@ -10,11 +10,11 @@ rule predict:
         jobs.log("predict", "{model}", "{source}", "{target}", "{seed}", "{task}"),
     conda:
         "../../envs/environment.yaml"
-    threads: 1
+    threads: threads_for
     resources:
         gpu=1,
-        mem_mb=12000,
-        runtime=lambda wildcards, attempt: 240 * attempt,
+        mem_mb=memory_for("predict", "model", "source", "target", "seed", "task"),
+        runtime=minutes_for("predict", "model", "source", "target", "seed", "task"),
     message:
         "Predict {wildcards.task} with {wildcards.model} after {wildcards.source} (seed {wildcards.seed})"
     shell:

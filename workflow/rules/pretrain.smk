@@ -11,11 +11,11 @@ rule pretrain:
         model=one_of(name for name in run.models if run.is_pretrained_here(name)),
     conda:
         "../../envs/environment.yaml"
-    threads: 1
+    threads: threads_for
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=720,
+        mem_mb=memory_for("pretrain", "model"),
+        runtime=minutes_for("pretrain", "model"),
     message:
         "Pretrain {wildcards.model}"
     shell:

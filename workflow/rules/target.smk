@@ -13,11 +13,11 @@ rule train_target:
     priority: 10
     conda:
         "../../envs/environment.yaml"
-    threads: 1
+    threads: threads_for
     resources:
         gpu=1,
-        mem_mb=16000,
-        runtime=lambda wildcards, attempt: 1440 * attempt,
+        mem_mb=memory_for("train_target", "model", "source", "target", "seed"),
+        runtime=minutes_for("train_target", "model", "source", "target", "seed"),
     message:
         "Train {wildcards.model} after {wildcards.source} on {wildcards.target} (seed {wildcards.seed})"
     shell:
