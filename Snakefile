@@ -22,6 +22,7 @@ include: "workflow/rules/intermediate.smk"
 include: "workflow/rules/target.smk"
 include: "workflow/rules/predict.smk"
 include: "workflow/rules/score.smk"
+include: "workflow/rules/keep.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/verify.smk"
@@ -33,3 +34,4 @@ rule all:
         rules.tables.input,
         rules.figures.input,
         rules.verify.output,
+        [jobs.marker(*model) for model in jobs.dropped()],

@@ -60,10 +60,29 @@ class Manifest:
         """What the job wants to be known beside its files."""
         return self.content["results"]
 
+    @property
+    def dropped(self) -> list[str]:
+        """The files that were removed to make room, when nothing needed them any more."""
+        return self.content.get("dropped", [])
+
     def check(self, names: list[str] | None = None) -> None:
-        """Compare the named files (all by default) with their hashes; DataError names the first that differs."""
+        """Compare the named files (all by default) with their hashes.
+
+        Raises:
+            UserError: the files were dropped; the message has the command that brings them back.
+            DataError: names the first file that differs.
+        """
+        if self.dropped:
+            raise UserError(
+                f"{self.folder}: its weights were dropped when nothing needed them any more (keep); "
+                f"to train it again: xstilts restore {self.folder}"
+            )
+        self.check_kept(names)
+
+    def check_kept(self, names: list[str] | None = None) -> None:
+        """Compare those of them that were not dropped with their hashes; DataError names the first that differs."""
         for name, entry in self.content["files"].items():
-            if names is not None and name not in names:
+            if name in self.dropped or (names is not None and name not in names):
                 continue
             path = self.folder / name
             if not path.is_file():
@@ -238,7 +257,7 @@ def _made_before(folder: Path, key: str) -> Manifest | None:
         old = read_manifest(folder / RECEIPT)
         if old.content["key"] != key:
             return None
-        old.check()
+        old.check_kept()
     except DataError:
         return None
     return old

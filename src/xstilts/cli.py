@@ -11,6 +11,7 @@ COMMANDS = {
     "score": "score predictions in the XTREME submission layout",
     "compare": "compare two systems' predictions, with paired p values",
     "submission": "pack a run's predictions as an XTREME submission",
+    "restore": "have models trained again whose weights were dropped",
     "mirror": "fill a folder with the data sets, from their upstream archives",
 }
 

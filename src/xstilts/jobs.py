@@ -69,6 +69,13 @@ class Jobs(Places):
         targets = [found for found in self.models() if found[2] != "none"]
         return {"all": [], "sources": targets, "none": self.models()}[self.run.keep]
 
+    def users(self, model: str, source: str, target: str, seed: int | str) -> list[Path]:
+        """The manifests of everything in the run that is made from a model."""
+        chain = (model, source, target, seed)
+        made = [self.prediction(*chain, name) for name in self.run.tasks if tasks.task(name).target == target]
+        trained = [self.trained(model, source, other, seed) for other in self.run.targets]
+        return made + trained if target == "none" else made
+
     def artifacts(self) -> list[Path]:
         """The manifests of all encoders, trainings and predictions of the run."""
         models = [self.trained(*cell[:4]) for cell in self.cells()] + [self.encoder(*c[:2], c[3]) for c in self.cells()]

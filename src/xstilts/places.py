@@ -6,6 +6,7 @@ from pathlib import Path
 
 from xstilts.artifacts import hash_of
 from xstilts.config import Run
+from xstilts.keep import MARKER
 
 SHARED = ("world", "prepare")  # rules whose products stand in the store that all runs share
 
@@ -55,6 +56,10 @@ class Places:
         if target == "none":
             return self.encoder(model, source, seed)
         return self.here / "models" / model / source / target / str(seed) / "manifest.json"
+
+    def marker(self, model: str, source: str, target: str, seed: int | str) -> Path:
+        """Says that the weights of a model were dropped; target `none` is the encoder that came of a source."""
+        return self.here / "models" / model / source / target / str(seed) / MARKER
 
     def prediction(self, model: str, source: str, target: str, seed: int | str, task: str) -> Path:
         """The manifest of a task's predictions in all its languages."""

@@ -10,7 +10,7 @@ rule train_intermediate:
         jobs.log("train_intermediate", "{model}", "{source}", "{seed}"),
     wildcard_constraints:
         source=one_of(name for name in run.source_names if name != "none" and name not in run.own_encoders),
-    priority: 20
+    priority: 5 if run.keep == "none" else 20  # one source after the other when its encoder does not stay
     conda:
         "../../envs/environment.yaml"
     threads: threads_for

@@ -8,6 +8,7 @@ rule predict:
         jobs.prediction("{model}", "{source}", "{target}", "{seed}", "{task}"),
     log:
         jobs.log("predict", "{model}", "{source}", "{target}", "{seed}", "{task}"),
+    priority: 15  # before the next training: a result as soon as there can be one, and weights that need not stay go
     conda:
         "../../envs/environment.yaml"
     threads: threads_for
