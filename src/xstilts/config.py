@@ -1,6 +1,7 @@
 """The configuration of a run: what a user may write, checked key by key before anything runs."""
 
 import re
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -8,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from xstilts import tasks
 from xstilts.errors import ConfigError
+from xstilts.tasks.sources import CONTROLS, Source, at_rate, parse
 
 INTERMEDIATE = tuple(tasks.registry()[1])  # any training set can be a source
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
@@ -147,6 +149,33 @@ class Phase(Section):
     sets: dict[str, TrainingSettings] = Field(description="by training set")
 
 
+class Text(Section):
+    """Raw text for masked language modelling beside a source (names that end in ``+mlm``)."""
+
+    languages: list[str] = Field(description="languages of the raw text; one that has none is left out")
+    sentences: Count = Field(description="sentences in all, where there are as many")
+    alpha: Positive = Field(description="languages are sampled in proportion to size ** alpha (XLM)")
+    batch_size: Count = Field(description="sentences of an optimiser step")
+    learning_rate: Positive = Field(description="of the whole mixture, instead of the phase's")
+
+
+class Intermediate(Phase):
+    """The first phase: training on the sources."""
+
+    mixtures: dict[str, list[str]] = Field(
+        default={}, description="further sources of several training sets; `multi` is all those of the run"
+    )
+    mlm: Text | None = Field(default=None, description="raw text beside a source: `mnli+mlm`, `multi+mlm`")
+
+
+class Target(Phase):
+    """The second phase: training on the English data of the tasks."""
+
+    rates: list[Positive] = Field(
+        default=[], description="learning rates among which English dev chooses, a target at a time, for `none-tuned`"
+    )
+
+
 class Lengths(Section):
     """Token limits by family."""
 
@@ -185,7 +214,7 @@ class Run(Section):
         default=False, description="pretrain the small encoders anew although their weights are kept"
     )
     sources: Annotated[list[str | dict[str, dict[str, str]]], BeforeValidator(_list)] = Field(
-        description="what the encoder learns before the target phase, a row of the main table each; "
+        description="what the encoder learns before the target phase, a row of the main table each (names: below); "
         "a checkpoint of your own: `name: {encoder: FOLDER}`"
     )
     tasks: Names = Field(description="what is evaluated")
@@ -201,8 +230,8 @@ class Run(Section):
     world: World | None = Field(default=None, description="the generated languages, where data.origin is world")
     lengths: Lengths = Field(description="token limits, special tokens included")
     optimisation: Optimisation = Field(description="settings of both phases")
-    intermediate: Phase = Field(description="training on the sources")
-    target: Phase = Field(description="training on the English data of the tasks")
+    intermediate: Intermediate = Field(description="training on the sources")
+    target: Target = Field(description="training on the English data of the tasks")
     selection: Selection = Field(description="choice of the best checkpoint")
     evaluation: Evaluation = Field(description="what is scored")
     keep: Literal["all", "sources", "none"] = Field(
@@ -215,22 +244,34 @@ class Run(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Run":
-        names = self.source_names
-        known = (*INTERMEDIATE, "none", "multi", "mnli-shuffled", "mlm-en")
-        for name in (self.run, *self.models, *self.source_names):
-            if not NAME.fullmatch(name):
-                raise ValueError(f"name {name!r}: use lower-case letters, digits, dots and dashes")
         for entry in self.sources:
-            if isinstance(entry, str) and entry not in known:
-                raise ValueError(
-                    f"sources: unknown source {entry!r}; known: {' '.join(known)}, or `name: {{encoder: FOLDER}}`"
-                )
             if isinstance(entry, dict) and (len(entry) != 1 or set(*entry.values()) != {"encoder"}):
                 raise ValueError(f"sources: {entry!r}; expected `name: {{encoder: FOLDER}}`")
-        if len(set(self.source_names)) != len(self.source_names):
+        for name in (self.run, *self.models, *self.own_encoders):
+            if not NAME.fullmatch(name):
+                raise ValueError(f"name {name!r}: use lower-case letters, digits, dots and dashes")
+        mixtures = ("multi", *self.intermediate.mixtures)
+        for entry in self.sources:
+            if isinstance(entry, str) and parse(entry, mixtures) is None:
+                known = " ".join((*INTERMEDIATE, *mixtures, "none", "none-tuned", *CONTROLS))
+                raise ValueError(
+                    f"sources: unknown source {entry!r}; known: {known}, a training set with a language (mnli-de), "
+                    "+mlm behind any of these (mnli+mlm), or `name: {encoder: FOLDER}`"
+                )
+        for name in self.own_encoders:
+            if parse(name, mixtures) is not None:
+                raise ValueError(f"sources: the name {name!r} has a meaning of its own; use another")
+        if len({source.name for source in self.parsed_sources}) != len(self.sources):
             raise ValueError("sources: a name stands twice")
-        if "multi" in names and not self.mixture:
+        for name, parts in self.intermediate.mixtures.items():
+            if not NAME.fullmatch(name) or name in INTERMEDIATE or not parts or set(parts) - set(INTERMEDIATE):
+                raise ValueError(f"intermediate.mixtures: {name}: {parts}; expected a new name and training sets")
+        if any(source.base == "multi" for source in self.parsed_sources) and not self.mixtures["multi"]:
             raise ValueError("sources: multi trains on the intermediate tasks of the run; name at least one of them")
+        if any(source.mlm for source in self.parsed_sources) and self.intermediate.mlm is None:
+            raise ValueError("intermediate.mlm: is missing; a source with +mlm needs it")
+        if any(source.kind == "tuned" for source in self.parsed_sources) and not self.target.rates:
+            raise ValueError("target.rates: is empty; source none-tuned chooses among them")
         for name in self.models:
             if name not in self.encoders:
                 raise ValueError(f"models: {name!r} has no entry in `encoders`; known: {' '.join(self.encoders)}")
@@ -244,9 +285,10 @@ class Run(Section):
             for code in self.languages:
                 if code not in spoken | {"en"} and not tasks.PRIVATE_USE.fullmatch(code):
                     raise ValueError(f"languages: no task of this run has {code!r}; known: {' '.join(sorted(spoken))}")
-        needs = {"mnli-shuffled": ["mnli"], "mlm-en": ["mlm-en", "mnli"], "none": []}
-        wanted = dict.fromkeys(n for name in names if name not in self.own_encoders for n in needs.get(name, [name]))
-        for phase, needed in (("intermediate", wanted), ("target", self.targets)):
+        controls = {"mnli-shuffled": ["mnli"], "mlm-en": ["mlm-en", "mnli"]}
+        wanted = [n for source in self.parsed_sources for n in controls.get(source.base, self.training_sets(source))]
+        wanted += ["multi" for source in self.parsed_sources if source.base in self.mixtures]
+        for phase, needed in (("intermediate", dict.fromkeys(wanted)), ("target", self.targets)):
             lacking = [name for name in needed if name not in getattr(self, phase).sets]
             if lacking:
                 raise ValueError(f"{phase}.sets: no settings for {' '.join(lacking)}")
@@ -256,10 +298,24 @@ class Run(Section):
             raise ValueError(f"mirror: found no folder {self.mirror!r}; expected one of real data")
         return self
 
+    @cached_property
+    def parsed_sources(self) -> list[Source]:
+        """The sources in the order of the table: without raw text, with it, translated, the user's own, controls."""
+        mixtures = ("multi", *self.intermediate.mixtures)
+        found = [
+            parse(name, mixtures) or Source(name, "own", name)
+            for name in (entry if isinstance(entry, str) else next(iter(entry)) for entry in self.sources)
+        ]
+        return sorted(found, key=lambda source: source.place)
+
     @property
     def source_names(self) -> list[str]:
         """The sources by name, in the order of the table."""
-        return [entry if isinstance(entry, str) else next(iter(entry)) for entry in self.sources]
+        return [source.name for source in self.parsed_sources]
+
+    def source(self, name: str) -> Source:
+        """Return what the name of a source says in this run."""
+        return parse(name, self.mixtures) or Source(name, "own", name)
 
     @property
     def own_encoders(self) -> dict[str, str]:
@@ -268,10 +324,20 @@ class Run(Section):
             name: value["encoder"] for entry in self.sources if isinstance(entry, dict) for name, value in entry.items()
         }
 
-    @property
-    def mixture(self) -> list[str]:
-        """What ``multi`` trains on: all intermediate tasks of the run."""
-        return [name for name in self.source_names if name in INTERMEDIATE]
+    @cached_property
+    def mixtures(self) -> dict[str, list[str]]:
+        """The sources of several training sets; ``multi`` is all those that the run trains on alone, in English."""
+        alone = [source.base for source in self.parsed_sources if source.kind == "trained" and source.language == "en"]
+        return {"multi": [name for name in dict.fromkeys(alone) if name in INTERMEDIATE], **self.intermediate.mixtures}
+
+    def candidates(self, target: str) -> dict[str, float]:
+        """What ``none-tuned`` chooses among on a target: {source: learning rate}; the usual rate is plain ``none``."""
+        usual = self.target.sets[target].learning_rate or self.target.learning_rate
+        return {"none" if rate == usual else at_rate(rate): rate for rate in self.target.rates}
+
+    def training_sets(self, source: Source) -> list[str]:
+        """Return the labelled training sets of a source, none for one that is not trained on any."""
+        return self.mixtures.get(source.base, [source.base]) if source.kind == "trained" else []
 
     @property
     def targets(self) -> list[str]:

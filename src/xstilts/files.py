@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -74,3 +74,10 @@ def read_jsonl(path: Path | str) -> list[dict[str, Any]]:
     """Read a JSON-lines file of this project's own making."""
     with open(path, encoding="utf-8") as handle:
         return [json.loads(line) for line in handle]
+
+
+def write_jsonl(path: Path | str, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows as JSON lines, whole or not at all."""
+    with replacing(path) as beside, open(beside, "w", encoding="utf-8") as handle:
+        for row in rows:
+            handle.write(json.dumps(row, ensure_ascii=False) + "\n")

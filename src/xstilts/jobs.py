@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from xstilts import tasks
-from xstilts.config import INTERMEDIATE
 from xstilts.modeling.fetch import wanted_files
 from xstilts.places import Places
-from xstilts.trainings import parts_of_source
+from xstilts.tasks.sources import starts_pretrained
+from xstilts.trainings import TEXT, parts_of_source
 
 Cell = tuple[str, str, str, int, str]  # model, source, target, seed, task
 REPORTING = (  # rules that make tables and figures
@@ -51,8 +51,27 @@ class Jobs(Places):
 
     def intermediate(self) -> list[tuple[str, str, int]]:
         """Every (model, source, seed) that is trained in the intermediate phase."""
-        trained = [name for name in self.run.source_names if name != "none" and name not in self.run.own_encoders]
+        trained = [source.name for source in self.run.parsed_sources if source.kind in ("trained", "control")]
         return [(model, source, seed) for model in self.run.models for source in trained for seed in self.run.seeds]
+
+    def choices(self) -> list[tuple[str, str, str, int]]:
+        """Every (model, source, target, seed) whose learning rate is chosen among several trainings."""
+        wanted = dict.fromkeys(cell[:4] for cell in self.cells())
+        return [cell for cell in wanted if self.run.source(cell[1]).kind == "tuned" and cell[2] != "none"]
+
+    def target_trainings(self) -> list[tuple[str, str, str, int]]:
+        """Every (model, source, target, seed) that is trained in the target phase, candidates of a choice too."""
+        chosen = self.choices()
+        plain = [cell[:4] for cell in self.cells() if cell[2] != "none" and cell[:4] not in chosen]
+        tried = [
+            (model, name, target, seed) for model, _, target, seed in chosen for name in self.run.candidates(target)
+        ]
+        return list(dict.fromkeys([*plain, *tried]))
+
+    @property
+    def has_text(self) -> bool:
+        """Whether a source of the run reads the sample of raw text."""
+        return any(source.mlm for source in self.run.parsed_sources)
 
     def trainings(self) -> list[Path]:
         """The manifests of all trainings of the run."""
@@ -61,7 +80,7 @@ class Jobs(Places):
 
     def models(self) -> list[tuple[str, str, str, int]]:
         """Every (model, source, target, seed) that has weights of its own; target `none` is what came of a source."""
-        sources = [(*cell[:2], "none", cell[3]) for cell in self.cells() if cell[1] != "none"]
+        sources = [(*cell[:2], "none", cell[3]) for cell in self.cells() if not starts_pretrained(cell[1])]
         return list(dict.fromkeys([*sources, *(cell[:4] for cell in self.cells() if cell[2] != "none")]))
 
     def dropped(self) -> list[tuple[str, str, str, int]]:
@@ -91,7 +110,10 @@ class Jobs(Places):
             path for model in run.models if run.is_pretrained_here(model) for path in self.data_of_pretraining(model)
         ]
         if "mlm-en" in run.source_names:
-            text += self.data_of_source("mlm-en")
+            text.append(self.data("text", "en"))
+        if self.has_text:
+            text += self.text_of_sample()
+            yield ("sample_text",)
         for path in dict.fromkeys([*self.all_data(), *text]):
             yield "prepare", path.parts[-3], path.parts[-2]
         for model in run.models:
@@ -101,9 +123,10 @@ class Jobs(Places):
                     yield "adopt_source", model, source, seed
         for trained in self.intermediate():
             yield "train_intermediate", *trained
-        for model, source, target, seed in dict.fromkeys(cell[:4] for cell in self.cells()):
-            if target != "none":
-                yield "train_target", model, source, target, seed
+        for trained_target in self.target_trainings():
+            yield "train_target", *trained_target
+        for choice in self.choices():
+            yield "choose_rate", *choice
         for cell in self.cells():
             yield "predict", *cell
             for language in run.languages_of(cell[4]):
@@ -120,7 +143,20 @@ class Jobs(Places):
         names = [name for part in parts_of_source(self.run, source) for name in part["data"]]
         if source == "mlm-en":
             names += ["mnli/en"]
-        return [self.data(*name.split("/")) for name in dict.fromkeys(names)]
+        return [self.text if name == TEXT else self.data(*name.split("/")) for name in dict.fromkeys(names)]
+
+    def text_of_sample(self) -> list[Path]:
+        """The raw text that the run's sample is drawn from."""
+        assert self.run.intermediate.mlm is not None
+        return [self.data("text", code) for code in self.run.intermediate.mlm.languages]
+
+    def evaluation_data(self) -> list[Path]:
+        """The evaluation data of all tasks of the run: no sentence of it stays in the sample of raw text."""
+        return list(dict.fromkeys(path for task in self.run.tasks for path in self.data_of_task(task)))
+
+    def candidates(self, model: str, target: str, seed: int | str) -> list[Path]:
+        """The trainings among which the learning rate of a target is chosen."""
+        return [self.trained(model, source, target, seed) for source in self.run.candidates(target)]
 
     def data_of_target(self, target: str) -> list[Path]:
         """The data that a target training reads: English only; XQuAD to keep its paragraphs out of the choice."""
@@ -152,12 +188,19 @@ class Jobs(Places):
 
     def all_data(self) -> list[Path]:
         """Every data set and language that the run touches, training sets first."""
-        paths = [
-            path for source in self.run.source_names if source in INTERMEDIATE for path in self.data_of_source(source)
-        ]
+        paths = [path for _, _, labelled in self.labelled() for path in labelled]
         paths += [path for target in self.run.targets for path in self.data_of_target(target)]
-        paths += [path for task in self.run.tasks for path in self.data_of_task(task)]
-        return list(dict.fromkeys(paths))
+        return list(dict.fromkeys([*paths, *self.evaluation_data()]))
+
+    def labelled(self) -> Iterator[tuple[str, str, list[Path]]]:
+        """Yield (source, training set, its labelled data) of the intermediate phase."""
+        for source in self.run.parsed_sources:
+            if source.kind not in ("trained", "control"):
+                continue
+            suffix = "" if source.language == "en" else f"-{source.language}"
+            for part in parts_of_source(self.run, source.name):
+                if part["family"] != "mlm":
+                    yield source.name, part["name"] + suffix, [self.data(*name.split("/")) for name in part["data"]]
 
     # ---- what the reporting rules make and read
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from xstilts.artifacts import hash_of
 from xstilts.config import Run
 from xstilts.keep import MARKER
+from xstilts.tasks.sources import starts_pretrained
 
 SHARED = ("world", "prepare")  # rules whose products stand in the store that all runs share
 
@@ -41,13 +42,18 @@ class Places:
         """The manifest of one data set in one language."""
         return self.results / "store" / "data" / self.origin / name / language / "manifest.json"
 
+    @property
+    def text(self) -> Path:
+        """The manifest of the run's sample of raw text, which every source with ``+mlm`` reads."""
+        return self.here / "text" / "mlm" / "manifest.json"
+
     def pretrained(self, model: str) -> Path:
         """The manifest of a pretrained encoder."""
         return self.here / "models" / model / "manifest.json"
 
     def encoder(self, model: str, source: str, seed: int | str) -> Path:
         """The manifest of the encoder that the target phase starts from."""
-        if source == "none":
+        if starts_pretrained(source):
             return self.pretrained(model)
         return self.here / "models" / model / source / "none" / str(seed) / "manifest.json"
 

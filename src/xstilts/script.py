@@ -38,6 +38,7 @@ def run_artifact_job(
     single: tuple[str, ...] = (),
     offline: bool = True,
     gpu: bool = False,
+    named: Callable[[Path], str] = role,
     argv: list[str] | None = None,
 ) -> None:
     """Parse a job's command line and make its artifact.
@@ -48,13 +49,14 @@ def run_artifact_job(
         single: options that name one manifest each, such as ``encoder``.
         offline: refuse the Hub while the job runs.
         gpu: take a GPU for the process where the machine has one.
+        named: gives the role of a manifest that comes with ``--data``.
         argv: the command line, for tests.
     """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--spec", type=Path, required=True, help="the job's spec")
     parser.add_argument("--output", type=Path, required=True, help="the manifest to write")
     parser.add_argument("--threads", type=int, default=1, help="threads of this job")
-    parser.add_argument("--data", type=Path, nargs="*", default=[], help="manifests of data sets")
+    parser.add_argument("--data", type=Path, nargs="*", default=[], help="manifests that the job reads")
     parser.add_argument("--files", type=Path, nargs="*", default=[], help="files of the user's own that the job reads")
     for name in single:
         parser.add_argument(f"--{name}", type=Path, required=True, help=f"manifest of the {name}")
@@ -64,7 +66,7 @@ def run_artifact_job(
         os.environ["HF_HUB_OFFLINE"] = "1"
     if gpu:
         use_leased_gpu()
-    inputs = {name: getattr(options, name) for name in single} | {role(path): path for path in options.data}
+    inputs = {name: getattr(options, name) for name in single} | {named(path): path for path in options.data}
     try:
         produce(options.output, options.spec, inputs, make, options.files)
     except UserError as error:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from xstilts import tasks
-from xstilts.config import INTERMEDIATE
+from xstilts.config import Run
 from xstilts.data.registry import SPLITS, dataset, language_names, locate
 from xstilts.errors import DataError
 from xstilts.jobs import REPORTING, Jobs
@@ -76,6 +76,12 @@ def adopt_source(jobs: Jobs, model: str, source: str, seed: int) -> Settings:
     return {"encoder": jobs.run.own_encoders[source]}
 
 
+def sample_text(jobs: Jobs) -> Settings:
+    """Return how much raw text is drawn, and how."""
+    assert jobs.run.intermediate.mlm is not None
+    return jobs.run.intermediate.mlm.model_dump(include={"languages", "sentences", "alpha"})
+
+
 def train_intermediate(jobs: Jobs, model: str, source: str, seed: int) -> Settings:
     """Return the settings of a training on a source."""
     return source_training(jobs.run, source, seed)
@@ -83,7 +89,12 @@ def train_intermediate(jobs: Jobs, model: str, source: str, seed: int) -> Settin
 
 def train_target(jobs: Jobs, model: str, source: str, target: str, seed: int) -> Settings:
     """Return the settings of a training on a target."""
-    return target_training(jobs.run, target, seed)
+    return target_training(jobs.run, source, target, seed)
+
+
+def choose_rate(jobs: Jobs, model: str, source: str, target: str, seed: int) -> Settings:
+    """Return the learning rates to choose among, by the source whose training used them."""
+    return {"candidates": jobs.run.candidates(target)}
 
 
 def predict(jobs: Jobs, model: str, source: str, target: str, seed: int, name: str) -> Settings:
@@ -132,16 +143,27 @@ def table_hyperparameters(jobs: Jobs) -> Settings:
 def reporting(jobs: Jobs) -> Settings:
     """Return what tables and figures need to know of the configuration."""
     run = jobs.run
-    trained = dict.fromkeys([*(name for name in run.source_names if name in INTERMEDIATE), *run.targets])
+    labelled = list(jobs.labelled())
+    trained_on = {source: [name for owner, name, _ in labelled if owner == source] for source, _, _ in labelled}
+    training = {name: paths for _, name, paths in labelled}
+    training |= {name: [jobs.data(part, "en") for part in tasks.training_set(name).parts] for name in run.targets}
     return {
         "run": run.run,
         "generated": run.data.origin == "world",
         "models": run.models,
         "sources": run.source_names,
         "targets": run.targets,
-        "training": list(trained),
+        "blocks": _blocks(run),
+        "translated": [source.name for source in run.parsed_sources if source.language != "en"],
+        "training": {name: [str(path) for path in paths] for name, paths in training.items()},
+        "trained_on": trained_on,
         "intermediate_sets": [name for name in run.source_names if name in run.intermediate.sets],
-        "mixtures": {"multi": run.mixture} if "multi" in run.source_names else {},
+        "mixtures": {
+            source.name: run.training_sets(source) + ["raw text (MLM)"] * source.mlm
+            for source in run.parsed_sources
+            if source.base in run.mixtures
+        },
+        "text": str(jobs.text) if jobs.has_text else None,
         "languages": {name: run.languages_of(name) for name in run.tasks},
         "headline": run.pretrained_languages,
         "seeds": run.seeds,
@@ -153,6 +175,12 @@ def reporting(jobs: Jobs) -> Settings:
     }
 
 
+def _blocks(run: Run) -> dict[str, str]:
+    """Return the headings of the main table by source; none where all rows are plain sources and controls."""
+    divided = any(source.mlm or source.language != "en" for source in run.parsed_sources)
+    return {source.name: source.block for source in run.parsed_sources} if divided else {}
+
+
 BY_RULE: dict[str, Callable[..., Settings]] = {
     function.__name__: function
     for function in (
@@ -161,8 +189,10 @@ BY_RULE: dict[str, Callable[..., Settings]] = {
         pretrain,
         fetch_model,
         adopt_source,
+        sample_text,
         train_intermediate,
         train_target,
+        choose_rate,
         predict,
         score,
         baseline,

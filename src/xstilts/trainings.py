@@ -6,30 +6,31 @@ from typing import Any
 from xstilts import tasks
 from xstilts.config import Phase, Run, TrainingSettings
 
-TEXT = tasks.TrainingSet("mlm", "mlm", ())  # raw text as one part of a mixture
+TEXT = "text/mlm"  # the run's sample of raw text
 
 
-def parts_of_source(run: Run, source: str) -> list[dict[str, Any]]:
-    """Return what a source trains on, a part each training set."""
-    sets = run.intermediate.sets
-    if source == "multi":
-        return [part(name, sets[name], sets["multi"].epochs) for name in run.mixture]
-    if source == "mnli-shuffled":
+def parts_of_source(run: Run, name: str) -> list[dict[str, Any]]:
+    """Return what a source trains on, a part each training set, raw text last."""
+    source, sets = run.source(name), run.intermediate.sets
+    if name == "mnli-shuffled":
         return [part("mnli", sets["mnli"]) | {"shuffle_labels": True}]
-    if source == "mlm-en":
-        return [part("mlm", sets["mlm-en"], data=["text/en"])]
-    return [part(source, sets[source])]
+    if name == "mlm-en":
+        return [_text_part("text/en", sets["mlm-en"].batch_size, sets["mlm-en"].epochs, packed=True)]
+    epochs = sets["multi"].epochs if source.base in run.mixtures else None
+    parts = [part(one, sets[one], epochs) for one in run.training_sets(source)]
+    if source.mlm:
+        assert run.intermediate.mlm is not None
+        parts.append(_text_part(TEXT, run.intermediate.mlm.batch_size, 0, packed=False))
+    return parts
 
 
-def part(
-    name: str, settings: TrainingSettings, epochs: float | None = None, data: list[str] | None = None
-) -> dict[str, Any]:
-    """Return one training set as a training reads it; ``epochs`` and ``data`` override its own."""
-    known = TEXT if name == "mlm" else tasks.training_set(name)
+def part(name: str, settings: TrainingSettings, epochs: float | None = None) -> dict[str, Any]:
+    """Return one training set as a training reads it; ``epochs`` override its own."""
+    known = tasks.training_set(name)
     return {
         "name": name,
         "family": known.family,
-        "data": data or [f"{one}/en" for one in known.parts],
+        "data": [f"{one}/en" for one in known.parts],
         "labels": known.labels,
         "no_answer": known.no_answer,
         "batch_size": settings.batch_size,
@@ -39,26 +40,45 @@ def part(
     }
 
 
-def source_training(run: Run, source: str, seed: int) -> dict[str, Any]:
+def _text_part(data: str, batch_size: int, epochs: float, packed: bool) -> dict[str, Any]:
+    """Return raw text as a part: 0 epochs where the labelled parts beside it say how long the training is."""
+    return {
+        "name": "mlm",
+        "family": "mlm",
+        "data": [data],
+        "batch_size": batch_size,
+        "epochs": epochs,
+        "packed": packed,
+    }
+
+
+def source_training(run: Run, name: str, seed: int) -> dict[str, Any]:
     """Return the settings of the training on a source."""
-    name = {"mnli-shuffled": "mnli"}.get(source, source)
-    settings = _training(run, run.intermediate, name, parts_of_source(run, source), seed)
-    if source == "mlm-en":
-        settings["steps_of"] = part("mnli", run.intermediate.sets["mnli"])
+    source, phase = run.source(name), run.intermediate
+    own = {"mnli-shuffled": "mnli", "mlm-en": "mlm-en"}.get(name, source.base)
+    rate = phase.mlm.learning_rate if source.mlm and phase.mlm else _rate(phase, own)
+    settings = _training(run, parts_of_source(run, name), rate, seed)
+    if name == "mlm-en":
+        settings["steps_of"] = part("mnli", phase.sets["mnli"])
     return settings
 
 
-def target_training(run: Run, target: str, seed: int) -> dict[str, Any]:
-    """Return the settings of the training on a target."""
-    return _training(run, run.target, target, [part(target, run.target.sets[target])], seed)
+def target_training(run: Run, source: str, target: str, seed: int) -> dict[str, Any]:
+    """Return the settings of the training on a target, after a source."""
+    rate = run.source(source).rate or _rate(run.target, target)
+    return _training(run, [part(target, run.target.sets[target])], rate, seed)
 
 
-def _training(run: Run, phase: Phase, name: str, parts: list[dict[str, Any]], seed: int) -> dict[str, Any]:
-    rate = phase.sets[name].learning_rate if name in phase.sets else None
+def _rate(phase: Phase, name: str) -> float:
+    own = phase.sets[name].learning_rate if name in phase.sets else None
+    return own or phase.learning_rate
+
+
+def _training(run: Run, parts: list[dict[str, Any]], rate: float, seed: int) -> dict[str, Any]:
     return {
         "seed": seed,
         "parts": parts,
-        "learning_rate": rate or phase.learning_rate,
+        "learning_rate": rate,
         "lengths": lengths(run, {part["family"] for part in parts}),
         "optimisation": optimisation(run),
         "selection": run.selection.model_dump(),

@@ -22,7 +22,7 @@ def test_the_papers_configuration() -> None:
     run = load(BASE)
     assert run.run == "paper" and len(run.source_names) == 11 and len(run.tasks) == 9
     assert run.targets == ["mnli", "pawsx", "udpos", "panx", "squad", "tydiqa"], "XQuAD and MLQA share one"
-    assert run.mixture == ["anli", "mnli", "qqp", "squad", "squad2", "hellaswag", "ccg", "cosmosqa", "csqa"]
+    assert run.mixtures["multi"] == ["anli", "mnli", "qqp", "squad", "squad2", "hellaswag", "ccg", "cosmosqa", "csqa"]
     assert run.intermediate.learning_rate == 1e-5 and run.target.learning_rate == 3e-6
 
 

@@ -49,7 +49,7 @@ def test_every_file_reads():
 def test_printed_averages_recompute(source):
     rows = [row for row in published("xstilts_v1_dev.csv") if row["source"] == source and row["certainty"] == "read"]
     (printed,) = [float(row["value"]) for row in rows if row["task"] == "avg"]
-    if source == "qqp-mlm":
+    if source == "qqp+mlm":
         assert printed == 5.1
         (derived,) = [row for row in published("xstilts_v1_dev.csv") if row["certainty"] == "derived"]
         printed = float(derived["value"])

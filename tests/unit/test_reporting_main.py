@@ -36,7 +36,7 @@ def test_the_first_versions_table_comes_out_as_printed():
         base = 0.0 if source == "none" else values["none", task, metric]
         assert float(table[source][column]) == pytest.approx(value - base, abs=1e-4)
     for source, printed in v1_averages().items():
-        if source == "qqp-mlm":  # printed +5.1, the nine tasks give +7.1
+        if source == "qqp+mlm":  # printed +5.1, the nine tasks give +7.1
             assert float(table[source]["avg"]) == pytest.approx(7.1, abs=0.051)
         else:
             assert float(table[source]["avg"]) == pytest.approx(printed, abs=0.061)
@@ -242,3 +242,17 @@ def test_files_and_terminal(tmp_path):
     assert next(line for line in lines if line.startswith("none")).split()[1] == "80.1"
     assert max(len(line) for line in lines) <= 120
     assert {"report:  results/report.html", "figures: results/figures"} <= set(lines)
+
+
+def test_blocks_of_rows_have_headings(tmp_path):
+    names = [name for name in v1_sources() if name in ("none", "mnli", "squad", "squad+mlm", "qqp+mlm")]
+    blocks = {"none": "", "mnli": "Without MLM", "squad": "Without MLM", "squad+mlm": "With MLM", "qqp+mlm": "With MLM"}
+    ordered = sorted(names, key=lambda name: list(blocks).index(name))
+    table = v1_table(sources=ordered, blocks=blocks)
+    first = [line.split("|")[1].strip() for line in main_markdown(table).splitlines() if line.startswith("| ")][2:]
+    assert first == ["none", "*Without MLM*", "squad", "*With MLM*", "squad+mlm", "qqp+mlm"]
+    assert main_latex(table).count(r"\multicolumn{14}{l}{\textit{With MLM}}") == 1
+    write_main_table(table, tmp_path, "main")
+    printed = format_terminal(tmp_path / "main.csv", "r", "d", "report", "figures").splitlines()
+    assert printed.index("With MLM") == [line.startswith("squad+mlm") for line in printed].index(True) - 1
+    assert list(read((tmp_path / "main.csv").read_text())) == ordered, "the numbers have no headings among them"

@@ -197,7 +197,7 @@ def test_numbers_read_back_or_are_refused(tmp_path):
 
 
 def test_exceptions_are_marked_in_the_table():
-    sources = ["none", "mnli", "mnli-mlm", "mnli-shuffled"]
+    sources = ["none", "mnli", "mnli+mlm", "mnli-shuffled"]
     rows = score_rows({(source, "xnli", "accuracy"): 50.0 for source in sources})
     rows += score_rows({(source, "bucc2018", "f1"): 50.0 for source in sources})
     marks = standard_marks(sources, contaminated={("mnli", "xnli"): "XNLI's own translations"})

@@ -220,6 +220,15 @@ def test_mixture_is_examples_proportional_with_a_cap():
     assert plan.steps == sum(3 * -(-min(n, CAP) // 8) for n in sizes)
 
 
+def test_raw_text_beside_labelled_parts_takes_nothing_from_them():
+    labelled, text = [Portion(n, 24, 2) for n in (1_000_000, 40_000)], Portion(2_000_000, 8, 0)
+    alone, beside = schedule(labelled, seed=2), schedule([*labelled, text], seed=2)
+    counts = np.bincount(beside.portion)
+    np.testing.assert_allclose(counts[:2] / np.bincount(alone.portion), 1, atol=0.03)
+    sizes = np.array([CAP, 40_000, CAP])
+    np.testing.assert_allclose(counts / beside.steps, sizes / sizes.sum(), atol=0.01)
+
+
 def test_questions_with_different_numbers_of_choices():
     scores = torch.tensor([[1.0], [2.0], [0.5], [3.0], [1.0]])
     sizes = torch.tensor([2, 3])

@@ -46,7 +46,7 @@ onstart:
 
 def one_of(names):
     """A pattern that matches exactly these names, and nothing when there are none."""
-    return "|".join(map(re.escape, names)) or "(?!)"
+    return "|".join(map(re.escape, dict.fromkeys(names))) or "(?!)"
 
 
 def spec_of(rule, *names):
@@ -86,7 +86,7 @@ def data_of(kind, name):
 
 wildcard_constraints:
     model=one_of(run.models),
-    source=one_of(run.source_names),
+    source=one_of([*run.source_names, *(source for _, source, _, _ in jobs.target_trainings())]),
     target=one_of([*run.targets, "none"]),
     seed=r"\d+",
     task=one_of(run.tasks),

@@ -1,4 +1,21 @@
-# The intermediate phase: the pretrained encoder on one source.
+# The intermediate phase: the pretrained encoder on one source, some with raw text beside it.
+rule sample_text:
+    input:
+        spec=jobs.spec("sample_text"),
+        data=jobs.text_of_sample() + jobs.evaluation_data() if jobs.has_text else [],
+    output:
+        jobs.text,
+    log:
+        jobs.log("sample_text"),
+    localrule: True
+    conda:
+        "../../envs/environment.yaml"
+    message:
+        "Draw the raw text beside the sources"
+    shell:
+        "python workflow/scripts/sample_text.py --spec {input.spec} --data {input.data} --output {output} 2> {log}"
+
+
 rule train_intermediate:
     input:
         spec=spec_of("train_intermediate", "model", "source", "seed"),
@@ -9,7 +26,7 @@ rule train_intermediate:
     log:
         jobs.log("train_intermediate", "{model}", "{source}", "{seed}"),
     wildcard_constraints:
-        source=one_of(name for name in run.source_names if name != "none" and name not in run.own_encoders),
+        source=one_of(source for _, source, _ in jobs.intermediate()),
     priority: 5 if run.keep == "none" else 20  # one source after the other when its encoder does not stay
     conda:
         "../../envs/environment.yaml"

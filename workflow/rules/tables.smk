@@ -39,6 +39,7 @@ rule overlaps:
     input:
         spec=jobs.spec("overlaps"),
         data=jobs.all_data(),
+        text=[jobs.text] if jobs.has_text else [],
     output:
         jobs.made("tables", "overlaps.csv"),
     log:

@@ -9,6 +9,7 @@ rule train_target:
     log:
         jobs.log("train_target", "{model}", "{source}", "{target}", "{seed}"),
     wildcard_constraints:
+        source=one_of(source for _, source, _, _ in jobs.target_trainings()),
         target=one_of(run.targets),
     priority: 10
     conda:
@@ -22,3 +23,23 @@ rule train_target:
         "Train {wildcards.model} after {wildcards.source} on {wildcards.target} (seed {wildcards.seed})"
     shell:
         "python workflow/scripts/train_target.py --spec {input.spec} --encoder {input.encoder} --data {input.data} --output {output} --threads {threads} 2> {log}"
+
+
+rule choose_rate:
+    input:
+        spec=spec_of("choose_rate", "model", "source", "target", "seed"),
+        candidates=lambda wildcards: jobs.candidates(wildcards.model, wildcards.target, wildcards.seed),
+    output:
+        jobs.trained("{model}", "{source}", "{target}", "{seed}"),
+    log:
+        jobs.log("choose_rate", "{model}", "{source}", "{target}", "{seed}"),
+    wildcard_constraints:
+        source=one_of(source for _, source, _, _ in jobs.choices()),
+        target=one_of(run.targets),
+    localrule: True
+    conda:
+        "../../envs/environment.yaml"
+    message:
+        "Choose the learning rate of {wildcards.model} on {wildcards.target} (seed {wildcards.seed})"
+    shell:
+        "python workflow/scripts/choose_rate.py --spec {input.spec} --data {input.candidates} --output {output} 2> {log}"

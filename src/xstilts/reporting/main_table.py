@@ -1,7 +1,7 @@
 """The paper's main table: a row a source, the first absolute, the others as differences to it."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +73,7 @@ class MainTable:
     marks: Mapping[tuple[str, str], tuple[str, ...]]  # source, column ("" for a whole row or column) -> footnotes
     significant: frozenset[tuple[str, str]]
     notes: tuple[str, ...]
+    blocks: Mapping[str, str] = field(default_factory=dict)  # source -> heading of the rows that it stands among
 
     def row(self, source: str) -> Row:
         """Return the row of a source."""
@@ -211,6 +212,7 @@ def build_main_table(
     headline: Collection[str] | None = None,
     model: str | None = None,
     baseline: str = "none",
+    blocks: Mapping[str, str] | None = None,
 ) -> MainTable:
     """Build the main table of one model.
 
@@ -232,6 +234,7 @@ def build_main_table(
             ``avg_other``, the mean of their task scores.
         model: which model; may be left out when there is one.
         baseline: the source that the others are compared with.
+        blocks: source to the heading of its block of rows, "" for none.
     """
     names = sorted(scores["model"].unique())
     if model is None and len(names) > 1:
@@ -268,4 +271,5 @@ def build_main_table(
         marks=footnotes,
         significant=frozenset(significant) if len(indexed.seeds) >= 3 else frozenset(),
         notes=notes,
+        blocks=blocks or {},
     )

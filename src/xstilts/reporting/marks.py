@@ -8,6 +8,7 @@ SHUFFLED = "control: labels permuted"
 MLM_ENGLISH = "control: masked language modelling on English text, as many steps as mnli"
 WITH_MLM = "masked language modelling on raw text of the evaluated languages was part of the training"
 TRANSLATED = "trained on machine-translated labelled data"
+TUNED = "no intermediate training; the learning rate of each target was chosen on English dev"
 BEST = "the source was chosen on development data of all languages, as in the paper"
 
 
@@ -28,8 +29,10 @@ def standard_marks(
             marks[source, "*"] = SHUFFLED
         elif source == "mlm-en":
             marks[source, "*"] = MLM_ENGLISH
-        elif source.endswith("-mlm"):
-            marks[source, "*"] = WITH_MLM
+        elif source == "none-tuned":
+            marks[source, "*"] = TUNED
+        elif source.endswith("+mlm"):
+            marks[source, "*"] = f"{WITH_MLM}; {TRANSLATED}" if source in translated else WITH_MLM
         elif source in translated:
             marks[source, "*"] = TRANSLATED
         elif source == "best-paper":

@@ -119,6 +119,17 @@ def table_scores(table: "MainTable") -> list[tuple[str, list[tuple[str, "Score"]
     ]
 
 
+def heading(table: "MainTable", source: str) -> str:
+    """Return the heading that stands above a source's row: of its block, when the row is the first of it."""
+    before = ""
+    for row in table.rows:
+        block = table.blocks.get(row.source, "")
+        if row.source == source:
+            return block if block != before else ""
+        before = block
+    return ""
+
+
 def table_title(table: "MainTable") -> str:
     """Return the title: model, which splits, and under three seeds that intervals cover the sampling of items only."""
     shown = "development sets" if table.policy == "dev" else "test sets"
@@ -178,6 +189,8 @@ def main_markdown(table: "MainTable") -> str:
         texts = [
             number(score.value, score.relative) + _flags(table, source, name, score, symbols) for name, score in cells
         ]
+        if above := heading(table, source):
+            rows.append([f"*{above}*", *([""] * len(texts))])
         rows.append([source + _marks(table, source, "", symbols), *(text.replace("*", r"\*") for text in texts)])
     notes = "".join(f"\n{note}\n" for note in _notes(table, symbols)).replace("\n*", "\n\\*")
     return f"**{table_title(table)}**\n\n{markdown_table(['source', *titles], rows)}{notes}"
@@ -206,6 +219,8 @@ def main_latex(table: "MainTable") -> str:
             else "--"
             for name, score in cells
         ]
+        if above := heading(table, source):
+            lines.append(rf"\multicolumn{{{len(titles) + 1}}}{{l}}{{\textit{{{latex(above)}}}}} \\")
         lines.append(" & ".join([latex(source + _marks(table, source, "", symbols)), *values]) + r" \\")
         if position == 0 and len(table.rows) > 1:
             lines.append(r"\midrule")
@@ -233,6 +248,7 @@ def write_main_table(table: "MainTable", folder: Path | str, stem: str) -> None:
         "seeds": list(table.seeds),
         "splits": dict(table.splits),
         "rows": {row.source: _marks(table, row.source, "", symbols) for row in table.rows},
+        "headings": {row.source: above for row in table.rows if (above := heading(table, row.source))},
         "columns": {name: _marks(table, "", name, symbols) for name in table.columns},
         "notes": _notes(table, symbols),
         "cells": cells,

@@ -81,12 +81,11 @@ class RunFolder:
         rows = read_numbers(path, INTERVAL_NUMBERS) if path.is_file() else []
         return [row for row in rows if row["model"] == model]
 
-    def rows(self, name: str, language: str, split: str) -> list[Any]:
-        """The rows of a data set that are evaluated (the run's limit applies), none where there are none."""
-        manifest = read_manifest(self.data(name, language))
+    def rows(self, data: Path | str, split: str, limit: int | None = None) -> list[Any]:
+        """The first ``limit`` rows of a prepared data set's split, none where there are none."""
+        manifest = read_manifest(Path(data))
         if manifest.reason or split not in manifest.results["rows"]:
             return []
-        limit = None if split == "train" and language == "en" else self.settings["limit"]
         return list(first(read_jsonl(manifest.folder / f"{split}.jsonl"), limit))
 
     def evaluated(self, task: str) -> dict[tuple[str, str], list[Any]]:
@@ -94,7 +93,8 @@ class RunFolder:
         found = {}
         name = registry()[0][task].dataset
         for language in self.settings["languages"][task]:
-            manifest = read_manifest(self.data(name, language))
+            data = self.data(name, language)
+            manifest = read_manifest(data)
             for split in [] if manifest.reason else manifest.results["evaluate"]:
-                found[language, split] = self.rows(name, language, split)
+                found[language, split] = self.rows(data, split, self.settings["limit"])
         return found

@@ -3,6 +3,7 @@
 import csv
 import textwrap
 from pathlib import Path
+from typing import Any
 
 from xstilts.files import read_json
 from xstilts.reporting.notes import MISSING
@@ -48,13 +49,18 @@ def format_terminal(main_csv: Path | str, run: str, data: str, report: Path | st
         )
         for row in rows
     ]
+    lined = [one for line, one in zip(lines, table[2:], strict=True) for one in (*_heading(notes, line[0]), one)]
     rule = "-" * len(table[0])
     head = [f"run {run}: {notes['title']}", f"data: {data}", ""]
     wrapped = [
         piece for note in notes["notes"] for piece in textwrap.wrap(note, max(len(rule), 80), subsequent_indent="  ")
     ]
     foot = [rule, *wrapped, "", f"report:  {report}", f"figures: {figures}", f"tables:  {main_csv.parent}"]
-    return "\n".join(line.rstrip() for line in [*head, *table[:2], rule, *table[2:], *foot]) + "\n"
+    return "\n".join(line.rstrip() for line in [*head, *table[:2], rule, *lined, *foot]) + "\n"
+
+
+def _heading(notes: dict[str, Any], source: str) -> list[str]:
+    return [notes["headings"][source]] if source in notes["headings"] else []
 
 
 def _short_title(column: str, mark: str) -> tuple[str, str]:

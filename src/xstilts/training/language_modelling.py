@@ -10,6 +10,7 @@ import numpy as np
 
 import xstilts.tasks.mlm as mlm
 from xstilts.artifacts import WORK, Manifest, Product
+from xstilts.data.text_sample import balanced
 from xstilts.errors import UserError
 from xstilts.files import read_jsonl, write_json
 from xstilts.modeling.encoder import EncoderShape, build_masked_lm, save_encoder
@@ -71,7 +72,7 @@ def pretrain(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) ->
         train_tokenizer(alphabet, settings["vocabulary"], work)
     tokenizer = open_tokenizer(work)
     chosen = FeatureSettings(max_length=settings["max_length"], packed=settings["packed"])
-    sampled = list(balanced(rows, settings["alpha"], settings["seed"]))
+    sampled = list(balanced(rows, settings["alpha"], settings["seed"], sum(map(len, rows.values()))))
     features = mlm.featurise(sampled, tokenizer, chosen)
     shape = EncoderShape(**{name: settings[name] for name in EncoderShape.__dataclass_fields__})
     encoder = build_masked_lm(shape, len(tokenizer), settings["seed"])
@@ -142,16 +143,3 @@ def _task_lines(rows: Rows) -> Iterable[dict[str, Any]]:
             if text and text not in seen:
                 seen.add(text)
                 yield {"id": f"{row['id']}:{field}", "language": "en", "group": "tasks", "text": text}
-
-
-def balanced(rows: dict[str, Rows], alpha: float, seed: int) -> Iterable[dict[str, Any]]:
-    """Yield as many lines as there are, languages in proportion to size ** alpha (XLM), small ones repeated."""
-    total = sum(map(len, rows.values()))
-    shares = {language: len(lines) ** alpha for language, lines in rows.items()}
-    for position, (language, lines) in enumerate(sorted(rows.items())):
-        wanted = round(total * shares[language] / sum(shares.values()))
-        whole, rest = divmod(wanted, len(lines))
-        for _ in range(whole):
-            yield from lines
-        picked = np.random.default_rng([seed, position]).permutation(len(lines))[:rest]
-        yield from (lines[int(index)] for index in np.sort(picked))

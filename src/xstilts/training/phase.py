@@ -44,8 +44,8 @@ def train_phase(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest],
         keep_head: write the head too, for the prediction.
 
     Returns:
-        A product with the dev scores; one with a reason when there is no encoder or nothing to train on. A part of a
-        mixture without data is left out, and the results say so.
+        A product with the dev scores; one with a reason when there is no encoder or nothing to train on. A labelled
+        part of a mixture without data is left out, and the results say so; a source with raw text needs that text.
     """
     settings = spec["settings"]
     data = {role: found for role, found in inputs.items() if role != "encoder"}
@@ -53,13 +53,17 @@ def train_phase(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest],
         return Product(reason=inputs["encoder"].reason)
     absent = {part["name"]: why for part in settings["parts"] if (why := _absent(part, data))}
     parts = [part for part in settings["parts"] if part["name"] not in absent]
-    if not parts:
+    if _kinds(parts) != _kinds(settings["parts"]):
         return Product(reason="; ".join(absent.values()))
     for name, why in absent.items():
         log(f"{name} is left out of the mixture: {why}")
     for found in inputs.values():
         found.check()
     return _train(folder, settings | {"parts": parts}, inputs["encoder"].folder, data, keep_head, absent)
+
+
+def _kinds(parts: list[dict[str, Any]]) -> set[str]:
+    return {"text" if part["family"] == "mlm" else "labelled" for part in parts}
 
 
 def _absent(part: dict[str, Any], data: dict[str, Manifest]) -> str | None:
@@ -137,10 +141,14 @@ def _train(
 
 
 def _mean_score(prepared: list[Any], model: Any) -> dict[str, float]:
-    """Return the mean of the parts' dev scores, which chooses the checkpoint, and each one where there are several."""
+    """Return the mean of the parts' dev scores, which chooses the checkpoint, and each one where there are several.
+
+    Raw text beside labelled parts does not choose: its score is a loss, theirs are percentages.
+    """
     scores = {found.part.name: found.score(model) for found in prepared}
+    labelled = [scores[found.part.name] for found in prepared if found.part.family != "mlm"]
     each = {f"dev_{name}": value for name, value in scores.items()} if len(scores) > 1 else {}
-    return {"score": statistics.fmean(scores.values()), **each}
+    return {"score": statistics.fmean(labelled or scores.values()), **each}
 
 
 def save_head(model: Any, prepared: Any, folder: Path) -> list[str]:

@@ -14,7 +14,10 @@ CAP = 2**17  # K of the paper's examples-proportional sampling (section 2.3 of v
 
 @dataclass(frozen=True)
 class Portion:
-    """One training set of a mixture: number of units (sequences, or questions with their choices) and batch size."""
+    """One training set of a mixture: number of units (sequences, or questions with their choices) and batch size.
+
+    ``epochs`` 0 is a part that is drawn beside the others without making less of them (raw text).
+    """
 
     units: int
     batch_size: int
@@ -60,7 +63,9 @@ def schedule(portions: list[Portion], seed: int) -> Schedule:
 
     A mixture draws portion m with probability min(e_m, K) / sum of min(e, K), K = 2^17, each with its own batch size
     (section 2.3 of version 1). Its length is what its portions would take alone when none counts more than K
-    examples, the rule of the authors' code (jiant's configurator).
+    examples, the rule of the authors' code (jiant's configurator). No source says how long a training with raw text
+    beside it is: it is lengthened by the text's share, so that the labelled portions get the steps that they get
+    without it.
     """
     if len(portions) == 1:
         steps = max(1, round(portions[0].epochs * portions[0].steps_per_epoch))
@@ -68,6 +73,8 @@ def schedule(portions: list[Portion], seed: int) -> Schedule:
         return Schedule((portions[0],), drawn, np.arange(steps), seed)
     sizes = np.array([min(portion.units, CAP) for portion in portions], dtype=np.float64)
     steps = sum(math.ceil(p.epochs * math.ceil(min(p.units, CAP) / p.batch_size)) for p in portions)
+    with_epochs = np.array([portion.epochs > 0 for portion in portions])
+    steps = round(steps * sizes.sum() / sizes[with_epochs].sum())
     generator = np.random.default_rng([seed, len(portions)])
     drawn = generator.choice(len(portions), size=steps, p=sizes / sizes.sum()).astype(np.int8)
     visit = np.zeros(steps, dtype=np.int64)

@@ -20,10 +20,15 @@ def prepare_part(
     tokenizer: Any,
     log: Callable[[str], None],
 ) -> Prepared:
-    """Make raw text ready as a training set; with ``steps_of`` it takes as many steps as that training set would."""
+    """Make raw text ready as a training set; with ``steps_of`` it takes as many steps as that training set would.
+
+    ``packed`` fills blocks with consecutive lines; else a line is an example, as beside a labelled task (jiant's
+    ``mlm_simple``).
+    """
     rows = [row for name in part["data"] for row in read_jsonl(data[name].folder / "train.jsonl")]
-    dev, rows = rows[:DEV_LINES], rows[DEV_LINES:]
-    chosen = FeatureSettings(max_length=settings["lengths"]["mlm"], packed=True)
+    held = min(DEV_LINES, len(rows) // 10)
+    dev, rows = rows[:held], rows[held:]
+    chosen = FeatureSettings(max_length=settings["lengths"]["mlm"], packed=part["packed"])
     features = mlm.featurise(rows, tokenizer, chosen)
     epochs = part["epochs"]
     if "steps_of" in settings:
@@ -32,7 +37,7 @@ def prepare_part(
         units = min(units, like["limit"] or units)
         steps = like["epochs"] * Portion(units, like["batch_size"], like["epochs"]).steps_per_epoch
         epochs = steps / Portion(len(features), part["batch_size"], 1).steps_per_epoch
-    log(f"{part['name']}: {len(rows)} lines, {len(features)} blocks, {epochs:.3g} epochs")
+    log(f"{part['name']}: {len(rows)} lines, {len(features)} blocks" + (f", {epochs:.3g} epochs" if epochs else ""))
     score = dev_scorer(dev, tokenizer, chosen, settings["optimisation"]["micro_tokens"])
     return Prepared(
         part=Part(part["name"], "mlm", features, part["batch_size"], epochs, masking(tokenizer)),

@@ -13,7 +13,7 @@ def baseline(run: RunFolder) -> None:
     (task,) = run.settings["languages"]
     entry = run.tasks[task]
     parts = () if entry["target"] == "none" else registry()[1][entry["target"]].parts
-    train = [row for part in parts for row in run.rows(part, "en", "train")]
+    train = [row for part in parts for row in run.rows(run.data(part, "en"), "train")]
     rows = baseline_scores(task, entry, train, run.evaluated(task)) if train or not parts else []
     write_json(run.tables / "baselines" / f"{task}.json", rows)
 

@@ -6,10 +6,10 @@ from xstilts.files import write_text
 from xstilts.reporting.aggregate import choose_split, expected_languages, index_scores
 from xstilts.reporting.run import POLICIES, RunFolder
 from xstilts.reporting.scores import csv_text
-from xstilts.reporting.sources import CONTROLS
 from xstilts.scoring.score_file import read_scores
 from xstilts.scoring.uncertainty import Interval
 from xstilts.scoring.uncertainty import intervals as resample
+from xstilts.tasks.sources import CONTROLS
 
 
 def intervals(run: RunFolder) -> None:

@@ -37,11 +37,12 @@ def main_table(run: RunFolder, model: str, stem: str) -> MainTable:
         run.tasks,
         split_policy=POLICIES[stem],
         seeds_statistic=run.settings["statistic"],
-        marks=standard_marks(run.settings["sources"], contaminated=contaminated(run)),
+        marks=standard_marks(run.settings["sources"], run.settings["translated"], contaminated(run)),
         significant=significant,
         remarks=standard_remarks(kept, left_out, run.settings["limit"], run.generated),
         headline=run.settings["headline"] or None,
         model=model,
+        blocks=run.settings["blocks"],
     )
 
 
@@ -52,8 +53,8 @@ def contaminated(run: RunFolder) -> dict[tuple[str, str], str]:
     for row in read_numbers(path, ("shared", "texts")) if path.is_file() else []:
         if row["used"] != "train" or row["shared"] < CONTAMINATED * row["texts"]:
             continue
-        for source in [row["training"], *(s for s, p in run.settings["mixtures"].items() if row["training"] in p)]:
-            if source in run.settings["sources"]:
+        for source, names in run.settings["trained_on"].items():
+            if row["training"] in names:
                 found[source, row["task"]] = (
                     f"{row['shared']:.0f} of {row['texts']:.0f} evaluated {row['field']} texts ({row['language']}) "
                     f"occur in the training data of {row['training']}"

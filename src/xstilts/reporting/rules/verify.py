@@ -8,6 +8,7 @@ from xstilts.files import write_json
 from xstilts.keep import check_kept
 from xstilts.reporting.run import RunFolder
 from xstilts.reporting.scores import leftover_files
+from xstilts.tasks.sources import starts_pretrained
 
 
 def verify(run: RunFolder) -> None:
@@ -19,7 +20,7 @@ def verify(run: RunFolder) -> None:
         places.add(("predictions", *chain, cell.task))
         if cell.target != "none":
             places.add(("models", *chain))
-        if cell.source != "none":
+        if not starts_pretrained(cell.source):
             places.add(("models", cell.model, cell.source, "none", str(cell.seed)))
     problems, files = [], 0
     for place in sorted(places):
