@@ -81,7 +81,7 @@ class Jobs(Places):
     def models(self) -> list[tuple[str, str, str, int]]:
         """Every (model, source, target, seed) that has weights of its own; target `none` is what came of a source."""
         sources = [(*cell[:2], "none", cell[3]) for cell in self.cells() if not starts_pretrained(cell[1])]
-        return list(dict.fromkeys([*sources, *(cell[:4] for cell in self.cells() if cell[2] != "none")]))
+        return list(dict.fromkeys([*sources, *self.target_trainings(), *self.choices()]))
 
     def dropped(self) -> list[tuple[str, str, str, int]]:
         """The models whose weights `keep` does not keep once nothing in the run needs them."""
@@ -92,8 +92,16 @@ class Jobs(Places):
         """The manifests of everything in the run that is made from a model."""
         chain = (model, source, target, seed)
         made = [self.prediction(*chain, name) for name in self.run.tasks if tasks.task(name).target == target]
+        if source not in self.run.source_names:  # a candidate for a learning rate only
+            made = []
         trained = [self.trained(model, source, other, seed) for other in self.run.targets]
-        return made + trained if target == "none" else made
+        if target == "none":
+            return made + trained
+        if source in self.run.candidates(target):
+            made += [
+                self.trained(*cell) for cell in self.choices() if cell[0] == model and cell[2:] == (target, int(seed))
+            ]
+        return made
 
     def artifacts(self) -> list[Path]:
         """The manifests of all encoders, trainings and predictions of the run."""

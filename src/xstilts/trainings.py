@@ -48,6 +48,7 @@ def _text_part(data: str, batch_size: int, epochs: float, packed: bool) -> dict[
         "data": [data],
         "batch_size": batch_size,
         "epochs": epochs,
+        "limit": None,
         "packed": packed,
     }
 

@@ -16,6 +16,7 @@ from xstilts.estimates import Work, memory_mb, minutes, threads
 from xstilts.jobs import Jobs
 from xstilts.settings import settings_of
 from xstilts.storage import LARGE, ON_THE_HUB, Size
+from xstilts.trainings import TEXT
 
 Settings = dict[str, Any]
 Names = Iterable[tuple[str, str]]  # data set, language
@@ -116,9 +117,12 @@ class Workload:
 
     def _rows(self, name: str, language: str, split: str) -> tuple[int, str]:
         """Return (rows, how they are known): counted on the disk, expected by registry or world, or assumed."""
-        manifest = self.jobs.data(name, language)
+        text = self.jobs.run.intermediate.mlm if f"{name}/{language}" == TEXT else None
+        manifest = self.jobs.text if text else self.jobs.data(name, language)
         if manifest.is_file():
             return json.loads(manifest.read_bytes())["results"].get("rows", {}).get(split, 0), "counted"
+        if text:
+            return text.sentences, "expected"
         known = dataset(name)
         if self.jobs.run.world is not None and self.jobs.run.data.origin == "world":
             return self._rows_of_world(name, split), "expected"
@@ -174,7 +178,7 @@ class Workload:
             if not found:
                 continue
             limit = settings["lengths"][part["family"]]
-            if part["family"] == "mlm":
+            if part["family"] == "mlm" and part["packed"]:
                 sequences, tokens = max(1.0, tokens / limit), max(tokens, limit)
             units = found if part["family"] == "multiple_choice" else sequences
             portions.append(Portion(max(1, round(units)), part["batch_size"], part["epochs"]))
