@@ -9,6 +9,7 @@ from xstilts.config import Run
 from xstilts.data.registry import SPLITS, dataset, language_names, locate
 from xstilts.errors import DataError
 from xstilts.jobs import REPORTING, Jobs
+from xstilts.modeling.fetch import origin
 from xstilts.trainings import lengths, optimisation, source_training, target_training
 
 Settings = dict[str, Any]
@@ -68,12 +69,13 @@ def pretrain(jobs: Jobs, model: str) -> Settings:
 def fetch_model(jobs: Jobs, model: str) -> Settings:
     """Return where an encoder comes from."""
     encoder = jobs.run.encoders[model]
-    return {"weights": encoder.weights, "revision": encoder.revision}
+    assert encoder.weights is not None
+    return origin(encoder.weights, encoder.revision)
 
 
 def adopt_source(jobs: Jobs, model: str, source: str, seed: int) -> Settings:
     """Return where a user's own checkpoint comes from."""
-    return {"encoder": jobs.run.own_encoders[source]}
+    return origin(jobs.run.own_encoders[source], None)
 
 
 def sample_text(jobs: Jobs) -> Settings:

@@ -26,6 +26,7 @@ def resolve(
     revision: str | None = None,
     say: Say = lambda line: None,
     first_pause: float = FIRST_PAUSE,
+    optional: Iterable[str] = (),
 ) -> Pin:
     """Return the pin of what a repository holds now: its commit, and the SHA-256 of each file that is wanted.
 
@@ -38,6 +39,7 @@ def resolve(
         revision: branch, tag, ``refs/...`` or commit; None: the main branch.
         say: takes a line for each new attempt.
         first_pause: seconds before the second attempt, doubled for each further one.
+        optional: patterns that need not have a file.
 
     Raises:
         DownloadError: the repository cannot be read, or has no file of one pattern. HostGone: no connection.
@@ -50,9 +52,10 @@ def resolve(
     info = _patiently(ask, repository, say, first_pause)
     commit, files = str(info.sha), {}
     with tempfile.TemporaryDirectory() as folder:
-        for pattern in wanted:
+        required = list(wanted)
+        for pattern in (*required, *optional):
             found = [entry for entry in info.siblings if fnmatchcase(entry.rfilename, pattern)]
-            if not found:
+            if not found and pattern in required:
                 raise DownloadError(f"{repository}: has no file {pattern} at commit {commit}")
             for entry in found:
                 if entry.lfs is None:

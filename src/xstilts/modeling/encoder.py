@@ -62,7 +62,7 @@ def open_encoder(folder: Path, masked_lm: bool = False) -> "XlmRoberta | HubEnco
     """
     if not (folder / "config.json").is_file():
         raise UserError(f"{folder}: found no config.json; expected a Hugging Face model folder")
-    if not list(folder.glob("*.safetensors")):
+    if not list(folder.glob("model*.safetensors")):
         raise UserError(f"{folder}: found no *.safetensors; expected safetensors weights (pickled ones are not read)")
     config = read_json(folder / "config.json")
     if config.get("model_type") in MODEL_TYPES and config.get("hidden_act") == "gelu":
@@ -72,6 +72,16 @@ def open_encoder(folder: Path, masked_lm: bool = False) -> "XlmRoberta | HubEnco
     from xstilts.modeling.hub import HubEncoder
 
     return HubEncoder(folder, masked_lm)
+
+
+def check_lengths(encoder: Any, folder: Path, lengths: dict[str, int]) -> None:
+    """Refuse token limits (by family) that are longer than what the encoder has positions for."""
+    for family, limit in lengths.items():
+        if family not in ("doc_stride", "max_query") and encoder.positions is not None and limit > encoder.positions:
+            raise UserError(
+                f"lengths.{family}: found {limit}; expected at most {encoder.positions} tokens, for which the encoder "
+                f"in {folder} has positions"
+            )
 
 
 def retrieval_layer(layers: int) -> int:

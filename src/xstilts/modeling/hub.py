@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from xstilts.errors import UserError
+from xstilts.files import read_json
 from xstilts.modeling.xlmr import Layout
 
 
@@ -20,9 +22,27 @@ class HubEncoder(nn.Module):
         logging.set_verbosity_error()  # a head that is dropped here is no news
         logging.disable_progress_bar()
         loader = AutoModelForMaskedLM if masked_lm else AutoModel
-        self.model = loader.from_pretrained(
-            folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, local_files_only=True
-        )
+        try:
+            self.model, loaded = loader.from_pretrained(
+                folder,
+                dtype=torch.float32,
+                use_safetensors=True,
+                trust_remote_code=False,
+                local_files_only=True,
+                output_loading_info=True,
+            )
+        except (OSError, ValueError, RuntimeError, KeyError) as error:
+            kind = read_json(folder / "config.json").get("model_type")
+            reason = str(error).strip().splitlines()[0]
+            hint = "no code of a repository is run, only architectures of the installed transformers"
+            raise UserError(f"{folder}: found an encoder {kind!r} that cannot be opened ({hint}): {reason}") from None
+        missing = sorted(name for name in loaded["missing_keys"] if "pooler" not in name)
+        if missing:
+            raise UserError(
+                f"{folder}: found no weights for {missing[0]} ({len(missing)} in all); expected all of them"
+            )
+        if self.config.is_encoder_decoder:
+            raise UserError(f"{folder}: found an encoder with a decoder; expected an encoder alone")
         if getattr(self.model.base_model, "pooler", None) is not None:
             self.model.base_model.pooler = None
 
@@ -40,6 +60,14 @@ class HubEncoder(nn.Module):
     def depth(self) -> int:
         """The number of blocks."""
         return self.config.num_hidden_layers
+
+    @property
+    def positions(self) -> int | None:
+        """The longest input in tokens where positions are learnt one by one, None where any length goes."""
+        places = getattr(getattr(self.model.base_model, "embeddings", None), "position_embeddings", None)
+        if not isinstance(places, nn.Embedding):
+            return None
+        return places.num_embeddings - (0 if places.padding_idx is None else places.padding_idx + 1)
 
     @property
     def head_dropout(self) -> float:

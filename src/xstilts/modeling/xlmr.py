@@ -143,6 +143,11 @@ class XlmRoberta(nn.Module):
         return self.config["num_hidden_layers"]
 
     @property
+    def positions(self) -> int:
+        """The longest input in tokens."""
+        return self.config["max_position_embeddings"] - self.config["pad_token_id"] - 1
+
+    @property
     def head_dropout(self) -> float:
         """The dropout that a fresh head gets."""
         return self.config["hidden_dropout_prob"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from xstilts.errors import UserError
 from xstilts.files import read_json
-from xstilts.modeling.encoder import open_encoder
+from xstilts.modeling.encoder import check_lengths, open_encoder
 from xstilts.modeling.fast_tokenizer import open_tokenizer
 from xstilts.modeling.model import build_model, device
 from xstilts.prediction.forward import outputs
@@ -30,7 +30,9 @@ def open_predictor(model_folder: Path, settings: dict[str, Any]) -> Callable[[Pa
     module = importlib.import_module(f"xstilts.tasks.{family}")
     tokenizer = open_tokenizer(model_folder)
     heads = {head["name"]: (family, max(1, len(head["labels"])))}
-    model = build_model(open_encoder(model_folder), heads, 0, settings["precision"])
+    encoder = open_encoder(model_folder)
+    check_lengths(encoder, model_folder, settings["lengths"])
+    model = build_model(encoder, heads, 0, settings["precision"])
     model.heads[head["name"]].load_state_dict(load_file(model_folder / "head.safetensors"))
     model.to(device())
     chosen = feature_settings(family, settings["lengths"], tuple(head["labels"]), no_answer=False)

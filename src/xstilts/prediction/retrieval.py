@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from xstilts.files import write_text
-from xstilts.modeling.encoder import open_encoder, retrieval_layer
+from xstilts.modeling.encoder import check_lengths, open_encoder, retrieval_layer
 from xstilts.modeling.fast_tokenizer import open_tokenizer
 from xstilts.modeling.model import build_model, device
 from xstilts.prediction.forward import embeddings
@@ -21,7 +21,9 @@ Rows = list[dict[str, Any]]
 
 def open_predictor(model_folder: Path, settings: dict[str, Any]) -> Callable[[Path, str, dict[str, Any]], list[str]]:
     """Load encoder and tokenizer once; return the function that writes one language's files."""
-    model = build_model(open_encoder(model_folder), {}, 0, settings["precision"]).to(device())
+    encoder = open_encoder(model_folder)
+    check_lengths(encoder, model_folder, settings["lengths"])
+    model = build_model(encoder, {}, 0, settings["precision"]).to(device())
     tokenizer = open_tokenizer(model_folder)
     chosen = FeatureSettings(max_length=settings["lengths"]["retrieval"])
     layer = retrieval_layer(model.encoder.depth)

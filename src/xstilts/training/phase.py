@@ -84,7 +84,7 @@ def _train(
     keep_head: bool,
     absent: dict[str, str],
 ) -> Product:
-    from xstilts.modeling.encoder import open_encoder, save_encoder
+    from xstilts.modeling.encoder import check_lengths, open_encoder, save_encoder
     from xstilts.modeling.fast_tokenizer import open_tokenizer
     from xstilts.modeling.model import build_model, device
     from xstilts.training.loop import Recipe, restore, step_seed, train, work_done
@@ -108,6 +108,7 @@ def _train(
         **settings["optimisation"],
     )
     encoder = open_encoder(start, masked_lm=any(part.family == "mlm" for part in trained))
+    check_lengths(encoder, start, settings["lengths"])
     model = build_model(encoder, heads, step_seed(settings["seed"], HEAD_SEED), recipe.precision).to(device())
     best, progress = train(
         model,
