@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from data_files import mirror, rows
 
-from xstilts.data.purity import check_english, overlaps, text_hash
+from xstilts.data.purity import all_hashes, check_english, hashed, overlaps, text_hash
 from xstilts.errors import UserError
 
 
@@ -33,9 +33,9 @@ def test_overlaps_count_distinct_evaluation_texts() -> None:
         pair("1", "en", "the dog ran.", "It slept."),
         pair("2", "en", "New.", "It sat."),
     ]
-    assert overlaps(training, evaluation) == {"text_a": 1, "text_b": 2, "rows": 1}
+    assert overlaps(all_hashes(training), hashed(evaluation)) == {"text_a": 1, "text_b": 2, "rows": 1}
     tagged = [{"id": "0", "language": "en", "group": "g", "tokens": ["A", "cat", "sat."], "tags": None}]
-    assert overlaps(training, tagged) == {"tokens": 1, "rows": 1}
+    assert overlaps(all_hashes(training), hashed(tagged)) == {"tokens": 1, "rows": 1}
 
 
 def test_xquad_lies_inside_squad_dev(tmp_path: Path) -> None:
@@ -43,5 +43,5 @@ def test_xquad_lies_inside_squad_dev(tmp_path: Path) -> None:
     squad = rows("squad", "en", origin, tmp_path / "squad")[1]
     xquad = rows("xquad", "en", origin, tmp_path / "xquad")[1]["test"]
     questions = len({text_hash(row["question"]) for row in xquad})
-    assert overlaps(squad["dev"], xquad) == {"context": 240, "question": questions, "rows": 1190}
-    assert overlaps(squad["train"], xquad) == {"context": 0, "question": 0, "rows": 0}
+    assert overlaps(all_hashes(squad["dev"]), hashed(xquad)) == {"context": 240, "question": questions, "rows": 1190}
+    assert overlaps(all_hashes(squad["train"]), hashed(xquad)) == {"context": 0, "question": 0, "rows": 0}

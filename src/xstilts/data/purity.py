@@ -53,23 +53,33 @@ def texts(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "tokens", " ".join(row["tokens"])
 
 
-def overlaps(training: Iterable[Mapping[str, Any]], evaluation: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    """Count the distinct evaluation texts that also occur in the training rows, by the evaluation row's field.
+Hashed = list[list[tuple[str, str]]]  # of each row: (field, hash) of its texts
 
-    Texts are compared by hash of their normalised form, whichever field of the training row they stand in. A row as a
-    whole counts in ``rows`` when all its texts occur. Answer choices are compared only as part of a whole row: short
-    ones ("yes") recur by chance.
+
+def hashed(rows: Iterable[Mapping[str, Any]]) -> Hashed:
+    """Return the hash of every text of the rows, ready to be compared many times."""
+    return [[(name, text_hash(text)) for name, text in texts(row)] for row in rows]
+
+
+def all_hashes(rows: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Return the hashes of all texts of the rows, whichever field they stand in."""
+    return {text_hash(text) for row in rows for _, text in texts(row)}
+
+
+def overlaps(seen: set[str], evaluation: Hashed) -> dict[str, int]:
+    """Count the distinct evaluation texts whose hashes were seen in training, by the evaluation row's field.
+
+    A row as a whole counts in ``rows`` when all its texts occur. Answer choices are compared only as part of a whole
+    row: short ones ("yes") recur by chance.
 
     Returns:
         {field: number} for the fields that the evaluation rows have, and ``rows``.
     """
-    seen = {text_hash(text) for row in training for _, text in texts(row)}
     shared: dict[str, set[str]] = {}
     whole = 0
     for row in evaluation:
-        hashes = [(name, text_hash(text)) for name, text in texts(row)]
-        whole += bool(hashes) and all(value in seen for _, value in hashes)
-        for name, value in hashes:
+        whole += bool(row) and all(value in seen for _, value in row)
+        for name, value in row:
             if name != "choices":
                 shared.setdefault(name, set()).update({value} & seen)
     return {**{name: len(values) for name, values in shared.items()}, "rows": whole}

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from xstilts.data.purity import check_english, overlaps
+from xstilts.data.purity import all_hashes, check_english, hashed, overlaps
 from xstilts.data.text_sample import evaluated_sentences, sentences
 from xstilts.errors import UserError
 from xstilts.files import write_text
@@ -14,6 +14,7 @@ from xstilts.reporting.scores import csv_text
 def overlap_counts(run: RunFolder) -> None:
     """Write ``overlaps.csv``: how many evaluated texts occur in English training data or choose a checkpoint."""
     evaluated = {task: run.evaluated(task) for task in run.settings["languages"]}
+    marks = {(t, place): hashed(rows) for t, by_place in evaluated.items() for place, rows in by_place.items()}
     rows = []
     check_text(run, evaluated)
     for name, paths in run.settings["training"].items():
@@ -23,11 +24,12 @@ def overlap_counts(run: RunFolder) -> None:
         chosen = [row for path in paths for row in run.rows(path, "dev", run.settings["limit"])[:first]]
         used["selection"] = chosen if run.settings["selection"]["recipe"] == "paper" else []
         for use, training in used.items():
+            seen = all_hashes(training)
             for task, by_place in evaluated.items():
                 for (language, split), scored in by_place.items():
                     if not training or not scored:
                         continue
-                    for field, shared in overlaps(training, scored).items():
+                    for field, shared in overlaps(seen, marks[task, (language, split)]).items():
                         if shared:
                             texts = len(scored) if field == "rows" else len({str(row.get(field)) for row in scored})
                             rows.append((name, use, task, language, split, field, shared, texts))
