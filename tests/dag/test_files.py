@@ -28,6 +28,12 @@ def touch_everything(folder: Path) -> None:
             os.utime(path)
 
 
+def test_the_scheduler_takes_a_turn_a_job(run: Checkout) -> None:
+    said = (run.folder / "snakemake.txt").read_text()
+    jobs = said.count("Finished jobid:")
+    assert jobs > 50 and said.count("Resources before job selection:") <= jobs + 1
+
+
 def test_files_that_are_touched_or_checked_out_anew_rerun_nothing(run: Checkout, tmp_path: Path) -> None:
     twin = run.twin(tmp_path / "twin")
     scores = twin.folder / "results/tiny/scores/tiny/none/udpos/1/udpos/en.json"

@@ -40,6 +40,9 @@ except UserError as error:
 
 # A dry run plans without data; a run needs to know where they are before its first job.
 onstart:
+    # A limit on submissions (by default 100 a second) makes Snakemake 9 start a timer at each turn of its scheduler, and
+    # each timer brings another turn: after N jobs N turns a second over all waiting jobs, in the end a whole core.
+    workflow.scheduler.job_rate_limiter = None
     if run.data.origin == "mirror" and run.mirror is None:
         raise WorkflowError("mirror: is missing; say where the real data are: --config mirror=FOLDER")
 
