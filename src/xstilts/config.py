@@ -201,6 +201,9 @@ class Evaluation(Section):
 
     limit: Count | None = Field(description="first N examples a language and split by hash; null: all")
     seeds: Literal["mean", "median"] = Field(description="how a table sums several seeds up")
+    retrieval_source: str = Field(
+        description="source that row best-en takes for BUCC and Tatoeba, which have no English development set"
+    )
 
 
 class Run(Section):
@@ -258,6 +261,9 @@ class Run(Section):
                     f"sources: unknown source {entry!r}; known: {known}, a training set with a language (mnli-de), "
                     "+mlm behind any of these (mnli+mlm), or `name: {encoder: FOLDER}`"
                 )
+        fixed = self.evaluation.retrieval_source
+        if parse(fixed, mixtures) is None and fixed not in self.own_encoders:
+            raise ValueError(f"evaluation.retrieval_source: unknown source {fixed!r}; expected a name as in `sources`")
         for name in self.own_encoders:
             if parse(name, mixtures) is not None:
                 raise ValueError(f"sources: the name {name!r} has a meaning of its own; use another")

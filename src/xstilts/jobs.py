@@ -22,6 +22,7 @@ REPORTING = (  # rules that make tables and figures
     "table_languages",
     "table_baselines",
     "table_comparison",
+    "table_best",
     "table_seeds",
     "figure_differences",
     "figure_languages",

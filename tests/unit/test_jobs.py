@@ -154,6 +154,10 @@ CHANGES: dict[str, tuple[dict[str, Any], Callable[[tuple[Any, ...]], bool]]] = {
         lambda job: job[0] == "fetch_model",
     ),
     "how seeds are summed up": ({"evaluation": BASE["evaluation"] | {"seeds": "mean"}}, lambda job: False),
+    "the source fixed for retrieval": (
+        {"evaluation": BASE["evaluation"] | {"retrieval_source": "qqp"}},
+        lambda job: False,
+    ),
     "a seed more": ({"seeds": [1, 2, 3]}, lambda job: False),
     "a language more": ({"languages": ["en", "de", "zh"]}, lambda job: job[0] == "predict" and job[5] != "tydiqa"),
     "the name of the run": ({"run": "other"}, lambda job: False),

@@ -21,7 +21,7 @@ def generated():
         "run": "demo",
         "data": {"origin": "world"},
         "world": {"seed": 0},
-        "evaluation": {"limit": 200, "seeds": "mean"},
+        "evaluation": {"limit": 200, "seeds": "mean", "retrieval_source": "mnli"},
         "pretrained_languages": ["en", "qaa"],
         "languages": ["en", "qaa", "qab"],
     }

@@ -50,6 +50,10 @@ def test_every_overlay_is_a_configuration(overlay):
         ({"tasks": "xnlii"}, "tasks: unknown task 'xnlii'; known: xnli pawsx"),
         ({"sources": "none,mnlj"}, "sources: unknown source 'mnlj'; known: anli mnli"),
         ({"sources": "none,multi"}, "sources: multi trains on the intermediate tasks of the run"),
+        (
+            {"evaluation": {"retrieval_source": "mnlj"}},
+            "evaluation.retrieval_source: unknown source 'mnlj'; expected a name",
+        ),
         ({"languages": "en,xx"}, "languages: no task of this run has 'xx'; known: af ar"),
         ({"seeds": "one"}, "seeds.0: found 'one'; input should be a valid integer"),
         ({"models": "xlmr"}, "models: 'xlmr' has no entry in `encoders`; known: xlm-roberta-large"),

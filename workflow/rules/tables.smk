@@ -22,6 +22,7 @@ rule intervals:
         spec=jobs.spec("intervals"),
         scores=jobs.made("tables", "scores.csv"),
         cells=jobs.scores(),
+        trainings=jobs.trainings(),
     output:
         report(jobs.made("tables", "intervals.csv"), caption="../report/intervals.rst", category="Scores"),
     log:
@@ -77,6 +78,7 @@ rule table_main:
         intervals=jobs.made("tables", "intervals.csv"),
         overlaps=jobs.made("tables", "overlaps.csv"),
         trainings=jobs.trainings(),
+        published=jobs.published(),
     output:
         report(jobs.main_tables("main", "csv", "md"), caption="../report/main.rst", category="Main table"),
         report(jobs.main_tables("main_test", "csv", "md"), caption="../report/main_test.rst", category="Main table"),
@@ -219,6 +221,27 @@ rule table_comparison:
         'python workflow/scripts/table_comparison.py --spec {input.spec} --run "$XSTILTS_RUN" 2> {log}'
 
 
+rule table_best:
+    input:
+        spec=jobs.spec("table_best"),
+        scores=jobs.made("tables", "scores.csv"),
+        intervals=jobs.made("tables", "intervals.csv"),
+        overlaps=jobs.made("tables", "overlaps.csv"),
+        trainings=jobs.trainings(),
+        published=jobs.published(),
+    output:
+        report(jobs.main_tables("best", "csv", "md"), caption="../report/best.rst", category="Main table"),
+    log:
+        jobs.log("table_best"),
+    localrule: True
+    conda:
+        "../../envs/environment.yaml"
+    message:
+        "Build the table of the best sources"
+    shell:
+        'python workflow/scripts/table_best.py --spec {input.spec} --run "$XSTILTS_RUN" 2> {log}'
+
+
 rule table_seeds:
     input:
         spec=jobs.spec("table_seeds"),
@@ -249,4 +272,5 @@ rule tables:
         rules.table_languages.output,
         rules.table_baselines.output,
         rules.table_comparison.output,
+        rules.table_best.output,
         rules.table_seeds.output if len(run.seeds) > 1 else [],

@@ -14,7 +14,8 @@ from xstilts.reporting.render import column_title, markdown_table, number
 from xstilts.reporting.scores import csv_text
 
 if TYPE_CHECKING:
-    from xstilts.reporting.main_table import MainTable, Score
+    from xstilts.reporting.main_table import MainTable
+    from xstilts.reporting.rows import Score
 
 PUBLISHED = (
     "system",
@@ -73,6 +74,11 @@ REFUSAL = (
 )
 # 97.5 % quantiles of Student's t for 1 to 10 degrees of freedom; above ten the last one stands, slightly too wide.
 T975 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
+
+
+def system_name(model: str) -> str:
+    """Return what published tables call an encoder; a name that they do not have stays."""
+    return {"xlm-roberta-large": ENCODER}.get(model, model)
 
 
 def read_published(folder: Path | str) -> list[dict[str, Any]]:

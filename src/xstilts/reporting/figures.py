@@ -10,7 +10,8 @@ from xstilts.reporting.render import TITLES, column_title, number
 from xstilts.reporting.style import GREY, INK, MARKERS, PALE, WIDTH, Look, figure, looks, save
 
 if TYPE_CHECKING:
-    from xstilts.reporting.main_table import MainTable, Score
+    from xstilts.reporting.main_table import MainTable
+    from xstilts.reporting.rows import Score
 
 NEAR = 8.0  # points: what the third panel of the comparison enlarges
 NO_DATA = "No scores yet"

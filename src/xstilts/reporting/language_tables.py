@@ -20,7 +20,7 @@ from xstilts.reporting.render import column_title, markdown_table, number, write
 if TYPE_CHECKING:
     import pandas as pd
 
-    from xstilts.reporting.main_table import Tasks
+    from xstilts.reporting.rows import Tasks
 
 Values = dict[str, dict[str, float]]
 AVERAGES = ("mean", "mean_without_english", "english", "gap", "headline", "other")

@@ -2,59 +2,15 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from xstilts.reporting.aggregate import (
-    OFFICIAL_TASKS,
-    Grid,
-    Policy,
-    Scores,
-    Statistic,
-    choose_split,
-    expected_languages,
-    index_scores,
-    metric_column,
-    pair,
-    restrict,
-    seed_means,
-    summarise,
-)
+from xstilts.reporting.aggregate import Policy, Statistic, choose_split, index_scores, metric_column
+from xstilts.reporting.best import Choices
 from xstilts.reporting.notes import table_notes
+from xstilts.reporting.rows import Row, Tasks, best_row, source_row
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Tasks = Mapping[str, Mapping[str, Any]]
-
-
-@dataclass(frozen=True)
-class Score:
-    """A number of the table and what stands behind it; ``value`` is a difference unless ``relative`` is false."""
-
-    value: float | None = None
-    absolute: float | None = None
-    relative: bool = False
-    split: str = ""
-    by_seed: tuple[float, ...] = ()
-    seeds: tuple[int, ...] = ()
-    languages: tuple[str, ...] = ()
-    complete: bool = False
-    collapsed: int = 0
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One source: printed columns, task scores (QA: mean of F1 and EM), and the two averages."""
-
-    source: str
-    columns: Mapping[str, Score]
-    tasks: Mapping[str, Score]
-    average: Score
-    available: Score
-    other: Score  # over the languages beside the headline
-    over: tuple[str, ...]  # the tasks of ``available``
 
 
 @dataclass(frozen=True)
@@ -78,109 +34,6 @@ class MainTable:
     def row(self, source: str) -> Row:
         """Return the row of a source."""
         return next(row for row in self.rows if row.source == source)
-
-
-def _why_missing(scores: Scores, source: str, task: str, split: str) -> str:
-    reasons = scores.reasons.get((source, task, split), {})
-    return "; ".join(dict.fromkeys(reasons.values())) or "not part of this run"
-
-
-def _score(
-    scores: Scores,
-    source: str,
-    baseline: str | None,
-    task: str,
-    split: str,
-    metrics: Sequence[str],
-    expected: Sequence[str],
-    shown: Sequence[str],
-    statistic: Statistic,
-) -> Score:
-    """Return the score of ``source`` on the mean of ``metrics``, as a difference when there is a baseline.
-
-    ``shown`` are the languages that count here, ``expected`` those of a complete score.
-    """
-    ours: list[Grid] = [restrict(scores.grid(source, task, split, metric), shown) for metric in metrics]
-    if not ours[0]:
-        return Score(split=split, reason=_why_missing(scores, source, task, split))
-    base = ours
-    if baseline is not None:
-        base = [restrict(scores.grid(baseline, task, split, metric), shown) for metric in metrics]
-    shared = pair(ours[0], base[0])
-    if shared is None:
-        alone = pair(ours[0], ours[0])
-        assert alone is not None
-        absolute = summarise(seed_means(ours, alone.seeds, alone.languages), statistic)
-        reason = f"no score of {baseline} on the same languages to compare with (its own score is {absolute:.1f})"
-        return Score(absolute=absolute, split=split, reason=reason)
-    arm = seed_means(ours, shared.seeds, shared.languages)
-    absolute = summarise(arm, statistic)
-    collapsed = sum((source, task, seed) in scores.collapsed for seed in shared.seeds)
-    value, by_seed = absolute, arm
-    if baseline is not None:
-        other = seed_means(base, shared.base_seeds, shared.languages)
-        value = absolute - summarise(other, statistic)
-        paired = shared.seeds == shared.base_seeds
-        by_seed = tuple(mine - theirs for mine, theirs in zip(arm, other, strict=True)) if paired else ()
-    complete = set(expected) <= set(shared.languages)
-    return Score(
-        value,
-        absolute,
-        baseline is not None,
-        split,
-        by_seed,
-        shared.seeds,
-        shared.languages,
-        complete,
-        collapsed,
-    )
-
-
-def _average(task_scores: Mapping[str, Score], names: Collection[str], relative: bool) -> Score:
-    """Return the mean of the task scores of ``names``; over seeds too, where all of them have the same ones."""
-    parts = [task_scores[name] for name in names]
-    same = len({part.seeds for part in parts}) == 1 and all(part.by_seed for part in parts)
-    return Score(
-        value=fmean(part.value for part in parts if part.value is not None),
-        absolute=fmean(part.absolute for part in parts if part.absolute is not None),
-        relative=relative,
-        by_seed=tuple(fmean(values) for values in zip(*(part.by_seed for part in parts), strict=True)) if same else (),
-        seeds=parts[0].seeds if same else (),
-        complete=all(part.complete for part in parts),
-        collapsed=sum(part.collapsed for part in parts),
-    )
-
-
-def _row(
-    scores: Scores,
-    source: str,
-    baseline: str | None,
-    tasks: Tasks,
-    splits: Mapping[str, str],
-    headline: Collection[str] | None,
-    how: Statistic,
-) -> Row:
-    columns: dict[str, Score] = {}
-    task_scores: dict[str, Score] = {}
-    others: dict[str, Score] = {}
-    for task, entry in tasks.items():
-        split, metrics = splits[task], entry["metrics"]
-        expected = expected_languages(entry, split)
-        shown = [name for name in expected if headline is None or name in headline]
-        for metric in metrics:
-            name = metric_column(task, metrics, metric)
-            columns[name] = _score(scores, source, baseline, task, split, [metric], expected, shown, how)
-        task_scores[task] = _score(scores, source, baseline, task, split, metrics, expected, shown, how)
-        if headline is not None:
-            beside = sorted(scores.languages(task, split) - set(headline))
-            others[task] = _score(scores, source, baseline, task, split, metrics, beside, beside, how)
-    over = tuple(task for task in OFFICIAL_TASKS if task in task_scores and task_scores[task].value is not None)
-    available = _average(task_scores, over, baseline is not None) if over else Score(reason="no task has a score")
-    whole = len(over) == len(OFFICIAL_TASKS) and available.complete
-    average = available if whole else Score(reason="not all nine tasks in all their languages: see avg_available")
-    scored = [task for task, score in others.items() if score.value is not None]
-    other = _average(others, scored, baseline is not None) if scored else Score(reason="no other language has a score")
-    return Row(source, columns, task_scores, average, available, other, over)
 
 
 def place_marks(
@@ -213,6 +66,7 @@ def build_main_table(
     model: str | None = None,
     baseline: str = "none",
     blocks: Mapping[str, str] | None = None,
+    best: Choices | None = None,
 ) -> MainTable:
     """Build the main table of one model.
 
@@ -235,6 +89,7 @@ def build_main_table(
         model: which model; may be left out when there is one.
         baseline: the source that the others are compared with.
         blocks: source to the heading of its block of rows, "" for none.
+        best: further rows below the sources: rule to the source that was chosen for each task.
     """
     names = sorted(scores["model"].unique())
     if model is None and len(names) > 1:
@@ -244,7 +99,9 @@ def build_main_table(
     splits = {task: choose_split(task, entry, split_policy, indexed) for task, entry in tasks.items()}
     relative_to = baseline if baseline in sources else None
     rows = tuple(
-        _row(indexed, source, None if source == baseline else relative_to, tasks, splits, headline, seeds_statistic)
+        source_row(
+            indexed, source, None if source == baseline else relative_to, tasks, splits, headline, seeds_statistic
+        )
         for source in sources
     )
     column_tasks = {
@@ -252,6 +109,7 @@ def build_main_table(
         for task, entry in tasks.items()
         for metric in entry["metrics"]
     }
+    rows += tuple(best_row(rule, choices, rows, column_tasks) for rule, choices in (best or {}).items())
     whole = all(row.average.value is not None for row in rows)
     columns = (*column_tasks, "avg") if whole else (*column_tasks, "avg", "avg_available")
     if any(row.other.value is not None for row in rows):

@@ -9,7 +9,6 @@ MLM_ENGLISH = "control: masked language modelling on English text, as many steps
 WITH_MLM = "masked language modelling on raw text of the evaluated languages was part of the training"
 TRANSLATED = "trained on machine-translated labelled data"
 TUNED = "no intermediate training; the learning rate of each target was chosen on English dev"
-BEST = "the source was chosen on development data of all languages, as in the paper"
 
 
 def standard_marks(
@@ -35,8 +34,6 @@ def standard_marks(
             marks[source, "*"] = f"{WITH_MLM}; {TRANSLATED}" if source in translated else WITH_MLM
         elif source in translated:
             marks[source, "*"] = TRANSLATED
-        elif source == "best-paper":
-            marks[source, "*"] = BEST
     return marks | dict(contaminated or {})
 
 

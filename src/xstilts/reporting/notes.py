@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from xstilts.reporting.aggregate import Policy, Scores, Statistic, expected_languages
 
 if TYPE_CHECKING:
-    from xstilts.reporting.main_table import Row
+    from xstilts.reporting.rows import Row
 
 MISSING, PARTIAL, COLLAPSED, SIGNIFICANT = "–", "°", "!", "*"
 

@@ -11,7 +11,8 @@ from xstilts.reporting.notes import COLLAPSED, MISSING, PARTIAL, SIGNIFICANT
 from xstilts.reporting.scores import csv_text
 
 if TYPE_CHECKING:
-    from xstilts.reporting.main_table import MainTable, Score
+    from xstilts.reporting.main_table import MainTable
+    from xstilts.reporting.rows import Score
 
 FOOTNOTES = ("†", "‡", "§", "¶")
 TITLES = {

@@ -30,15 +30,19 @@ THRESHOLDS = 16  # BUCC thresholds a resampled dev set can choose from
 class TaskDraws:
     """One task and split: each arm's scores and how they vary when items are drawn again.
 
-    Shapes: values (arms, metrics) in percent; draws (arms, metrics, resamples), centred on 0.
+    Shapes: values (arms, metrics) in percent; draws (arms, metrics, resamples), centred on 0. ``english`` and
+    ``english_draws`` are the same of English alone, under the same weights; None where there is no English.
     """
 
+    task: str
     arms: tuple[Arm, ...]
     metrics: tuple[str, ...]
     languages: tuple[str, ...]
     examples: int
     values: Array
     draws: Array
+    english: Array | None = None
+    english_draws: Array | None = None
 
 
 def poisson_table() -> Array:
@@ -79,13 +83,11 @@ def resample_task(
     if not arms:
         return None
     metrics = task_entry(task).metrics
-    values = np.array(
-        [
-            [np.mean([found[(*arm, language)]["metrics"][metric] for language in languages]) for metric in metrics]
-            for arm in arms
-        ]
+    by_language = np.array(
+        [[[found[(*arm, language)]["metrics"][metric] for metric in metrics] for language in languages] for arm in arms]
     )
     draws = np.zeros((len(arms), len(metrics), resamples), dtype=np.float32)
+    english = None
     groups = [languages] if task in PARALLEL else [(language,) for language in languages]
     for group in groups:
         splits = [[found[(*arm, language)]["items"] for arm in arms] for language in group]
@@ -94,11 +96,15 @@ def resample_task(
             dev = [scores[(*arm, task, group[0])]["splits"]["dev"]["items"] for arm in arms]
             draws[:, 0] += _draw_bucc(f"{task}/dev/{group[0]}", name, dev, splits[0], resamples, seed)
         else:
-            draws += _draw_ratios(name, splits, metrics, resamples, seed)
+            alone = group.index("en") if "en" in group else None
+            of_group, of_english = _draw_ratios(name, splits, metrics, resamples, seed, alone)
+            draws += of_group
+            english = english if of_english is None else 100 * (of_english - of_english.mean(axis=2, keepdims=True))
     draws *= 100 / len(languages)
     draws -= draws.mean(axis=2, keepdims=True)
     examples = sum(found[(*arms[0], language)]["examples"] for language in languages)
-    return TaskDraws(arms, metrics, languages, examples, values, draws)
+    values = None if english is None else by_language[:, languages.index("en")]
+    return TaskDraws(task, arms, metrics, languages, examples, by_language.mean(axis=1), draws, values, english)
 
 
 class _Units:
@@ -142,10 +148,11 @@ def _draw_ratios(
     metrics: Sequence[str],
     resamples: int,
     seed: int,
-) -> Array:
+    alone: int | None,
+) -> tuple[Array, Array | None]:
     """Return resampled ratios summed over the group's languages, shape (arms, metrics, resamples).
 
-    ``splits`` holds the items of each language and arm.
+    ``splits`` holds the items of each language and arm. The ratios of language number ``alone`` come back as well.
     """
     units = _Units([items["unit"] for arms in splits for items in arms], name, seed)
     shape = (units.size, len(splits), len(splits[0]), len(metrics))
@@ -158,13 +165,16 @@ def _draw_ratios(
                 below[:, language, arm, number] = units.sums(items["unit"], denominator)
     if (below == below[:, :, :1, :1]).all():
         below = below[:, :, :1, :1]  # numbers of examples: the same in all arms
-    blocks = []
+    blocks, single = [], []
     for weights in draw_weights(name, seed, units.size, resamples):
         top, bottom = (
             (weights @ side.reshape(units.size, -1)).reshape(len(weights), *side.shape[1:]) for side in (above, below)
         )
-        blocks.append((top / np.maximum(bottom, 1e-9)).sum(axis=1))
-    return np.concatenate(blocks).transpose(1, 2, 0)
+        ratios = top / np.maximum(bottom, 1e-9)
+        blocks.append(ratios.sum(axis=1))
+        if alone is not None:
+            single.append(ratios[:, alone])
+    return np.concatenate(blocks).transpose(1, 2, 0), np.concatenate(single).transpose(1, 2, 0) if single else None
 
 
 def bucc_thresholds(items: Mapping[str, Sequence[Any]]) -> Array:

@@ -72,6 +72,19 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected
 
 
+def item_draws(draws: Array) -> Array:
+    """Return the deviations of the mean over seeds (resamples,) from those of the seeds (seeds, resamples).
+
+    From three seeds on, without the interaction of seeds and items, which the variance over seeds holds already.
+    """
+    seeds, around = len(draws), draws.mean(axis=0)
+    if seeds < 3:
+        return around
+    items = float(around.var())
+    interaction = max(float(draws.var(axis=1).mean()) - items, 0.0) / (seeds - 1)
+    return around * np.sqrt(max(1 - interaction / items, 0.0)) if items else around
+
+
 def estimate(values: Array, draws: Array, noise: Array) -> _Estimate:
     """Return the mean over seeds with its 95 % interval, and a two-sided p value of its being 0.
 
@@ -80,12 +93,9 @@ def estimate(values: Array, draws: Array, noise: Array) -> _Estimate:
     """
     seeds = len(values)
     mean = float(values.mean())
-    around = draws.mean(axis=0)
+    around = item_draws(draws)
     if seeds >= 3:
-        items = float(around.var())
-        interaction = max(float(draws.var(axis=1).mean()) - items, 0.0) / (seeds - 1)
-        shrink = np.sqrt(max(1 - interaction / items, 0.0)) if items else 0.0
-        around = around * shrink + noise * values.std(ddof=1) / np.sqrt(seeds)
+        around = around + noise * values.std(ddof=1) / np.sqrt(seeds)
     low, high = np.quantile(around, [0.025, 0.975])
     reached = int((np.abs(around) >= abs(mean)).sum())
     deviation = float(values.std(ddof=1)) if seeds > 1 else None
@@ -93,18 +103,41 @@ def estimate(values: Array, draws: Array, noise: Array) -> _Estimate:
 
 
 Runs = dict[str, dict[int, tuple[float, Array]]]  # source -> seed -> (value, its draws)
+Expected = Callable[[str, str], Collection[str]]  # task, split -> the languages of a complete score
+Tables = Mapping[str, Mapping[str, str]]  # table -> task -> split
+Drawn = dict[tuple[str, str], TaskDraws]  # task, split
 
 
-def _runs(draws: TaskDraws, metrics: slice) -> Runs:
-    """Return the mean of some of a task's metrics by source and seed."""
+def all_languages(task: str, split: str) -> tuple[str, ...]:
+    """Return XTREME's languages of a task."""
+    return task_entry(task).languages
+
+
+def draw_tables(
+    scores: Mapping[Key, Mapping[str, Any]], tables: Tables, resamples: int = RESAMPLES, seed: int = SEED
+) -> Drawn:
+    """Resample every task and split of some tables; what has no scores is left out."""
+    wanted = dict.fromkeys((task, split) for table in tables.values() for task, split in table.items())
+    found = {place: resample_task(scores, *place, resamples, seed) for place in wanted}
+    return {place: draws for place, draws in found.items() if draws is not None}
+
+
+def runs_of(draws: TaskDraws, metrics: slice, baseline: str = "none") -> Runs:
+    """Return the mean of some of a task's metrics by source and seed.
+
+    The encoder as it comes was trained with no seed: in retrieval one result of the baseline stands for all.
+    """
     runs: Runs = {}
     for place, (source, seed) in enumerate(draws.arms):
         mean = float(draws.values[place, metrics].mean()), draws.draws[place, metrics].mean(axis=0)
         runs.setdefault(source, {})[seed] = mean
+    if task_entry(draws.task).target == "none" and len(runs.get(baseline, {})) == 1:
+        chains = sorted({seed for _, seed in draws.arms})
+        runs[baseline] = dict.fromkeys(chains, next(iter(runs[baseline].values())))
     return runs
 
 
-def _average(tasks: Sequence[Runs]) -> Runs:
+def average_runs(tasks: Sequence[Runs]) -> Runs:
     """Return the mean over tasks, for the sources and seeds that every task has."""
     average: Runs = {}
     for source in tasks[0]:
@@ -118,12 +151,13 @@ def _average(tasks: Sequence[Runs]) -> Runs:
 
 def intervals(
     scores: Mapping[Key, Mapping[str, Any]],
-    tables: Mapping[str, Mapping[str, str]],
+    tables: Tables,
     baseline: str = "none",
     resamples: int = RESAMPLES,
     seed: int = SEED,
     controls: Sequence[str] = (),
-    expected: Callable[[str, str], Collection[str]] = lambda task, split: task_entry(task).languages,
+    expected: Expected = all_languages,
+    drawn: Drawn | None = None,
 ) -> list[Interval]:
     """Return a row for each cell of each table, and for each source's average.
 
@@ -136,16 +170,14 @@ def intervals(
         controls: sources from which every other one but the baseline is taken as well, in rows of their own that are
             in no family of tests.
         expected: the languages of a complete score by task and split.
+        drawn: what ``draw_tables`` gave for the same arguments, when it was called already.
 
     Returns:
         Rows by table, task, metric, baseline and source. A source and seed that lacks a language others have gives no
         row for that task. The average is over the tasks the table has scores for: `avg` when these are XTREME's nine in
         all expected languages, else `avg_available`.
     """
-    drawn = {
-        (task, split): resample_task(scores, task, split, resamples, seed)
-        for task, split in dict.fromkeys((task, split) for table in tables.values() for task, split in table.items())
-    }
+    drawn = draw_tables(scores, tables, resamples, seed) if drawn is None else drawn
     chains = sorted({key[1] for key in scores})
     generator = np.random.default_rng(seed)
     noise = {n: generator.standard_t(n - 1, size=resamples) for n in range(3, len(chains) + 1)}
@@ -154,16 +186,11 @@ def intervals(
     for table, splits in tables.items():
         cells, mains, examples, complete = [], [], 0, set()
         for task, split in splits.items():
-            draws = drawn[task, split]
-            if draws is None:
+            if (task, split) not in drawn:
                 continue
+            draws = drawn[task, split]
             parts = [slice(number, number + 1) for number in range(len(draws.metrics))]
-            runs = [_runs(draws, part) for part in [*parts, slice(None)]]
-            if task_entry(task).target == "none":
-                # The encoder as it comes was trained with no seed: one result of the baseline stands for all.
-                for of_metric in runs:
-                    if len(of_metric.get(baseline, {})) == 1:
-                        of_metric[baseline] = dict.fromkeys(chains, next(iter(of_metric[baseline].values())))
+            runs = [runs_of(draws, part, baseline) for part in [*parts, slice(None)]]
             for metric, of_metric in zip(draws.metrics, runs, strict=False):
                 cells += _rows((task, metric, split, table), of_metric, against, noise, draws.examples)
             mains.append(runs[-1])
@@ -173,7 +200,7 @@ def intervals(
             continue
         name = "avg" if complete.issuperset(TASKS) else "avg_available"
         over = "/".join(sorted(set(splits.values())))
-        average = _rows((name, "avg_metric", over, table), _average(mains), against, noise, examples)
+        average = _rows((name, "avg_metric", over, table), average_runs(mains), against, noise, examples)
         rows += _corrected(cells, baseline) + _corrected(average, baseline)
     return rows
 

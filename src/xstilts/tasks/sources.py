@@ -38,6 +38,11 @@ class Source:
     rate: float | None = None  # of every target's training
 
     @property
+    def may_be_best(self) -> bool:
+        """Whether the best source for a task may be this one: an intermediate training in English, no control."""
+        return self.kind in ("trained", "own") and self.language == "en"
+
+    @property
     def place(self) -> tuple[int, str]:
         """Where the source stands in the main table: number of its block, and the language of a translated one."""
         if self.kind != "trained":

@@ -1,9 +1,9 @@
 """A run beside the published numbers."""
 
-from pathlib import Path
 from typing import Any
 
-from xstilts.reporting.comparison import compare, read_published, write_comparison
+from xstilts.reporting.comparison import compare, read_published, system_name, write_comparison
+from xstilts.reporting.rules.choices import PUBLISHED
 from xstilts.reporting.rules.main import main_table
 from xstilts.reporting.run import POLICIES, RunFolder
 
@@ -17,5 +17,4 @@ def comparison_of(run: RunFolder) -> list[dict[str, Any]]:
     """Return the run's cells beside the published ones."""
     model = run.settings["models"][0]
     tables = [main_table(run, model, stem) for stem in POLICIES]
-    encoder = {"xlm-roberta-large": "XLM-R Large"}.get(model, model)
-    return compare(tables, read_published(Path("resources/published")), run.tasks, encoder, run.generated)
+    return compare(tables, read_published(PUBLISHED), run.tasks, system_name(model), run.generated)

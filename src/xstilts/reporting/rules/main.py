@@ -1,13 +1,15 @@
 """The main table of a run, with what is marked in it."""
 
-from typing import Any
+from dataclasses import replace
 
+from xstilts.reporting.best import best_marks, best_remarks
+from xstilts.reporting.best_table import gain_sentences
 from xstilts.reporting.inputs import read_numbers
 from xstilts.reporting.main_table import MainTable, build_main_table
 from xstilts.reporting.marks import standard_marks, standard_remarks
 from xstilts.reporting.render import main_stem, write_main_table
+from xstilts.reporting.rules.choices import benchmark, best_choices, best_of, column_of
 from xstilts.reporting.run import POLICIES, RunFolder
-from xstilts.tasks import registry
 
 SIGNIFICANCE = 0.05
 CONTAMINATED = 0.05  # share of a task's texts in one language from which a column is marked
@@ -16,8 +18,11 @@ CONTAMINATED = 0.05  # share of a task's texts in one language from which a colu
 def table_main(run: RunFolder) -> None:
     """Write ``main.*`` and ``main_test.*``, one of each a model."""
     for model in run.settings["models"]:
+        gains = gain_sentences(best_of(run, main_table(run, model, "main_test")), benchmark())
         for stem in POLICIES:
-            write_main_table(main_table(run, model, stem), run.tables, main_stem(stem, model, run.settings["models"]))
+            table = main_table(run, model, stem)
+            table = replace(table, notes=(*table.notes, *gains))
+            write_main_table(table, run.tables, main_stem(stem, model, run.settings["models"]))
 
 
 def main_table(run: RunFolder, model: str, stem: str) -> MainTable:
@@ -27,22 +32,25 @@ def main_table(run: RunFolder, model: str, stem: str) -> MainTable:
     mixtures = {name: parts for name, parts in run.settings["mixtures"].items() if name in run.settings["sources"]}
     kept = {name: [part for part in parts if part not in left_out.get(name, {})] for name, parts in mixtures.items()}
     significant = [
-        (row["source"], _column(row))
+        (row["source"], column_of(run, row))
         for row in run.intervals(model)
         if row["table"] == stem and row["p_holm"] is not None and row["p_holm"] <= SIGNIFICANCE
     ]
+    best = best_choices(run, model)
     return build_main_table(
         run.scores(),
         run.settings["sources"],
         run.tasks,
         split_policy=POLICIES[stem],
         seeds_statistic=run.settings["statistic"],
-        marks=standard_marks(run.settings["sources"], run.settings["translated"], contaminated(run)),
+        marks=standard_marks(run.settings["sources"], run.settings["translated"], contaminated(run))
+        | best_marks(best, POLICIES[stem]),
         significant=significant,
-        remarks=standard_remarks(kept, left_out, run.settings["limit"], run.generated),
+        remarks=standard_remarks(kept, left_out, run.settings["limit"], run.generated) + best_remarks(best),
         headline=run.settings["headline"] or None,
         model=model,
-        blocks=run.settings["blocks"],
+        blocks=run.settings["blocks"] and run.settings["blocks"] | dict.fromkeys(best, "Best source for each task"),
+        best=best,
     )
 
 
@@ -60,9 +68,3 @@ def contaminated(run: RunFolder) -> dict[tuple[str, str], str]:
                     f"occur in the training data of {row['training']}"
                 )
     return found
-
-
-def _column(row: dict[str, Any]) -> str:
-    metrics = registry()[0][row["task"]].metrics if row["task"] in registry()[0] else ()
-    short = {"exact_match": "em"}
-    return f"{row['task']}_{short.get(row['metric'], row['metric'])}" if len(metrics) > 1 else row["task"]
