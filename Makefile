@@ -6,23 +6,29 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN ?= demo
 PROFILE ?= profiles/default
-PICK := $(foreach key,sources tasks languages models seeds pretrain,$(if $($(key)),$(key)=$($(key))))
+PICK := $(foreach key,sources tasks languages models seeds pretrain keep,$(if $($(key)),$(key)=$($(key))))
 PICK += $(if $(MIRROR),mirror=$(abspath $(MIRROR)))
 CONFIG = $(if $(strip $(PICK)),--config $(PICK))
 LAYERS = $(if $(findstring -,$(1)),config/$(firstword $(subst -, ,$(1))).yaml) config/$(1).yaml  # mini-gpu changes mini
 SNAKEMAKE = $(BIN)/snakemake --workflow-profile $(PROFILE) $(if $(filter-out paper,$(1)),--configfile $(LAYERS)) $(CONFIG)
 
-.PHONY: demo demo-encoder mini mini-gpu paper xtreme install table report test test-full lint format schema conda clean
+.PHONY: demo demo-encoder mini mini-gpu small paper verify-baseline xtreme install table report test test-full lint format schema conda clean
 
 demo: install
 	@$(call run,demo)
 
-mini mini-gpu: install
+mini mini-gpu small: install
 	@test -n "$(MIRROR)" || { echo "error: say where the data are: make $@ MIRROR=FOLDER"; exit 2; }
 	@$(call run,$@)
 
 paper: install
 	@$(call run,paper)
+
+# Nothing is trained: the encoder as it is published, on retrieval, against its authors' numbers.
+verify-baseline: install
+	@test -n "$(MIRROR)" || { echo "error: say where the data are: make $@ MIRROR=FOLDER"; exit 2; }
+	@$(call SNAKEMAKE,baseline) --quiet host reason -- score_bucc2018 score_tatoeba && \
+	$(BIN)/xstilts verify-baseline results/baseline
 
 # A new encoder on the benchmark, in a run of its own.
 NAME = $(shell basename "$(ENCODER)" | tr 'A-Z_' 'a-z-')

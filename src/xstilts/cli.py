@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from types import ModuleType
 
 from xstilts.errors import UserError
 
@@ -12,8 +13,13 @@ COMMANDS = {
     "compare": "compare two systems' predictions, with paired p values",
     "submission": "pack a run's predictions as an XTREME submission",
     "restore": "have models trained again whose weights were dropped",
+    "verify-baseline": "compare the untrained encoder's retrieval scores with the authors' numbers",
     "mirror": "fill a folder with the data sets, from their upstream archives",
 }
+
+
+def _module(command: str) -> ModuleType:
+    return import_module(f"xstilts.commands.{command.replace('-', '_')}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,10 +30,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, summary in COMMANDS.items():
         subparser = commands.add_parser(name, help=summary, description=summary.capitalize() + ".")
         if name in arguments[:1]:
-            import_module(f"xstilts.commands.{name}").add_arguments(subparser)
+            _module(name).add_arguments(subparser)
     options = parser.parse_args(arguments)
     try:
-        status: int = import_module(f"xstilts.commands.{options.command}").run(options)
+        status: int = _module(options.command).run(options)
     except UserError as error:
         print(f"xstilts {options.command}: {error}", file=sys.stderr)
         return 2
