@@ -149,7 +149,8 @@ class Jobs(Places):
 
     def data_of_source(self, source: str) -> list[Path]:
         """The data that an intermediate training reads."""
-        names = [name for part in parts_of_source(self.run, source) for name in part["data"]]
+        parts = parts_of_source(self.run, source)
+        names = [name for part in parts for name in (*part["data"], *part.get("chosen_on", ()))]
         if source == "mlm-en":
             names += ["mnli/en"]
         return [self.text if name == TEXT else self.data(*name.split("/")) for name in dict.fromkeys(names)]
@@ -197,7 +198,7 @@ class Jobs(Places):
 
     def all_data(self) -> list[Path]:
         """Every data set and language that the run touches, training sets first."""
-        paths = [path for _, _, labelled in self.labelled() for path in labelled]
+        paths = [path for source, _, _ in self.labelled() for path in self.data_of_source(source) if path != self.text]
         paths += [path for target in self.run.targets for path in self.data_of_target(target)]
         return list(dict.fromkeys([*paths, *self.evaluation_data()]))
 

@@ -160,7 +160,9 @@ def reporting(jobs: Jobs) -> Settings:
         "translated": [source.name for source in run.parsed_sources if source.language != "en"],
         "training": {name: [str(path) for path in paths] for name, paths in training.items()},
         "trained_on": trained_on,
-        "intermediate_sets": [name for name in run.source_names if name in run.intermediate.sets],
+        "intermediate_sets": [
+            name for name in dict.fromkeys(s.base for s in run.parsed_sources) if name in run.intermediate.sets
+        ],
         "mixtures": {
             source.name: run.training_sets(source) + ["raw text (MLM)"] * source.mlm
             for source in run.parsed_sources

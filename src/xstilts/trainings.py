@@ -5,6 +5,7 @@ from typing import Any
 
 from xstilts import tasks
 from xstilts.config import Phase, Run, TrainingSettings
+from xstilts.data.registry import TRANSLATION
 
 TEXT = "text/mlm"  # the run's sample of raw text
 
@@ -17,20 +18,24 @@ def parts_of_source(run: Run, name: str) -> list[dict[str, Any]]:
     if name == "mlm-en":
         return [_text_part("text/en", sets["mlm-en"].batch_size, sets["mlm-en"].epochs, packed=True)]
     epochs = sets["multi"].epochs if source.base in run.mixtures else None
-    parts = [part(one, sets[one], epochs) for one in run.training_sets(source)]
+    parts = [part(one, sets[one], epochs, source.language) for one in run.training_sets(source)]
     if source.mlm:
         assert run.intermediate.mlm is not None
         parts.append(_text_part(TEXT, run.intermediate.mlm.batch_size, 0, packed=False))
     return parts
 
 
-def part(name: str, settings: TrainingSettings, epochs: float | None = None) -> dict[str, Any]:
-    """Return one training set as a training reads it; ``epochs`` override its own."""
+def part(name: str, settings: TrainingSettings, epochs: float | None = None, language: str = "en") -> dict[str, Any]:
+    """Return one training set as a training reads it; ``epochs`` override its own.
+
+    Translated data train only: ``chosen_on`` names the English data that choose the checkpoint.
+    """
     known = tasks.training_set(name)
-    return {
+    english = [f"{one}/en" for one in known.parts]
+    translated = {"data": [f"{one}{TRANSLATION}/{language}" for one in known.parts], "chosen_on": english}
+    return ({"data": english} if language == "en" else translated) | {
         "name": name,
         "family": known.family,
-        "data": [f"{one}/en" for one in known.parts],
         "labels": known.labels,
         "no_answer": known.no_answer,
         "batch_size": settings.batch_size,

@@ -94,4 +94,4 @@ wildcard_constraints:
     seed=r"\d+",
     task=one_of(run.tasks),
     language="[a-z]+",
-    dataset="[a-z0-9]+",
+    dataset="[a-z0-9-]+",

@@ -25,8 +25,9 @@ LABELLED: dict[str, Callable[[Row], bool]] = {
 def prepare(dataset_name: str, language: str, origin: Path, output: Path) -> dict[str, Any]:
     """Write ``output``/SPLIT.jsonl for every split of a data set that ``origin`` holds in a language.
 
-    English gets all splits; another language gets no training split (raw text apart), unless its evaluation splits have
-    no labels and the registry names a fallback to evaluate on. Either all splits are written or none.
+    English gets all splits; another language gets no training split (raw text and translations of an intermediate task
+    apart), unless its evaluation splits have no labels and the registry names a fallback to evaluate on. Either all
+    splits are written or none.
 
     Args:
         dataset_name: a name of the registry.
@@ -77,7 +78,7 @@ def prepare(dataset_name: str, language: str, origin: Path, output: Path) -> dic
     if not evaluate and language != "en" and labelled.get("train") and data.fallback == "train":
         evaluate = ["train"]
     reason = None
-    if not evaluate and data.family != "mlm":
+    if not evaluate and data.family != "mlm" and not data.is_translation:
         stripped = ", ".join(name for split in ordered if split != "train" for name in files[split])
         reason = f"no labels in {stripped}" if stripped else "no dev or test file"
     return {
@@ -114,7 +115,7 @@ def _absent(data: DataSet, language: str) -> str:
 
 
 def _wants_train(data: DataSet, language: str, labelled: dict[str, int]) -> bool:
-    if language == "en" or data.family == "mlm":
+    if language == "en" or data.family == "mlm" or data.is_translation:
         return True
     return data.fallback == "train" and not any(labelled.values())
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from xstilts.errors import ConfigError, DataError
 from xstilts.tasks import PRIVATE_USE
 
 SPLITS = ("train", "dev", "test")
+TRANSLATION = "-translated"  # what the name of a training set in another language adds to the English one's
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,17 @@ class DataSet:
     own_ids: bool = False
     union: bool = False
     absent: str | None = None
+    translated: tuple[tuple[str, ...], ...] = ()  # published translations of train, beside files of the own format
 
     @property
     def format(self) -> dict[str, Any]:
         """What decides which rows are read from which files: all but the licence, the sizes and the languages."""
-        return {k: v for k, v in vars(self).items() if k not in ("name", "languages", "licence", "rows")}
+        return {k: v for k, v in vars(self).items() if k not in ("name", "languages", "licence", "rows", "translated")}
+
+    @property
+    def is_translation(self) -> bool:
+        """Whether this is the translated training split of another data set."""
+        return self.name.endswith(TRANSLATION)
 
     def has_language(self, code: str) -> bool:
         """Say whether the data set may hold ``code``; generated (private-use) languages are known to every target."""
@@ -72,12 +79,36 @@ def names() -> tuple[str, ...]:
 def dataset(name: str, language: str | None = None) -> DataSet:
     """Return a data set by name; ConfigError lists the known ones, or its languages if ``language`` is none of them."""
     known = _registry()[0]
-    if name not in known:
+    base = name.removesuffix(TRANSLATION)
+    if base not in known:
         raise ConfigError(f"unknown data set {name!r}; known: {' '.join(known)}")
-    found = known[name]
+    found = known[base] if base == name else _translation(known[base])
     if language is not None and not found.has_language(language):
         raise ConfigError(f"data set {name} has no language {language!r}; known: {' '.join(found.languages)}")
     return found
+
+
+def _translation(base: DataSet) -> DataSet:
+    """Return the training split of a data set in other languages: files as upstream names them, in folders of theirs.
+
+    They lie in ``intermediate/translated/NAME/LANGUAGE/`` with the names that the English ones have below their own
+    folder, or as published translations are named.
+    """
+    folder = f"intermediate/translated/{base.name}/{{language}}"
+    own = [tuple(f"{folder}/{pattern.split('/', 2)[2]}" for pattern in files) for files in base.splits.get("train", ())]
+    published = [tuple(f"{folder}/{pattern}" for pattern in files) for files in base.translated]
+    return replace(
+        base,
+        name=base.name + TRANSLATION,
+        languages=tuple(code for code in _registry()[1] if code != "en"),
+        splits={"train": (*own, *published)},
+        rows={},
+        required=(),
+        fallback=None,
+        parallel=False,
+        own_ids=False,
+        absent=None,
+    )
 
 
 def language_names(code: str) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from xstilts.artifacts import Manifest
 from xstilts.data.purity import check_english
-from xstilts.data.selection import select
+from xstilts.data.selection import Selection, select
 from xstilts.data.subset import first
 from xstilts.files import read_jsonl
 from xstilts.modeling.model import Model
@@ -48,14 +48,12 @@ def prepare_part(
     """
     family = part["family"]
     module = importlib.import_module(f"xstilts.tasks.{family}")
-    train = {name: read_jsonl(data[name].folder / "train.jsonl") for name in part["data"]}
-    for name, rows in train.items():
-        check_english(rows, name)
-    dev = {name: _split(data[name], "dev") for name in part["data"]}
-    spared = _split(data["xquad/en"], "test") if "xquad/en" in data else []
     selection = settings["selection"]
+    english: list[str] = part.get("chosen_on", part["data"])
+    dev = {name: _split(data[name], "dev") for name in english}
     picked = [
-        select(name.partition("/")[0], selection["recipe"], train[name], dev[name], spared) for name in part["data"]
+        divide(name, chosen_on, selection["recipe"], data)
+        for name, chosen_on in zip(part["data"], english, strict=True)
     ]
     chosen_on: Rows = [row for found in picked for row in found.dev[: selection["examples"]]]
     words = f"{len(chosen_on)} English examples ({'; '.join(found.note for found in picked)})"
@@ -83,6 +81,24 @@ def prepare_part(
         score=lambda model: dev_score(part["name"], family, on.predict(model, chosen_on, features_of_dev), chosen_on),
         report=lambda model: on.report(model, reported),
     )
+
+
+def divide(name: str, english: str, recipe: str, data: dict[str, Manifest]) -> Selection:
+    """Return what a data set trains on and the English rows that choose the checkpoint.
+
+    A translation (``name`` in another language) trains on the rows of which the English ones may be trained on: its
+    ids are theirs.
+    """
+    spared = _split(data["xquad/en"], "test") if "xquad/en" in data else []
+    rows = _split(data[english], "train")
+    check_english(rows, english)
+    picked = select(english.partition("/")[0], recipe, rows, _split(data[english], "dev"), spared)
+    if name == english:
+        return picked
+    translated = _split(data[name], "train")
+    check_english(translated, name, allowed={name.partition("/")[2]})
+    held = {row["id"] for row in rows} - {row["id"] for row in picked.train}
+    return replace(picked, train=[row for row in translated if row["id"] not in held])
 
 
 def _split(manifest: Manifest, split: str) -> Rows:

@@ -68,7 +68,7 @@ def _kinds(parts: list[dict[str, Any]]) -> set[str]:
 
 def _absent(part: dict[str, Any], data: dict[str, Manifest]) -> str | None:
     """Return why a part cannot be trained on: all of its data sets must be there."""
-    for name in part["data"]:
+    for name in (*part["data"], *part.get("chosen_on", ())):
         if data[name].reason:
             return f"{name}: {data[name].reason}"
         if "train" not in data[name].results["rows"]:

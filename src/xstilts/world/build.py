@@ -14,7 +14,8 @@ some a sentence is confirmed, corrected or added to (indeed, rather, moreover). 
 a reader learns from them what questions ask for and when two sentences agree; the report has to say so.
 
 Translations of one another, row by row, are XNLI, PAWS-X, XQuAD, MLQA, UDPOS and PAN-X; TyDiQA is written anew in each
-language. Retrieval pairs are told with dev names (BUCC sample) and test names (BUCC training, Tatoeba).
+language. The training set of MNLI has translations too, for sources such as `mnli-qaa`. Retrieval pairs are told with
+dev names (BUCC sample) and test names (BUCC training, Tatoeba).
 """
 
 import json
@@ -162,6 +163,17 @@ def _inference(world: _World) -> None:
                         "pairID": f"{row}{label[0]}",
                     }
                     for row, (a, b, label) in enumerate(_unique(pairs, english))
+                ),
+            )
+    for code, language in world.tongues.items():
+        if code not in ("en", CONTROL):
+            pairs = inference_pairs(world, "mnli/multinli_1.0", "train", _size(world, "train", True), 1)
+            files.jsonl(
+                f"intermediate/translated/mnli/{code}/multinli_1.0_train.jsonl",
+                (
+                    {"gold_label": pair.label, "sentence1": told(language, pair.first)}
+                    | {"sentence2": told(language, pair.second)}
+                    for pair in pairs
                 ),
             )
     for number, extra in (("R1", 1), ("R2", 2), ("R3", 3)):

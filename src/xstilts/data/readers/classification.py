@@ -23,8 +23,12 @@ def nli(source: Source) -> Iterator[Row]:
     """Yield the rows of MultiNLI, SNLI and ANLI files, whose keys the registry names.
 
     Rows with a gold label of ``drop`` are left out (SNLI's "-"). Ids are the file's where it promises unique ones
-    (ANLI); MultiNLI's and SNLI's are row numbers, because pairID is neither always there nor always unique.
+    (ANLI); MultiNLI's and SNLI's are row numbers, because pairID is neither always there nor always unique. XNLI's
+    translations of MultiNLI (``.tsv``) are a table in the order of the English rows.
     """
+    if source.files[0].suffix == ".tsv":
+        yield from _translated_nli(source)
+        return
     keys, unique, number = source.data.fields, Unique(), 0
     for path in source.files:
         for row, values in json_lines(path):
@@ -37,14 +41,27 @@ def nli(source: Source) -> Iterator[Row]:
                 yield _row(source, name, text_a, text_b, label(source, path, row, found))
 
 
+def _translated_nli(source: Source) -> Iterator[Row]:
+    (path,) = source.files
+    header, *rows = lines(path)
+    check_header(path, header.split("\t"), ("premise", "hypo", "label"))
+    for row, line in enumerate(rows, start=2):
+        text_a, text_b, found = columns(path, row, line, 3)
+        name = label(source, path, row, "contradiction" if found == "contradictory" else found)
+        yield _row(source, str(row - 2), text_a.strip(), text_b.strip(), name)
+
+
 def pairs(source: Source) -> Iterator[Row]:
     """Yield the rows of ``text_a TAB text_b TAB label`` files (CR LF or LF, no header, no quoting).
 
     The id is the row number from 0, the same in all languages. Labels of a test split come from a file of their own
-    with one label a line; without one they are None.
+    with one label a line; without one they are None. PAWS-X's own training translations have a header and an id.
     """
     path, *label_files = source.files
     rows = lines(path)
+    if rows[0].split("\t") == ["id", "sentence1", "sentence2", "label"]:
+        yield from _translated_pairs(source, path, rows[1:])
+        return
     labels = _labels(source, label_files[0], path, len(rows)) if label_files else None
     labelled = labels is None and source.split != "test"
     for index, line in enumerate(rows):
@@ -54,6 +71,12 @@ def pairs(source: Source) -> Iterator[Row]:
         name = label(source, path, index + 1, found[0].strip()) if found else labels[index] if labels else None
         text_a = filled(path, index + 1, text_a, "first text")
         yield _row(source, str(index), text_a, filled(path, index + 1, text_b, "second text"), name)
+
+
+def _translated_pairs(source: Source, path: Path, rows: list[str]) -> Iterator[Row]:
+    for row, line in enumerate(rows, start=2):
+        name, text_a, text_b, found = columns(path, row, line, 4)
+        yield _row(source, name, text_a.strip(), text_b.strip(), label(source, path, row, found.strip()))
 
 
 def _labels(source: Source, path: Path, texts: Path, count: int) -> list[str]:

@@ -17,7 +17,8 @@ def squad(source: Source) -> Iterator[Row]:
 
     Every answer must stand in the context at its offset. A file whose answers are all empty is unlabelled (TyDi QA's
     dev as XTREME ships it). Data sets with ``own_ids`` hold several languages in one file, told apart by ids such as
-    ``english-...``; where their ids are not unique they are numbered anew.
+    ``english-...``; where their ids are not unique they are numbered anew. A question of a translation whose answer
+    was lost on the way is left out.
     """
     (path,) = source.files
     rows = list(_questions(source, path))
@@ -52,6 +53,10 @@ def _questions(source: Source, path: Path) -> Iterator[Row]:
                 in_question = f" in question {name}"
                 text = need(path, None, question, "question", str, in_question)
                 answers = need(path, None, question, "answers", list, in_question)
+                kept = [found for found in answers if not source.data.is_translation or _stands(context, found)]
+                if answers and not kept:
+                    continue
+                answers = kept
                 yield {
                     "id": name,
                     "language": source.language,
@@ -62,6 +67,14 @@ def _questions(source: Source, path: Path) -> Iterator[Row]:
                     "answers": [answer for found in answers if (answer := _answer(path, name, context, found))],
                     "impossible": bool(question.get("is_impossible", False)),
                 }
+
+
+def _stands(context: str, answer: dict[str, Any]) -> bool:
+    """Say whether a translated answer is where it should be."""
+    text, start = answer.get("text"), answer.get("answer_start")
+    if not isinstance(text, str) or not text or not isinstance(start, int) or start < 0:
+        return False
+    return context.startswith(text, start)
 
 
 def _answer(path: Path, name: str, context: str, answer: dict[str, Any]) -> Row | None:
