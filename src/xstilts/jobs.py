@@ -23,6 +23,7 @@ REPORTING = (  # rules that make tables and figures
     "table_baselines",
     "table_comparison",
     "table_best",
+    "table_claims",
     "table_seeds",
     "figure_differences",
     "figure_languages",

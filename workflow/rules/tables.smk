@@ -242,6 +242,28 @@ rule table_best:
         'python workflow/scripts/table_best.py --spec {input.spec} --run "$XSTILTS_RUN" 2> {log}'
 
 
+rule table_claims:
+    input:
+        spec=jobs.spec("table_claims"),
+        scores=jobs.made("tables", "scores.csv"),
+        cells=jobs.scores(),
+        intervals=jobs.made("tables", "intervals.csv"),
+        overlaps=jobs.made("tables", "overlaps.csv"),
+        trainings=jobs.trainings(),
+        published=jobs.published(),
+    output:
+        report(jobs.main_tables("claims", "csv", "md"), caption="../report/claims.rst", category="Published numbers"),
+    log:
+        jobs.log("table_claims"),
+    localrule: True
+    conda:
+        "../../envs/environment.yaml"
+    message:
+        "Decide the claims about the paper"
+    shell:
+        'python workflow/scripts/table_claims.py --spec {input.spec} --run "$XSTILTS_RUN" 2> {log}'
+
+
 rule table_seeds:
     input:
         spec=jobs.spec("table_seeds"),
@@ -273,4 +295,5 @@ rule tables:
         rules.table_baselines.output,
         rules.table_comparison.output,
         rules.table_best.output,
+        rules.table_claims.output,
         rules.table_seeds.output if len(run.seeds) > 1 else [],

@@ -28,7 +28,7 @@ def intervals(run: RunFolder) -> None:
             stem: {task: choose_split(task, entry, policy, indexed) for task, entry in run.tasks.items()}
             for stem, policy in POLICIES.items()
         }
-        scores = _scores(run, model)
+        scores = scores_of(run, model)
         if scores:
             drawn = draw_tables(scores, tables)
             found = [*_of_sources(run, scores, tables, drawn), *_of_best(run, model, tables, drawn)]
@@ -37,7 +37,8 @@ def intervals(run: RunFolder) -> None:
     write_text(run.tables / "intervals.csv", csv_text(rows, columns))
 
 
-def _scores(run: RunFolder, model: str) -> dict[Key, Mapping[str, Any]]:
+def scores_of(run: RunFolder, model: str) -> dict[Key, Mapping[str, Any]]:
+    """Return the contents of one model's score files that have scores, in the languages of a complete score."""
     found: dict[Key, Mapping[str, Any]] = {}
     for cell in run.cells():
         path = cell.path(run.folder / "scores")
