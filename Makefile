@@ -1,5 +1,6 @@
 # Short lines around snakemake: `make demo`, `make mini MIRROR=FOLDER`, `make paper MIRROR=FOLDER`,
 # `make xtreme ENCODER=FOLDER-OR-HUB-ID MIRROR=FOLDER`.
+# The paper with other settings: make paper RECIPE=jiant (or xtreme) MIRROR=FOLDER
 # A part of a run: make demo sources=none,mnli tasks=xnli languages=en,qaa
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ PROFILE ?= profiles/default
 PICK := $(foreach key,sources tasks languages models seeds pretrain keep,$(if $($(key)),$(key)=$($(key))))
 PICK += $(if $(MIRROR),mirror=$(abspath $(MIRROR)))
 CONFIG = $(if $(strip $(PICK)),--config $(PICK))
-LAYERS = $(if $(findstring -,$(1)),config/$(firstword $(subst -, ,$(1))).yaml) config/$(1).yaml  # mini-gpu changes mini
+LAYERS = $(if $(findstring -,$(1)),$(wildcard config/$(firstword $(subst -, ,$(1))).yaml)) config/$(1).yaml  # mini-gpu changes mini
 SNAKEMAKE = $(BIN)/snakemake --workflow-profile $(PROFILE) $(if $(filter-out paper,$(1)),--configfile $(LAYERS)) $(CONFIG)
 
 .PHONY: demo demo-encoder mini mini-gpu small paper verify-baseline xtreme install table report test test-full lint format schema conda clean
@@ -22,7 +23,7 @@ mini mini-gpu small: install
 	@$(call run,$@)
 
 paper: install
-	@$(call run,paper)
+	@$(call run,$(if $(RECIPE),recipe-$(RECIPE),paper),$(if $(RECIPE),paper-$(RECIPE)))
 
 # Nothing is trained: the encoder as it is published, on retrieval, against its authors' numbers.
 verify-baseline: install

@@ -203,3 +203,13 @@ def test_rows_are_json_with_readable_text(tmp_path: Path) -> None:
     rows("xnli", "hi", origin, tmp_path / "output")
     line = (tmp_path / "output/dev.jsonl").read_text(encoding="utf-8")
     assert "नई दिल्ली" in line and json.loads(line)["text_b"] == "हाँ"
+
+
+def test_sentences_of_wikipedia_are_raw_text_beside_others(tmp_path: Path) -> None:
+    files = {"text/wikipedia/de.txt": "Ein Satz.\nNoch einer.\n", "text/flores/dev/deu_Latn.dev": "Ein dritter.\n"}
+    found = rows("text", "de", write(tmp_path / "mirror", files), tmp_path / "out")[1]["train"]
+    assert [(row["group"], row["id"], row["text"]) for row in found] == [
+        ("flores", "flores-0", "Ein dritter."),
+        ("wikipedia", "wikipedia-0", "Ein Satz."),
+        ("wikipedia", "wikipedia-1", "Noch einer."),
+    ]

@@ -35,7 +35,7 @@ def test_every_key_is_described():
 def test_every_overlay_is_a_configuration(overlay):
     layers = [overlay.with_stem(overlay.stem.split("-")[0]), overlay]  # mini-gpu is a change to mini
     run = BASE
-    for layer in dict.fromkeys(layers):
+    for layer in filter(Path.is_file, dict.fromkeys(layers)):
         run = merged(run, yaml.safe_load(layer.read_text(encoding="utf-8")))
     assert load(run).tasks
 
@@ -79,3 +79,27 @@ def test_a_checkpoint_of_ones_own_is_a_source():
     run = load(merged(BASE, {"sources": ["none", {"my-nli": {"encoder": "checkpoints/nli"}}]}))
     assert run.source_names == ["none", "my-nli"]
     assert run.own_encoders == {"my-nli": "checkpoints/nli"}
+
+
+def test_recipes_change_what_their_sources_state():
+    """jiant 2's guides and XTREME's scripts of spring 2020: learning rates, batch sizes and epochs of each target."""
+    names = ["mnli", "pawsx", "udpos", "panx", "squad", "tydiqa"]
+    expected = {
+        "jiant": {
+            "rates": [1e-5] * 6,
+            "batch_size": [32, 32, 32, 32, 16, 16],
+            "epochs": [2, 5, 10, 10, 2, 2],
+        },
+        "xtreme": {
+            "rates": [2e-5] * 4 + [3e-5] * 2,
+            "batch_size": [32, 32, 32, 32, 16, 16],
+            "epochs": [5, 5, 10, 10, 2, 2],
+        },
+    }
+    for recipe, values in expected.items():
+        run = load(merged(BASE, yaml.safe_load((ROOT / f"config/recipe-{recipe}.yaml").read_text(encoding="utf-8"))))
+        sets = run.target.sets
+        assert [sets[name].learning_rate or run.target.learning_rate for name in names] == values["rates"]
+        assert [sets[name].batch_size for name in names] == values["batch_size"]
+        assert [sets[name].epochs for name in names] == values["epochs"]
+        assert run.run == f"paper-{recipe}" and run.source_names == load(BASE).source_names

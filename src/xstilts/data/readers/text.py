@@ -1,12 +1,14 @@
-"""Raw text for masked language modelling: Bible verses, FLORES sentences, and the generated world's sentences."""
+"""Raw text for masked language modelling: Bible, FLORES, Wikipedia, a corpus of one's own, the generated world."""
 
 from collections.abc import Iterator
 
 from xstilts.data.readers.lines import Row, Source, Unique, columns, filled, lines
 
+CORPORA = ("bible", "flores", "world", "wikipedia")
+
 
 def text(source: Source) -> Iterator[Row]:
-    """Yield one row a line of every file; ``group`` names the corpus: bible, flores, world or parallel.
+    """Yield one row a line of every file; ``group`` names the corpus: one of ``CORPORA``, or parallel.
 
     Bible lines are ``reference TAB verse``, parallel lines ``sentence TAB English sentence`` (the latter becomes
     ``text_b``), all others a sentence a line.
@@ -29,4 +31,4 @@ def text(source: Source) -> Iterator[Row]:
 
 
 def _corpus(parts: tuple[str, ...]) -> str:
-    return next(part for part in reversed(parts[:-1]) if part in ("bible", "flores", "world"))
+    return next(part for part in reversed(parts[:-1]) if part in CORPORA)
