@@ -13,10 +13,14 @@ CONFIG = $(if $(strip $(PICK)),--config $(PICK))
 LAYERS = $(if $(findstring -,$(1)),$(wildcard config/$(firstword $(subst -, ,$(1))).yaml)) config/$(1).yaml  # mini-gpu changes mini
 SNAKEMAKE = $(BIN)/snakemake --workflow-profile $(PROFILE) $(if $(filter-out paper,$(1)),--configfile $(LAYERS)) $(CONFIG)
 
-.PHONY: demo demo-encoder mini mini-gpu small paper verify-baseline xtreme install table report test test-full lint format schema conda clean
+.PHONY: demo demo-seeds demo-encoder mini mini-gpu small paper verify-baseline xtreme install table report test test-full lint format schema conda clean
 
-demo: install
-	@$(call run,demo)
+demo demo-seeds: install
+	@$(call run,$@)
+
+# The encoder of the demo from raw text; copied to resources/encoders/demo by hand when it is better.
+demo-encoder: install
+	@$(call SNAKEMAKE,$@) --quiet host reason -- results/$@/models/$@/manifest.json
 
 mini mini-gpu small: install
 	@test -n "$(MIRROR)" || { echo "error: say where the data are: make $@ MIRROR=FOLDER"; exit 2; }
