@@ -16,20 +16,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from xstilts.errors import DataError, UserError
-from xstilts.files import dump_json, read_json, sha256, write_text
+from xstilts.files import dump_json, read_json, sha256, sync, write_text
 
 RECEIPT = ".receipt.json"
 WORK = "checkpoints"  # what an unfinished job has made so far
 BEGUN = ".begun"  # the key of the job that made it
 LOCK = ".lock"  # held by whoever writes into the folder
-LOCK_PATIENCE = 0.5  # seconds: a look at who holds a lock takes it for an instant
 VERSIONS = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "snakemake")
 
 
@@ -86,13 +85,15 @@ class Manifest:
                 continue
             path = self.folder / name
             if not path.is_file():
-                raise DataError(path, "no such file", f"the file that {self.path} lists")
+                raise DataError(
+                    path, "no such file", f"the file that {self.path} lists (remove that to have it made again)"
+                )
             found = sha256(path)
             if found != entry["sha256"]:
                 raise DataError(
                     path,
                     f"SHA-256 {found[:16]}… (changed since it was made)",
-                    f"{entry['sha256'][:16]}… of {self.path}",
+                    f"{entry['sha256'][:16]}… of {self.path} (remove that to have it made again)",
                 )
 
 
@@ -134,24 +135,23 @@ def hash_of(value: Any) -> str:
 
 @contextmanager
 def only_writer(folder: Path) -> Iterator[None]:
-    """Hold the folder's kernel lock, which dies with the process; a second writer is refused in one line.
+    """Hold the folder's kernel lock, which dies with the process; a second writer says so and waits for the first.
 
     The lock file says who holds it: node, process, GPU, SLURM job and since when.
     """
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        until = time.monotonic() + LOCK_PATIENCE
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > until:
-                    raise UserError(f"{folder}: another process is writing here; wait for it or end it") from None
-                time.sleep(LOCK_PATIENCE / 10)
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, json.dumps(whereabouts() | {"began": time.time()}).encode(), 0)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if writer := holder(folder):
+                who = f"process {writer['process']} on {writer['node']}"
+                print(f"{folder}: waits for {who}, which is writing here", file=sys.stderr, flush=True)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        with suppress(OSError):  # on a full disk the lock holds without a name
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, json.dumps(whereabouts() | {"began": time.time()}).encode(), 0)
         yield
     finally:
         os.close(handle)
@@ -209,39 +209,56 @@ def produce(
         read = {role: read_manifest(path) for role, path in inputs.items()}
         own = {path.name: sha256(path) for path in files}
         key = hash_of({"spec": wanted, "inputs": {role: found.digest for role, found in read.items()}, "files": own})
-        old = _made_before(folder, key)
-        if old is not None:
-            write_text(manifest, dump_json(old.content))
-            return old
-        _begin(folder, key)
-        product = make(folder, wanted, read)
-        made = {n: {"sha256": sha256(folder / n), "bytes": (folder / n).stat().st_size} for n in sorted(product.files)}
-        content = {
-            "rule": wanted["rule"],
-            "wildcards": wanted["wildcards"],
-            "key": key,
-            "spec": wanted,
-            "inputs": {role: {"manifest": str(found.path), "digest": found.digest} for role, found in read.items()},
-            "files": made,
-            "digest": _digest(made, product),
-            "reason": product.reason,
-            "results": product.results,
-            "made": circumstances(began) | {"work": product.work},
-        }
-        content["seal"] = seal(content)
-        write_text(folder / RECEIPT, dump_json(content))
+        _sweep(folder)
+        content = _made_before(folder, key)
+        if content is None:
+            _begin(folder, key)
+            product = make(folder, wanted, read)
+            made = {name: _entry(folder / name) for name in sorted(product.files)}
+            content = {
+                "rule": wanted["rule"],
+                "wildcards": wanted["wildcards"],
+                "key": key,
+                "spec": wanted,
+                "inputs": {role: {"manifest": str(found.path), "digest": found.digest} for role, found in read.items()},
+                "files": made,
+                "digest": _digest(made, product),
+                "reason": product.reason,
+                "results": product.results,
+                "made": circumstances(began) | {"work": product.work},
+            }
+            content["seal"] = seal(content)
+            write_text(folder / RECEIPT, dump_json(content))
         write_text(manifest, dump_json(content))
-        shutil.rmtree(folder / WORK, ignore_errors=True)
-        (folder / BEGUN).unlink(missing_ok=True)
+        if _has_begun(folder, key):
+            shutil.rmtree(folder / WORK, ignore_errors=True)
+            (folder / BEGUN).unlink()
         return Manifest(manifest, content)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed writers left half-written: ``replacing``, checkpoints and safetensors (``.tmp``)."""
+    for path in [*folder.glob(".*"), *(folder / WORK).glob(".*")]:
+        if path.suffix == ".part" or path.name.startswith(".tmp"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _begin(folder: Path, key: str) -> None:
     """Make room for a job: unfinished work is gone on with only under the key that it was begun with."""
-    begun = folder / BEGUN
-    if not begun.is_file() or begun.read_text(encoding="utf-8") != key:
+    if not _has_begun(folder, key):
         shutil.rmtree(folder / WORK, ignore_errors=True)
-        write_text(begun, key)
+        write_text(folder / BEGUN, key)
+
+
+def _has_begun(folder: Path, key: str) -> bool:
+    begun = folder / BEGUN
+    return begun.is_file() and begun.read_bytes() == key.encode()
+
+
+def _entry(path: Path) -> dict[str, Any]:
+    """Return what a manifest says of a file, which is on the disk before the manifest is."""
+    sync(path)
+    return {"sha256": sha256(path), "bytes": path.stat().st_size}
 
 
 def _digest(files: dict[str, dict[str, Any]], product: Product) -> str:
@@ -251,8 +268,8 @@ def _digest(files: dict[str, dict[str, Any]], product: Product) -> str:
     return hash_of(content)
 
 
-def _made_before(folder: Path, key: str) -> Manifest | None:
-    """Return what lies there already when it is whole and was made under the same key."""
+def _made_before(folder: Path, key: str) -> dict[str, Any] | None:
+    """Return the receipt of what lies there already when it is whole and was made under the same key."""
     try:
         old = read_manifest(folder / RECEIPT)
         if old.content["key"] != key:
@@ -260,7 +277,7 @@ def _made_before(folder: Path, key: str) -> Manifest | None:
         old.check_kept()
     except DataError:
         return None
-    return old
+    return old.content
 
 
 def circumstances(began: float) -> dict[str, Any]:

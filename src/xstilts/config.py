@@ -131,6 +131,11 @@ class Optimisation(Section):
     precision: Literal["bfloat16", "float32"] = Field(
         description="of the forward passes, where the device multiplies in bfloat16 itself; weights stay float32"
     )
+    deterministic: bool = Field(
+        default=False,
+        description="only kernels that give equal bytes each time: a GPU then repeats a result byte for byte, as a CPU "
+        "always does; slower",
+    )
 
 
 class TrainingSettings(Section):

@@ -1,10 +1,13 @@
 """Files that appear whole or not at all, and their hashes."""
 
+import fcntl
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +20,9 @@ def sha256(path: Path | str) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-def sync_folder(folder: Path) -> None:
-    """Make the names inside ``folder`` durable (fsync of the directory)."""
-    handle = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Make a file's content durable, or the names inside a folder (fsync)."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
@@ -28,18 +31,49 @@ def sync_folder(folder: Path) -> None:
 
 @contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; on success it takes that name in one step, on failure it is removed."""
+    """Yield a temporary path beside ``path``; on success it takes that name in one step, on failure it is removed.
+
+    A writer that lives holds a kernel lock on its temporary file; what a killed one has left behind is removed.
+
+    Raises:
+        OSError: the disk is full, read-only or the like; it names ``path``.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        yield beside
-        with open(beside, "rb+") as handle:
-            os.fsync(handle.fileno())
-        beside.replace(path)
-        sync_folder(path.parent)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(path)
+        with open(beside, "wb") as alive:
+            fcntl.flock(alive, fcntl.LOCK_EX)
+            mode = os.fstat(alive.fileno()).st_mode
+            yield beside
+            beside.chmod(mode)  # some libraries replace the file by one that only its owner may read
+            sync(beside)
+            beside.replace(path)
+        sync(path.parent)
+    except OSError as error:
+        mine = error.filename is None or str(beside) in (str(error.filename), str(error.filename2))
+        if error.errno is not None and mine:
+            raise OSError(error.errno, error.strerror, str(path)) from None
+        raise
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _remove_leftovers(path: Path) -> None:
+    for beside in path.parent.glob(f".{escape(path.name)}.*.part"):
+        with open(beside, "rb") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue  # its writer lives
+            beside.unlink(missing_ok=True)
+
+
+def copy_file(source: Path, path: Path) -> None:
+    """Copy a file's content, whole or not at all."""
+    with replacing(path) as beside:
+        shutil.copyfile(source, beside)
 
 
 def write_text(path: Path | str, text: str) -> None:
@@ -71,9 +105,15 @@ def read_json(path: Path | str) -> Any:
 
 
 def read_jsonl(path: Path | str) -> list[dict[str, Any]]:
-    """Read a JSON-lines file of this project's own making."""
-    with open(path, encoding="utf-8") as handle:
-        return [json.loads(line) for line in handle]
+    """Read a JSON-lines file of this project's own making; a damaged one raises DataError naming the line."""
+    rows = []
+    with open(path, "rb") as handle:
+        for number, line in enumerate(handle, 1):
+            try:
+                rows.append(json.loads(line.decode("utf-8")))
+            except ValueError as error:
+                raise DataError(path, f"a damaged line ({error})", "JSON in UTF-8", number) from None
+    return rows
 
 
 def write_jsonl(path: Path | str, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -26,7 +26,7 @@ def drop(manifest: Path, users: Sequence[Path]) -> int:
         users: manifests of everything that is made from it.
 
     Raises:
-        UserError: one of the users was made from other weights, or another process writes into the folder.
+        UserError: one of the users was made from other weights.
     """
     folder = manifest.parent
     with only_writer(folder):

@@ -1,9 +1,11 @@
 """What every script of the workflow shares: its command line, and errors as one line."""
 
 import argparse
+import errno
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,36 @@ from xstilts.leases import use_leased_gpu
 STOPPED = 75  # exit code of a training that was asked to stop and left a checkpoint (EX_TEMPFAIL)
 
 
-def fail(error: Exception, code: int) -> None:
-    """Print an error as one line and leave."""
-    print(f"error: {error}", file=sys.stderr, flush=True)
+# What a machine can do to a job: no room, no right to write, a failing disk, no memory.
+MACHINE = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
+    *(errno.EIO, errno.ESTALE, errno.ENOMEM),
+}
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Print an error that a user or the machine caused as one line and leave; any other keeps its traceback."""
+    try:
+        yield
+    except UserError as error:
+        _fail(str(error), 2)
+    except InterruptedError as error:
+        _fail(str(error), STOPPED)
+    except MemoryError as error:
+        _fail(f"out of memory {error}".rstrip(), 2)
+    except OSError as error:
+        if error.errno not in MACHINE:
+            raise
+        _fail(f"{error.filename or 'a file'}: {error.strerror}", 2)
+    except RuntimeError as error:
+        if "memory" not in str(error):  # PyTorch has a type of its own only for GPUs
+            raise
+        _fail(f"out of memory: {str(error).splitlines()[0]}", 2)
+
+
+def _fail(message: str, code: int) -> None:
+    print(f"error: {message}", file=sys.stderr, flush=True)
     raise SystemExit(code)
 
 
@@ -67,9 +96,5 @@ def run_artifact_job(
     if gpu:
         use_leased_gpu()
     inputs = {name: getattr(options, name) for name in single} | {named(path): path for path in options.data}
-    try:
+    with one_line_errors():
         produce(options.output, options.spec, inputs, make, options.files)
-    except UserError as error:
-        fail(error, 2)
-    except InterruptedError as error:
-        fail(error, STOPPED)

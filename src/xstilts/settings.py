@@ -112,6 +112,7 @@ def predict(jobs: Jobs, model: str, source: str, target: str, seed: int, name: s
         "lengths": lengths(run, {task.family}),
         "micro_tokens": run.optimisation.micro_tokens,
         "precision": run.optimisation.precision,
+        "deterministic": run.optimisation.deterministic,
         "labels": known.labels if known else (),
     }
 

@@ -5,10 +5,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from xstilts.errors import UserError
 from xstilts.files import read_json
 from xstilts.reporting.run import RunFolder
-from xstilts.script import fail
+from xstilts.script import one_line_errors
 
 
 def run_table_job(make: Callable[[RunFolder], None], description: str, argv: list[str] | None = None) -> None:
@@ -24,7 +23,5 @@ def run_table_job(make: Callable[[RunFolder], None], description: str, argv: lis
     parser.add_argument("--run", type=Path, required=True, help="the run's results folder")
     options = parser.parse_args(argv)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    try:
+    with one_line_errors():
         make(RunFolder(read_json(options.spec)["settings"], options.run, options.run / "tables"))
-    except UserError as error:
-        fail(error, 2)

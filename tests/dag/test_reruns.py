@@ -90,7 +90,7 @@ CASES = {
     "a function of the training loop": (LOOP, [("remaining = int(", "remaining = 0 + int(")], EVERYTHING_LEARNT),
     "a function of both phases": (
         "src/xstilts/training/phase.py",
-        [("        self.asked = False\n", "        self.asked = bool(0)\n")],
+        [("statistics.fmean(scores.values())", "float(statistics.fmean(scores.values()))")],
         TRAININGS,
     ),
     "a function of one family's featuriser": (

@@ -220,28 +220,78 @@ def test_unfinished_work_is_gone_on_with_under_its_own_key_only(job: Job) -> Non
     assert [path.name for path in work.iterdir()] == ["c"]
 
 
-def test_a_second_writer_is_refused_until_the_first_has_died(job: Job) -> None:
-    job.manifest.parent.mkdir()
+def writer(folder: Path) -> subprocess.Popen[str]:
+    """Start a process that writes into a folder, says so and then lives on."""
     code = (
-        "import sys, time; from pathlib import Path; from xstilts.artifacts import only_writer\n"
-        f"with only_writer(Path({str(job.manifest.parent)!r})):\n    print('in', flush=True); time.sleep(60)"
+        "import time; from pathlib import Path; from xstilts.artifacts import only_writer\n"
+        f"with only_writer(Path({str(folder)!r})):\n    print('in', flush=True); time.sleep(60)"
     )
-    first = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    assert first.stdout is not None
-    try:
-        assert first.stdout.readline() == "in\n"
-        with pytest.raises(UserError, match="another process is writing here"):
-            job.run()
-        assert job.calls == 0
-        found = holder(job.manifest.parent)
-        assert found is not None and found["process"] == first.pid and found["node"] and found["began"] > 0
-    finally:
-        first.kill()
-        first.wait()
-        first.stdout.close()
-    assert holder(job.manifest.parent) is None
+    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_a_second_writer_says_so_and_waits_until_the_first_has_died(job: Job) -> None:
+    folder = job.manifest.parent
+    with writer(folder) as first:
+        try:
+            assert first.stdout is not None and first.stdout.readline() == "in\n"
+            found = holder(folder)
+            assert found is not None and found["process"] == first.pid and found["node"] and found["began"] > 0
+            with writer(folder) as second:
+                try:
+                    assert second.stdout is not None and second.stderr is not None
+                    assert second.stderr.readline().startswith(f"{folder}: waits for process {first.pid} on ")
+                    assert (holder(folder) or {})["process"] == first.pid, "still the first"
+                    first.kill()
+                    assert second.stdout.readline() == "in\n"
+                    assert (holder(folder) or {})["process"] == second.pid
+                finally:
+                    second.kill()
+        finally:
+            first.kill()
+    assert holder(folder) is None
     job.run()
     assert job.calls == 1, "the lock died with its process"
+
+
+@pytest.mark.parametrize("killed_at", ["receipt", "manifest", "cleaning"])
+def test_what_a_job_killed_at_its_end_has_left_is_cleaned_by_the_next(job: Job, killed_at: str) -> None:
+    folder = job.manifest.parent
+
+    def leaves_checkpoints(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) -> Product:
+        (folder / WORK / "step-00000001").mkdir(parents=True)
+        return job.make(folder, spec, inputs)
+
+    produce(job.manifest, job.spec, {}, leaves_checkpoints)
+    whole = job.manifest.read_bytes()
+    key = json.loads(whole)["key"]
+    assert sorted(path.name for path in folder.iterdir()) == [".lock", RECEIPT, "manifest.json", "out.txt"]
+    (folder / BEGUN).write_text(key)  # what stands there when the job is killed at the end
+    (folder / WORK / "step-00000001").mkdir(parents=True)
+    (folder / WORK / ".step-00000002.part").mkdir()
+    (folder / ".model.safetensors.4711.part").write_text("half")
+    (folder / ".tmpAbCdEf").write_text("half")
+    if killed_at == "receipt":
+        (folder / RECEIPT).unlink()
+        (folder / ".receipt.json.4711.part").write_text(whole.decode()[:40])
+    if killed_at == "cleaning":
+        (folder / WORK / "step-00000001").rmdir()
+    job.run()
+    assert sorted(path.name for path in folder.iterdir()) == [".lock", RECEIPT, "manifest.json", "out.txt"]
+    assert job.calls == (2 if killed_at == "receipt" else 1)
+
+
+def test_a_damaged_note_of_what_was_begun_starts_anew(job: Job) -> None:
+    folder = job.manifest.parent
+    (folder / WORK).mkdir(parents=True)
+    (folder / WORK / "checkpoint").write_text("of what?")
+    (folder / BEGUN).write_bytes(b"\xff\xfe\x00")
+
+    def make(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) -> Product:
+        assert not (folder / WORK).exists()
+        return job.make(folder, spec, inputs)
+
+    produce(job.manifest, job.spec, {}, make)
+    assert job.calls == 1
 
 
 def test_what_a_job_did_is_written_down_and_never_compared(job: Job, tmp_path: Path) -> None:

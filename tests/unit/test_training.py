@@ -1,6 +1,10 @@
 """The training loop: what a step sees, what it does, and that a killed training ends in the same weights."""
 
 import itertools
+import random
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -114,17 +118,66 @@ def test_checkpoint_timing_touches_nothing(tmp_path):
     assert len(checkpoint.steps(tmp_path / "every-step")) == 2
 
 
-def test_damaged_checkpoint_is_passed_over_with_a_word(tmp_path):
+def test_interrupted_deterministic_training_ends_in_the_same_bytes(tmp_path):
+    """On a GPU where there is one."""
+    code = (
+        "import sys, torch; sys.path.insert(0, sys.argv[1])\n"
+        "from pathlib import Path; import test_training as t; from xstilts.modeling.model import device\n"
+        "where, fresh = device(deterministic=True), t.model; t.model = lambda: fresh().to(where)\n"
+        "assert torch.are_deterministic_algorithms_enabled()\n"
+        "whole, *_ = t.run(Path('whole'), evaluate=t.dev_loss)\n"
+        "try: t.run(Path('cut'), evaluate=t.dev_loss, stop=t.after(5))\n"
+        "except t.Interrupted: pass\n"
+        "again, _, said = t.run(Path('cut'), evaluate=t.dev_loss)\n"
+        "assert 'checkpoint of step 5' in said[0] and t.same(whole, again)"
+    )
+    command = [sys.executable, "-c", code, str(Path(__file__).parent)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_else_draws_random_numbers_changes_nothing(tmp_path):
+    def draws(now):
+        torch.rand(3), np.random.rand(3), random.random()
+        return dev_loss(now)
+
+    plain, _, _ = run(tmp_path / "plain", evaluate=dev_loss)
+    drawn, _, _ = run(tmp_path / "drawn", evaluate=draws)
+    assert same(plain, drawn), "every step seeds its own randomness"
+
+
+def test_a_training_that_never_scores_keeps_the_same_weights_however_often_it_was_stopped(tmp_path):
+    def nan(now):
+        return {"score": float("nan")}
+
+    plain, _, _ = run(tmp_path / "plain", evaluate=nan)
+    with pytest.raises(Interrupted):
+        run(tmp_path / "cut", evaluate=nan, stop=after(5))
+    again, _, _ = run(tmp_path / "cut", evaluate=nan)
+    assert same(plain, again) and same(plain, weights(model())), "where it began"
+
+
+@pytest.mark.parametrize("damage", ["truncated", "bit", "gone", "manifest", "no JSON"])
+def test_damaged_checkpoint_is_passed_over_with_a_word(tmp_path, damage):
     whole, _, _ = run(tmp_path / "whole")
     with pytest.raises(Interrupted):
         run(tmp_path / "cut", checkpoint_minutes=0.0, stop=after(6))
     newest, older = checkpoint.steps(tmp_path / "cut")[::-1]
-    weights_file = tmp_path / "cut" / f"step-{newest:08d}" / "model.safetensors"
-    damaged = bytearray(weights_file.read_bytes())
-    damaged[-5] ^= 1
-    weights_file.write_bytes(damaged)
+    folder = tmp_path / "cut" / f"step-{newest:08d}"
+    file = folder / ("manifest.json" if damage in ("manifest", "no JSON") else "model.safetensors")
+    content = bytearray(file.read_bytes())
+    if damage == "gone":
+        file.unlink()
+    elif damage == "truncated":
+        file.write_bytes(content[: len(content) // 2])
+    elif damage == "no JSON":
+        file.write_bytes(b"[]")
+    else:
+        content[content.rindex(b'"') - 9 if damage == "manifest" else len(content) // 2] ^= 1  # a digit of a hash
+        file.write_bytes(content)
     again, _, said = run(tmp_path / "cut")
-    assert "damaged" in said[0] and "model.safetensors" in said[0]
+    assert folder.name in said[0] and said[0].endswith(": passed over")
+    assert ("is damaged" in said[0]) == (damage in ("truncated", "bit", "manifest"))
     assert f"checkpoint of step {older}" in said[1]
     assert same(whole, again)
 

@@ -3,10 +3,9 @@
 import argparse
 from pathlib import Path
 
-from xstilts.errors import UserError
 from xstilts.files import write_json
 from xstilts.keep import drop
-from xstilts.script import fail
+from xstilts.script import one_line_errors
 
 
 def main() -> None:
@@ -15,10 +14,8 @@ def main() -> None:
     parser.add_argument("--users", type=Path, nargs="+", required=True, help="manifests of what was made from it")
     parser.add_argument("--output", type=Path, required=True, help="the marker to write")
     options = parser.parse_args()
-    try:
+    with one_line_errors():
         write_json(options.output, {"bytes": drop(options.model, options.users)})
-    except UserError as error:
-        fail(error, 2)
 
 
 if __name__ == "__main__":

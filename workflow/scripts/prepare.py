@@ -6,8 +6,7 @@ from pathlib import Path
 
 from xstilts.artifacts import produce
 from xstilts.data.job import prepare_dataset
-from xstilts.errors import UserError
-from xstilts.script import fail
+from xstilts.script import one_line_errors
 
 
 def main() -> None:
@@ -18,10 +17,8 @@ def main() -> None:
     options = parser.parse_args()
     made = options.origin / "manifest.json"  # a generated world has one
     inputs = {"world": made} if made.is_file() else {}
-    try:
+    with one_line_errors():
         produce(options.output, options.spec, inputs, partial(prepare_dataset, origin=options.origin))
-    except UserError as error:
-        fail(error, 2)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,10 @@
 import argparse
 from pathlib import Path
 
-from xstilts.errors import UserError
 from xstilts.files import read_json
 from xstilts.reporting.rules.partial import partial_tables
 from xstilts.reporting.terminal import format_terminal
-from xstilts.script import fail
+from xstilts.script import one_line_errors
 
 
 def main() -> None:
@@ -15,7 +14,7 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="the run's results folder")
     parser.add_argument("--partial", action="store_true", help="build the tables from what is finished")
     options = parser.parse_args()
-    try:
+    with one_line_errors():
         settings = read_json(options.run / "specs" / "table_main" / "table_main.json")["settings"]
         tables = partial_tables(settings, options.run) if options.partial else options.run / "tables"
         data = "generated languages: not the paper's numbers" if settings["generated"] else "real data"
@@ -24,8 +23,6 @@ def main() -> None:
                 print(
                     format_terminal(path, settings["run"], data, options.run / "report.html", options.run / "figures")
                 )
-    except UserError as error:
-        fail(error, 2)
 
 
 if __name__ == "__main__":

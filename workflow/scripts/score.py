@@ -3,9 +3,8 @@
 import argparse
 from pathlib import Path
 
-from xstilts.errors import UserError
 from xstilts.scoring.job import score_job
-from xstilts.script import fail
+from xstilts.script import one_line_errors
 
 
 def main() -> None:
@@ -15,10 +14,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="manifest of the language's data")
     parser.add_argument("--output", type=Path, required=True, help="the scores to write")
     options = parser.parse_args()
-    try:
+    with one_line_errors():
         score_job(options.spec, options.predictions, options.data, options.output)
-    except UserError as error:
-        fail(error, 2)
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def fill(
         first_pause: seconds before a failed request is tried again; see ``download``.
 
     Raises:
-        ConfigError: an unknown data set. UserError: another process fills this folder, or the disk is full.
+        ConfigError: an unknown data set. UserError: the disk is full.
     """
     chosen = [dataset(name).name for name in wanted]
     held, gone = {}, set[str]()

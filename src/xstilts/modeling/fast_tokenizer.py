@@ -4,13 +4,12 @@ What the families use is the fast library's own tokenizer. transformers wraps it
 than many a small job; it is asked only for tokenizers that it has to convert first.
 """
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from xstilts.errors import UserError
-from xstilts.files import read_json
+from xstilts.files import copy_file, read_json
 
 TOKENIZER_FILES = (
     "tokenizer.json",
@@ -33,7 +32,7 @@ def copy_tokenizer(source: Path, folder: Path) -> list[str]:
     if source.resolve() != folder.resolve():
         for name in TOKENIZER_FILES:
             if (source / name).is_file():
-                shutil.copyfile(source / name, folder / name)
+                copy_file(source / name, folder / name)
             else:
                 (folder / name).unlink(missing_ok=True)
     return [name for name in TOKENIZER_FILES if (source / name).is_file()]

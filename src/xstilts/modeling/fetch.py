@@ -1,6 +1,5 @@
 """A pretrained encoder from a folder or the Hub into a run: configuration, safetensors and tokenizer, nothing else."""
 
-import shutil
 import sys
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -11,7 +10,7 @@ from xstilts.data import lock
 from xstilts.data.hub import fetch, resolve
 from xstilts.data.lock import Pin
 from xstilts.errors import UserError
-from xstilts.files import sha256
+from xstilts.files import copy_file, sha256
 from xstilts.modeling.fast_tokenizer import TOKENIZER_FILES
 
 WEIGHTS = ("model.safetensors", "model-*-of-*.safetensors", "model.safetensors.index.json")
@@ -60,7 +59,7 @@ def fetch_encoder(folder: Path, weights: str, revision: str | None, files: dict[
         names = [path.name for path in wanted_files(source)]
         _check_names(weights, names)
         for name in names:
-            shutil.copyfile(source / name, folder / name)
+            copy_file(source / name, folder / name)
         commit = None
     else:
         if files is None:

@@ -1,5 +1,6 @@
 """The shared encoder with its heads, as one module."""
 
+import os
 from typing import Any
 
 import torch
@@ -52,8 +53,16 @@ def build_model(encoder: Any, heads: dict[str, tuple[str, int]], seed: int, prec
     return Model(encoder, built, precision)
 
 
-def device() -> torch.device:
-    """The GPU that this process was given, else the CPU."""
+def device(deterministic: bool = False) -> torch.device:
+    """Return the GPU that this process was given, else the CPU.
+
+    With ``deterministic`` equal inputs give equal bytes on a GPU too, as they do on a CPU: PyTorch takes deterministic
+    kernels and refuses an operation that has none (https://pytorch.org/docs/stable/notes/randomness.html).
+    """
+    if deterministic:
+        os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # read when the first matrix product runs
+        torch.use_deterministic_algorithms(True)
+        torch.backends.cudnn.benchmark = False
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 

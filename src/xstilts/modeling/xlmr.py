@@ -5,7 +5,6 @@ The numbers are those of transformers' ``XLMRobertaModel``; a process that needs
 importing that library, which takes longer than many a small job.
 """
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from xstilts.files import write_json
+from xstilts.tensors import save_tensors
 
 MODEL_TYPES = ("xlm-roberta", "roberta", "camembert")
 
@@ -182,17 +184,14 @@ class XlmRoberta(nn.Module):
 
     def save(self, folder: Path, half: bool = False) -> list[str]:
         """Write ``config.json`` and ``model.safetensors`` for ``AutoModel`` to open; return their names."""
-        from safetensors.torch import save_file
-
         kind = {"xlm-roberta": "XLMRoberta", "roberta": "Roberta", "camembert": "Camembert"}[self.config["model_type"]]
         config = self.config | {
             "architectures": [f"{kind}ForMaskedLM" if self.lm_head else f"{kind}Model"],
             "dtype": "float16" if half else "float32",
         }
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-        tensors = {name: t.detach().cpu().to(torch.float16 if half else t.dtype) for name, t in self._named().items()}
-        save_file({name: t.contiguous() for name, t in tensors.items()}, folder / "model.safetensors", {"format": "pt"})
+        write_json(folder / "config.json", config)
+        tensors = {name: t.to(torch.float16 if half else t.dtype) for name, t in self._named().items()}
+        save_tensors(tensors, folder / "model.safetensors", {"format": "pt"})
         return ["config.json", "model.safetensors"]
 
     def load(self, folder: Path) -> None:

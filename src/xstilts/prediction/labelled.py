@@ -34,7 +34,7 @@ def open_predictor(model_folder: Path, settings: dict[str, Any]) -> Callable[[Pa
     check_lengths(encoder, model_folder, settings["lengths"])
     model = build_model(encoder, heads, 0, settings["precision"])
     model.heads[head["name"]].load_state_dict(load_file(model_folder / "head.safetensors"))
-    model.to(device())
+    model.to(device(settings["deterministic"]))
     chosen = feature_settings(family, settings["lengths"], tuple(head["labels"]), no_answer=False)
 
     def predict(folder: Path, language: str, rows: dict[str, Any]) -> list[str]:

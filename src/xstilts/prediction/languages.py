@@ -47,7 +47,7 @@ def predict_task(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]
         rows = {split: rows_of(data[code], split, settings["limit"]) for split in splits_of(data[code], settings)}
         names = predict(folder, code, rows)
         done[code] = {"key": key[code], "files": {name: sha256(folder / name) for name in names}}
-        write_json(folder / DONE, done)
+        write_json(folder / DONE, {"languages": done, "seal": hash_of(done)})
         examples += sum(map(len, rows.values()))
         print(f"{code}: {sum(map(len, rows.values()))} examples", file=sys.stderr, flush=True)
     print(f"{len(waiting)} of {len(data)} languages needed forward passes", file=sys.stderr, flush=True)
@@ -70,12 +70,13 @@ def opened_by_name(family: str) -> tuple[str, ...]:
 
 
 def _done_before(path: Path) -> dict[str, Any]:
-    """Read which languages are done; without a readable record none is."""
+    """Read which languages are done; without an undamaged record none is."""
     try:
-        found: dict[str, Any] = read_json(path)
+        found = read_json(path)
     except DataError:
         return {}
-    return found
+    whole = isinstance(found, dict) and found.get("seal") == hash_of(found.get("languages"))
+    return found["languages"] if whole else {}
 
 
 def _stands(folder: Path, entry: dict[str, Any] | None, key: str) -> bool:

@@ -23,7 +23,7 @@ def open_predictor(model_folder: Path, settings: dict[str, Any]) -> Callable[[Pa
     """Load encoder and tokenizer once; return the function that writes one language's files."""
     encoder = open_encoder(model_folder)
     check_lengths(encoder, model_folder, settings["lengths"])
-    model = build_model(encoder, {}, 0, settings["precision"]).to(device())
+    model = build_model(encoder, {}, 0, settings["precision"]).to(device(settings["deterministic"]))
     tokenizer = open_tokenizer(model_folder)
     chosen = FeatureSettings(max_length=settings["lengths"]["retrieval"])
     layer = retrieval_layer(model.encoder.depth)

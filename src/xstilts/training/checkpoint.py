@@ -1,13 +1,13 @@
 """Checkpoints of a training: whole or not at all, hashed, the last two kept, a damaged one passed over with a word."""
 
-import json
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from xstilts.files import read_json, sha256, sync_folder, write_json
+from xstilts.errors import DataError
+from xstilts.files import read_json, sha256, sync, write_json
+from xstilts.tensors import save_tensors
 
 KEPT = 2
 
@@ -19,32 +19,29 @@ def save(folder: Path, tensors: dict[str, dict[str, Any]], state: dict[str, Any]
         folder: the training's checkpoint folder.
         tensors: file stem -> tensors by name (``model``, ``optimiser``, ``best``), stored as safetensors.
         state: everything else, as JSON; ``step``, the optimiser steps done, names the checkpoint.
-    """
-    from safetensors.torch import save_file
 
+    Raises:
+        OSError: the disk is full, read-only or the like; it names the file, and nothing is left of the checkpoint.
+    """
     step = state["step"]
     folder.mkdir(parents=True, exist_ok=True)
     beside = folder / f".step-{step:08d}.part"
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir()
-    for stem, named in tensors.items():
-        save_file({name: tensor.contiguous() for name, tensor in named.items()}, beside / f"{stem}.safetensors")
-    write_json(beside / "state.json", state)
-    hashes = {path.name: sha256(path) for path in sorted(beside.iterdir())}
-    for name in hashes:
-        _sync_file(beside / name)
-    write_json(beside / "manifest.json", hashes)
-    final = folder / f"step-{step:08d}"
-    shutil.rmtree(final, ignore_errors=True)
-    beside.replace(final)
-    sync_folder(folder)
+    try:
+        for stem, named in tensors.items():
+            save_tensors(named, beside / f"{stem}.safetensors")
+        write_json(beside / "state.json", state)
+        write_json(beside / "manifest.json", {path.name: sha256(path) for path in sorted(beside.iterdir())})
+        final = folder / f"step-{step:08d}"
+        shutil.rmtree(final, ignore_errors=True)  # a damaged one
+        beside.replace(final)
+    except BaseException:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise
+    sync(folder)
     for old in steps(folder)[:-KEPT]:
         shutil.rmtree(folder / f"step-{old:08d}", ignore_errors=True)
-
-
-def _sync_file(path: Path) -> None:
-    with open(path, "rb+") as handle:
-        os.fsync(handle.fileno())
 
 
 def steps(folder: Path) -> list[int]:
@@ -61,13 +58,12 @@ def latest(folder: Path, log: Callable[[str], None]) -> tuple[dict[str, dict[str
         try:
             hashes = read_json(path / "manifest.json")
             damaged = [name for name, digest in hashes.items() if sha256(path / name) != digest]
-        except (OSError, Exception) as error:  # any unreadable checkpoint is passed over, never trusted
+        except (OSError, DataError, AttributeError) as error:
             log(f"checkpoint {path.name} cannot be read ({error}): passed over")
             continue
         if damaged:
             log(f"checkpoint {path.name} is damaged ({', '.join(damaged)} differs from its hash): passed over")
             continue
         tensors = {file.stem: load_file(file) for file in sorted(path.glob("*.safetensors"))}
-        state = json.loads((path / "state.json").read_text(encoding="utf-8"))
-        return tensors, state
+        return tensors, read_json(path / "state.json")
     return None

@@ -20,7 +20,7 @@ from xstilts.modeling.tokenizer import train_tokenizer
 from xstilts.prediction.forward import masked_loss
 from xstilts.tasks.features import Features, FeatureSettings
 from xstilts.training.loop import Part, Recipe, restore, train, work_done
-from xstilts.training.machine import machine_settings
+from xstilts.training.machine import StopSignal, machine_settings
 
 DEV_SEED = 20200526  # one fixed masking of the held-out text, so that evaluations can be compared
 DEV_LINES = 500
@@ -67,9 +67,8 @@ def pretrain(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) ->
     for language, lines in rows.items():
         _log(f"{language}: {len(lines)} lines")
     work = folder / WORK
-    if not (work / "tokenizer.json").is_file():
-        alphabet = (row["text"] for lines in (*rows.values(), *dev.values()) for row in lines)
-        train_tokenizer(alphabet, settings["vocabulary"], work)
+    alphabet = (row["text"] for lines in (*rows.values(), *dev.values()) for row in lines)
+    train_tokenizer(alphabet, settings["vocabulary"], work)  # anew for a training that goes on too: the same bytes
     tokenizer = open_tokenizer(work)
     chosen = FeatureSettings(max_length=settings["max_length"], packed=settings["packed"])
     sampled = list(balanced(rows, settings["alpha"], settings["seed"], sum(map(len, rows.values()))))
@@ -77,7 +76,7 @@ def pretrain(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) ->
     shape = EncoderShape(**{name: settings[name] for name in EncoderShape.__dataclass_fields__})
     encoder = build_masked_lm(shape, len(tokenizer), settings["seed"])
     optimisation = spec["settings"]["optimisation"]
-    model = build_model(encoder, {}, 0, optimisation["precision"]).to(device())
+    model = build_model(encoder, {}, 0, optimisation["precision"]).to(device(optimisation["deterministic"]))
     recipe = Recipe(
         seed=settings["seed"],
         learning_rate=settings["learning_rate"],
@@ -93,7 +92,7 @@ def pretrain(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) ->
         return {"score": sum(losses.values()) / len(losses), **{f"dev_{name}": value for name, value in losses.items()}}
 
     part = Part("mlm", "mlm", features, settings["batch_size"], settings["epochs"], masking(tokenizer))
-    best, progress = train(model, [part], recipe, evaluate, work, _log)
+    best, progress = train(model, [part], recipe, evaluate, work, _log, StopSignal())
     restore(model, best)
     files = save_encoder(model.encoder, work, folder, settings["half"])
     write_json(folder / "history.json", {"best_step": progress.best_step, "evaluations": progress.history})

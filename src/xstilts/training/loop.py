@@ -38,6 +38,7 @@ class Recipe:
     micro_tokens: int  # padded tokens that one forward pass may hold
     checkpoint_minutes: float
     precision: str = "float32"  # of the forward passes: bfloat16 or float32
+    deterministic: bool = False  # kernels that give equal bytes on a GPU too: applied where the device is chosen
     recompute: bool = False  # activations inside a block, for the backward pass: less memory, the same numbers
 
 
@@ -99,7 +100,7 @@ def train(
     plan = schedule(portions, recipe.seed)
     interval = max(1, min(recipe.evaluate_every, plan.steps // recipe.evaluations))
     optimiser = build_optimiser(model, recipe.weight_decay, recipe.epsilon)
-    progress, best = Progress(), weights(model)
+    progress, best = Progress(), copied(weights(model))
     found = checkpoint.latest(work, log)
     if found is not None:
         tensors, state = found
@@ -129,7 +130,7 @@ def train(
             progress.loss, progress.loss_steps = 0.0, 0
             if scores["score"] > progress.best_score:
                 progress.best_step, progress.best_score = progress.step, scores["score"]
-                best = {name: value.to("cpu", copy=True) for name, value in weights(model).items()}  # no GPU memory
+                best = copied(weights(model))
             done, tokens = progress.step - first, progress.tokens - first_tokens
             log(progress_line(progress, plan.steps, tokens, done, time.monotonic() - began))
         progress.seconds = earlier + time.monotonic() - began
@@ -189,6 +190,11 @@ def step_seed(seed: int, step: int) -> int:
 def weights(model: torch.nn.Module) -> dict[str, torch.Tensor]:
     """Return the parameters by name, each tied one once."""
     return {name: parameter.detach() for name, parameter in model.named_parameters()}
+
+
+def copied(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return copies on the CPU: they take no GPU memory, and no later step changes them."""
+    return {name: tensor.to("cpu", copy=True) for name, tensor in tensors.items()}
 
 
 def restore(model: torch.nn.Module, tensors: dict[str, torch.Tensor]) -> None:

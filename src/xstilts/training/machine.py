@@ -1,6 +1,7 @@
-"""What a training takes from its machine: settings that change no result, so that no spec holds them."""
+"""What a training takes from its machine: settings that change no result (no spec holds them), and when to stop."""
 
 import os
+import signal
 from typing import Any
 
 
@@ -10,3 +11,19 @@ def machine_settings() -> dict[str, Any]:
         "checkpoint_minutes": float(os.environ.get("XSTILTS_CHECKPOINT_MINUTES", "15")),
         "recompute": os.environ.get("XSTILTS_ACTIVATION_CHECKPOINTING") == "True",
     }
+
+
+class StopSignal:
+    """Remembers that the job was asked to end: SIGTERM, SIGUSR2 ahead of a time limit, or Ctrl-C."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        for number in (signal.SIGTERM, signal.SIGUSR2, signal.SIGINT):
+            signal.signal(number, self._remember)
+
+    def _remember(self, *_: Any) -> None:
+        self.asked = True
+
+    def __call__(self) -> bool:
+        """Say whether to stop after this step."""
+        return self.asked

@@ -1,7 +1,6 @@
 """One training of either phase: data in, the best encoder out, and for a target its head."""
 
 import importlib
-import signal
 import statistics
 import sys
 from collections.abc import Iterable
@@ -11,6 +10,7 @@ from typing import Any
 
 from xstilts.artifacts import WORK, Manifest, Product
 from xstilts.files import write_json
+from xstilts.tensors import save_tensors
 from xstilts.training.dev import metric_module
 
 HEAD_SEED = 2**31  # the "step" whose seed initialises the heads: no training is that long
@@ -88,7 +88,7 @@ def _train(
     from xstilts.modeling.fast_tokenizer import open_tokenizer
     from xstilts.modeling.model import build_model, device
     from xstilts.training.loop import Recipe, restore, step_seed, train, work_done
-    from xstilts.training.machine import machine_settings
+    from xstilts.training.machine import StopSignal, machine_settings
 
     tokenizer = open_tokenizer(start)
     prepared = [
@@ -109,7 +109,8 @@ def _train(
     )
     encoder = open_encoder(start, masked_lm=any(part.family == "mlm" for part in trained))
     check_lengths(encoder, start, settings["lengths"])
-    model = build_model(encoder, heads, step_seed(settings["seed"], HEAD_SEED), recipe.precision).to(device())
+    model = build_model(encoder, heads, step_seed(settings["seed"], HEAD_SEED), recipe.precision)
+    model.to(device(recipe.deterministic))
     best, progress = train(
         model,
         trained,
@@ -154,11 +155,8 @@ def _mean_score(prepared: list[Any], model: Any) -> dict[str, float]:
 
 def save_head(model: Any, prepared: Any, folder: Path) -> list[str]:
     """Write a head's weights and what they mean beside the encoder; return the files' names."""
-    from safetensors.torch import save_file
-
     name = prepared.part.name
-    tensors = {key: value.detach().cpu().contiguous() for key, value in model.heads[name].state_dict().items()}
-    save_file(tensors, folder / "head.safetensors")
+    save_tensors(model.heads[name].state_dict(), folder / "head.safetensors")
     write_json(folder / "head.json", {"name": name, "family": prepared.part.family, "labels": list(prepared.labels)})
     return ["head.json", "head.safetensors"]
 
@@ -171,19 +169,3 @@ def train_source(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]
 def train_target(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) -> Product:
     """Train an encoder and one fresh head on a target, and keep both."""
     return train_phase(folder, spec, inputs, keep_head=True)
-
-
-class StopSignal:
-    """Remembers that the machine asked the job to end: SIGTERM, or SIGUSR2 ahead of a time limit."""
-
-    def __init__(self) -> None:
-        self.asked = False
-        for number in (signal.SIGTERM, signal.SIGUSR2):
-            signal.signal(number, self._remember)
-
-    def _remember(self, *_: Any) -> None:
-        self.asked = True
-
-    def __call__(self) -> bool:
-        """Say whether to stop after this step."""
-        return self.asked

@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from xstilts.files import write_text
 from xstilts.world.choices import cause, common, ending, knowledge_facts
 from xstilts.world.facts import sample_event, tell
 from xstilts.world.grammar import Line, Sentence, Token, sentence
@@ -61,9 +62,7 @@ class _Files:
 
     def lines(self, name: str, rows: Iterable[str], end: str = "\n") -> None:
         rows = list(rows)
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes("".join(row + end for row in rows).encode("utf-8"))
+        write_text(self.folder / name, "".join(row + end for row in rows))
         self.counts[name] = len(rows)
 
     def jsonl(self, name: str, rows: Iterable[dict[str, Any]]) -> None:

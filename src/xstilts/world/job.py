@@ -1,5 +1,6 @@
 """The generated world as an artifact of the workflow."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ from xstilts.world.build import WorldSettings, build_world
 def make_world(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) -> Product:
     """Write the world of the spec's settings into ``folder``."""
     settings = spec["settings"] | {"languages": tuple(spec["settings"]["languages"])}
+    for earlier in folder.iterdir():
+        if earlier.is_dir():
+            shutil.rmtree(earlier)  # whatever lies there counts as data
     counts = build_world(WorldSettings(**settings), folder)
-    files = [str(path.relative_to(folder)) for path in sorted(folder.rglob("*")) if path.is_file()]
-    files = [name for name in files if not name.startswith(".") and name != "manifest.json"]
-    return Product(files, {"rows": counts})
+    return Product(list(counts), {"rows": counts})
