@@ -7,7 +7,8 @@ import pytest
 from reporting_examples import ROOT, frame, one_language, published, score_rows, v1_rows, v1_sources
 
 from xstilts.errors import DataError
-from xstilts.reporting.comparison import REFUSAL, agrees, compare, read_published, write_comparison
+from xstilts.reporting.comparison import agrees, compare, prediction_reach, read_published
+from xstilts.reporting.comparison_table import REFUSAL, comparison_markdown, write_comparison
 from xstilts.reporting.main_table import build_main_table
 
 FOLDER = ROOT / "resources/published"
@@ -138,6 +139,37 @@ def test_agreement_is_a_prediction_interval_over_seeds():
     rows = [row for seed in (1, 2, 3) for row in score_rows(v1_rows(), seed=seed)]
     found = cell(compare([table(rows)], ALL, one_language()), "squad", "xnli")
     assert (found["agreement"], found["seeds"]) == ("yes", 3)
+
+
+def test_the_reach_is_what_agreement_is_judged_by():
+    assert prediction_reach([79.0, 80.0, 81.0]) == pytest.approx(4.303 * (4 / 3) ** 0.5)
+    assert prediction_reach([80.0]) is None
+    rows = [row for seed, shift in ((1, -1), (2, 0), (3, 1)) for row in shifted(shift, seed)]
+    found = cell(compare([table(rows)], ALL, one_language()), "none", "xnli")
+    assert found["reach"] == pytest.approx(4.303 * (4 / 3) ** 0.5)
+    difference = cell(compare([table(rows)], ALL, one_language()), "squad", "xnli")
+    assert difference["reach"] == pytest.approx(0, abs=1e-9), "a seed moves both arms"
+
+
+def shifted(points, seed):
+    return score_rows({key: value + points for key, value in v1_rows().items()}, seed=seed)
+
+
+def test_rows_stand_in_the_order_of_the_table():
+    sources = [row["source"] for row in compare([table()], ALL, one_language())]
+    assert list(dict.fromkeys(sources)) == v1_sources()
+
+
+def test_the_page_sums_up_and_gives_each_reason_once():
+    rows = [row for row in compare([table()], ALL, one_language()) if row["table"] == "Table 2"]
+    page = comparison_markdown(rows, ["mnli", "squad2"])
+    assert "170 published numbers are compared. The mean size of the differences is 0.0 points.\n" in page
+    assert page.count("its baseline is about ten points above") == 1
+    assert "Published rows that this run has not: mnli, squad2." in page
+    assert "Protocols: arXiv:2005.13013v1 (Table 2): X-STILTs v1" in page
+    seeds = [row for seed in (1, 2, 3) for row in score_rows(v1_rows(), seed=seed)]
+    assert "agree." in comparison_markdown(compare([table(seeds)], ALL, one_language()))
+    assert comparison_markdown([]) == "No source of this run has a published number.\n"
 
 
 def test_generated_languages_are_refused_in_plain_words(tmp_path):

@@ -9,8 +9,9 @@ from reporting_examples import REGISTRY, ROOT, frame, one_language, score_rows, 
 
 from xstilts.reporting import style
 from xstilts.reporting.comparison import compare, read_published
-from xstilts.reporting.figures import colour_limit, heat_map, language_bars, learning_curves, published_scatter
+from xstilts.reporting.figures import colour_limit, heat_map, language_bars, learning_curves
 from xstilts.reporting.main_table import build_main_table
+from xstilts.reporting.published_figure import published_scatter
 
 
 @pytest.fixture(autouse=True)
@@ -96,6 +97,7 @@ def test_every_text_is_inside_big_enough_and_alone(tmp_path, monkeypatch, draw):
 
     pages = []
     monkeypatch.setattr("xstilts.reporting.figures.save", look)
+    monkeypatch.setattr("xstilts.reporting.published_figure.save", look)
     draw(tmp_path, False)
     (page,) = pages
     assert len(drawn_texts) > 20

@@ -8,10 +8,7 @@ from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
 from xstilts.errors import DataError
-from xstilts.files import write_text
 from xstilts.reporting.aggregate import metric_column
-from xstilts.reporting.render import column_title, markdown_table, number
-from xstilts.reporting.scores import csv_text
 
 if TYPE_CHECKING:
     from xstilts.reporting.main_table import MainTable
@@ -43,6 +40,7 @@ COLUMNS = (
     "published",
     "difference",
     "agreement",
+    "reach",
     "seeds",
     "comparable",
     "reason",
@@ -51,27 +49,9 @@ COLUMNS = (
     "version",
     "certainty",
 )
-HEAD = (
-    "source",
-    "task",
-    "metric",
-    "split",
-    "ours",
-    "published",
-    "difference",
-    "agrees",
-    "comparable",
-    "version",
-    "certainty",
-    "reason",
-)
 CERTAINTIES = ("read", "quoted", "derived", "report")
 KINDS = ("absolute", "difference", "gain over XTREME's XLM-R Large")
 ENCODER = "XLM-R Large"
-REFUSAL = (
-    "This run is on generated languages: its numbers are about those languages alone, and to compare them with "
-    "published numbers would mean nothing."
-)
 # 97.5 % quantiles of Student's t for 1 to 10 degrees of freedom; above ten the last one stands, slightly too wide.
 T975 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
 
@@ -107,17 +87,23 @@ def read_published(folder: Path | str) -> list[dict[str, Any]]:
     return rows
 
 
-def agrees(values: Sequence[float], published: float, rounding: float = 0.05) -> str:
-    """Say whether a published value lies within mean ± t s sqrt(1 + 1/n) over n seeds; empty under two seeds.
-
-    That is the 95 % prediction interval for one further run; ``rounding`` is half the last printed digit.
-    """
+def prediction_reach(values: Sequence[float]) -> float | None:
+    """Return t s sqrt(1 + 1/n) over n seeds: half the 95 % interval for one further run; None under two seeds."""
     count = len(values)
     if count < 2:
+        return None
+    return T975[min(count - 1, len(T975)) - 1] * stdev(values) * math.sqrt(1 + 1 / count)
+
+
+def agrees(values: Sequence[float], published: float, rounding: float = 0.05) -> str:
+    """Say whether a published value lies within mean ± t s sqrt(1 + 1/n) over seeds; empty under two seeds.
+
+    ``rounding`` is half the last printed digit.
+    """
+    reach = prediction_reach(values)
+    if reach is None:
         return ""
-    quantile = T975[min(count - 1, len(T975)) - 1]
-    reach = quantile * stdev(values) * math.sqrt(1 + 1 / count) + rounding
-    return "yes" if abs(fmean(values) - published) <= reach else "no"
+    return "yes" if abs(fmean(values) - published) <= reach + rounding else "no"
 
 
 def _ours(table: "MainTable", row: Mapping[str, Any], tasks: Mapping[str, Any]) -> "Score | None":
@@ -162,6 +148,7 @@ def _compare(row: Mapping[str, Any], score: "Score", table: "MainTable", encoder
         "published": row["value"],
         "difference": round(ours - row["value"], 6) if same and ours is not None else None,
         "agreement": agrees(by_seed, row["value"]),
+        "reach": prediction_reach(by_seed),
         "seeds": len(score.seeds),
         "comparable": "no" if reason else "yes",
         "reason": reason or row["note"],
@@ -181,7 +168,7 @@ def compare(
     table of the run has on its split stands beside the other split's cell, not compared.
 
     Args:
-        tables: the main tables of one model (dev, test).
+        tables: the main tables of one model (dev, test); rows come in the order of theirs.
         published: rows of ``read_published``.
         tasks: the registry's entries.
         encoder: what the run's encoder is, in the words of the published rows' ``system``.
@@ -199,43 +186,5 @@ def compare(
         cells.sort(key=lambda cell: (cell[1].split or cell[0].policy) != row["split"])  # stable: its own split first
         table, score = cells[0]
         rows.append(_compare(row, score, table, encoder))
-    return rows
-
-
-def _text(row: Mapping[str, Any]) -> list[str]:
-    signed = row["kind"] == "difference"
-    task, metric = column_title(row["task"])[0], {"exact_match": "EM", "f1": "F1"}.get(row["metric"], row["metric"])
-    return [
-        row["source"],
-        task,
-        metric,
-        row["split"],
-        number(row["ours"], signed),
-        number(row["published"], signed),
-        number(row["difference"], True),
-        row["agreement"],
-        row["comparable"],
-        row["version"],
-        row["certainty"],
-        row["reason"],
-    ]
-
-
-def write_comparison(rows: Sequence[Mapping[str, Any]], folder: Path | str, stem: str, generated: bool = False) -> None:
-    """Write ``STEM.{csv,md}``; on generated languages the table holds the sentence that refuses the comparison."""
-    notes = [
-        "Differences are ours minus published, in points. agrees: the published value lies within the 95 % prediction "
-        "interval over our seeds (mean ± t s √(1 + 1/n)); empty under two seeds, where the difference alone stands.",
-        "certainty: read (in the primary source), quoted (in a source that quotes it), derived (arithmetic on these), "
-        "report (said about the paper, not seen in it).",
-    ]
-    title = "**This run beside the published numbers**\n\n"
-    if generated:
-        body = f"{REFUSAL}\n"
-        rows = [{"comparable": "no", "reason": REFUSAL}]
-    elif rows:
-        body = markdown_table(HEAD, [_text(row) for row in rows]) + "".join(f"\n{note}\n" for note in notes)
-    else:
-        body = "No source of this run has a published number.\n"
-    write_text(Path(folder) / f"{stem}.csv", csv_text(rows, COLUMNS))
-    write_text(Path(folder) / f"{stem}.md", title + body)
+    order = [row.source for row in tables[0].rows]
+    return sorted(rows, key=lambda row: order.index(row["source"]))  # stable: as published within a source

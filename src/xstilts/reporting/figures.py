@@ -1,4 +1,4 @@
-"""Figures: differences as a heat map, scores by language, learning curves, and ours against the published numbers."""
+"""Figures: differences as a heat map, scores by language, learning curves."""
 
 import math
 from collections.abc import Collection, Mapping, Sequence
@@ -6,14 +6,13 @@ from pathlib import Path
 from statistics import quantiles
 from typing import TYPE_CHECKING, Any
 
-from xstilts.reporting.render import TITLES, column_title, number
-from xstilts.reporting.style import GREY, INK, MARKERS, PALE, WIDTH, Look, figure, looks, save
+from xstilts.reporting.render import TITLES, number
+from xstilts.reporting.style import GREY, INK, PALE, WIDTH, Look, figure, looks, save
 
 if TYPE_CHECKING:
     from xstilts.reporting.main_table import MainTable
     from xstilts.reporting.rows import Score
 
-NEAR = 8.0  # points: what the third panel of the comparison enlarges
 NO_DATA = "No scores yet"
 CHANCE: Any = {"color": INK, "linewidth": 1.1, "linestyle": (0, (3, 1.2))}
 ABSENT: Any = {"color": GREY, "linestyle": "", "marker": "x", "markersize": 3.5, "markeredgewidth": 0.9}
@@ -237,64 +236,3 @@ def _curve(above: Any, below: Any, one: Mapping[str, Any], look: Look) -> None:
     if one.get("best_step") in steps:
         chosen = scores[steps.index(one["best_step"])]
         above.plot([one["best_step"]], [chosen], "o", color=look.colour, markersize=4, markerfacecolor="white")
-
-
-def published_scatter(rows: Sequence[Mapping[str, Any]], title: str, folder: Path | str, stem: str) -> list[Path]:
-    """Draw our numbers against the published ones: absolute scores, differences, and the small differences enlarged.
-
-    Args:
-        rows: rows of the comparison; those without a number of ours on the published split are left out, and those that
-            are not comparable are hollow.
-        title: what is compared.
-        folder: where ``STEM.svg`` and ``STEM.png`` go.
-        stem: name of the files.
-    """
-    from matplotlib.lines import Line2D
-
-    drawable = [row for row in rows if row["ours"] is not None and row["split"] == row["our_split"]]
-    tasks = list(dict.fromkeys(row["task"] for row in drawable))
-    look = looks(["", *tasks])
-    marker = {task: MARKERS[index % len(MARKERS)] for index, task in enumerate(tasks)}
-    panels = (
-        ("absolute", "absolute scores"),
-        ("difference", "differences to none"),
-        ("difference", "differences, near 0"),
-    )
-    with figure(WIDTH, 3.2) as drawn:
-        for index, (axes, (kind, name)) in enumerate(zip(drawn.subplots(1, 3), panels, strict=True)):
-            part = [row for row in drawable if row["kind"] == kind]
-            if index == 2:
-                part = [row for row in part if max(abs(row["published"]), abs(row["ours"])) <= NEAR]
-            for row in part:
-                colour = look[row["task"]].colour
-                face = colour if row["comparable"] == "yes" else "white"
-                axes.plot(
-                    row["published"],
-                    row["ours"],
-                    marker[row["task"]],
-                    color=colour,
-                    markerfacecolor=face,
-                    markersize=3.5,
-                )
-            numbers = [row[key] for row in part for key in ("published", "ours")] or [0.0, 1.0]
-            margin = 0.06 * (max(numbers) - min(numbers) or 1.0)
-            ends = (min(numbers) - margin, max(numbers) + margin)
-            axes.plot(ends, ends, color=GREY, linewidth=0.8, zorder=1)
-            axes.set(xlim=ends, ylim=ends, xlabel="published", aspect="equal", box_aspect=1)
-            axes.locator_params(nbins=5)
-            axes.set_title(name)
-            axes.grid(True, axis="both")
-            if index == 0:
-                axes.set_ylabel("this run, points")
-            if not part:
-                axes.text(0.5, 0.5, "nothing to compare", transform=axes.transAxes, ha="center")
-        handles = [
-            Line2D([], [], linestyle="", marker=marker[task], color=look[task].colour, label=column_title(task)[0])
-            for task in tasks
-        ]
-        handles.append(
-            Line2D([], [], linestyle="", marker="o", color=GREY, markerfacecolor="white", label="not comparable")
-        )
-        drawn.suptitle(title, fontsize=8.5, fontweight="bold")
-        drawn.legend(handles=handles, loc="outside lower center", ncols=6, columnspacing=1.2)
-        return save(drawn, folder, stem)

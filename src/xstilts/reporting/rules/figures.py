@@ -1,8 +1,9 @@
 """The figures of a run."""
 
 from xstilts.reporting.baselines import chance_levels, not_above_chance
-from xstilts.reporting.figures import heat_map, language_bars, learning_curves, published_scatter
+from xstilts.reporting.figures import heat_map, language_bars, learning_curves
 from xstilts.reporting.language_tables import language_values
+from xstilts.reporting.published_figure import published_scatter
 from xstilts.reporting.render import main_stem
 from xstilts.reporting.rules.baselines import read_baselines
 from xstilts.reporting.rules.comparison import comparison_of
