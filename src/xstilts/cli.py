@@ -12,6 +12,7 @@ COMMANDS = {
     "score": "score predictions in the XTREME submission layout",
     "compare": "compare two systems' predictions, with paired p values",
     "submission": "pack a run's predictions as an XTREME submission",
+    "doctor": "say what is installed, what a run needs, and whether it can start",
     "restore": "have models trained again whose weights were dropped",
     "verify-baseline": "compare the untrained encoder's retrieval scores with the authors' numbers",
     "mirror": "fill a folder with the data sets, from their upstream archives",

@@ -49,11 +49,11 @@ def bytes_of_run(jobs: Jobs) -> dict[str, int]:
     """
     kept = {"pretrained": 0, "intermediate": 0, "target": 0}
     dropped = set() if jobs.run.keep == "all" else set(jobs.dropped())
-    for model in jobs.run.models:
-        kept["pretrained"] += bytes_of_model(jobs, model)
+    size = {model: bytes_of_model(jobs, model) for model in jobs.run.models}
+    kept["pretrained"] = sum(size.values())
     for model, source, target, seed in jobs.models():
         if (model, source, target, seed) not in dropped:
-            kept["intermediate" if target == "none" else "target"] += bytes_of_model(jobs, model)
+            kept["intermediate" if target == "none" else "target"] += size[model]
     return kept
 
 
