@@ -13,7 +13,7 @@ CONFIG = $(if $(strip $(PICK)),--config $(PICK))
 LAYERS = $(if $(findstring -,$(1)),$(wildcard config/$(firstword $(subst -, ,$(1))).yaml)) config/$(1).yaml  # mini-gpu changes mini
 SNAKEMAKE = $(BIN)/snakemake --workflow-profile $(PROFILE) $(if $(filter-out paper,$(1)),--configfile $(LAYERS)) $(CONFIG)
 
-.PHONY: demo demo-seeds demo-encoder mini mini-gpu small paper verify-baseline xtreme install table report test test-full lint format schema conda clean
+.PHONY: demo demo-seeds demo-encoder mini mini-gpu small paper verify-baseline xtreme install table report test test-full test-slurm lint format schema conda clean
 
 demo demo-seeds: install
 	@$(call run,$@)
@@ -69,7 +69,13 @@ test: install
 	$(BIN)/python -m pytest -m "not slow" tests
 
 test-full: install
+	@test -z "$(CI)" || tests/slurm/start-slurm install   # in CI nothing is skipped
 	$(BIN)/python -m pytest tests
+
+# The workflow on a real SLURM, installed from Debian's packages and started on this machine alone.
+test-slurm: install
+	tests/slurm/start-slurm install
+	$(BIN)/python -m pytest tests/slurm
 
 lint: install
 	$(BIN)/ruff check .

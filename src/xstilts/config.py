@@ -247,7 +247,6 @@ class Run(Section):
         description="whose weights stay on the disk: all; sources: a target's model goes after its predictions; "
         "none: a source's encoder too, once nothing needs it. A machine's setting: it changes no result",
     )
-    gpu_slots: Count = Field(default=1, description="jobs that may share a GPU; a machine's setting, for a profile")
     mirror: str | None = Field(default=None, description="folder of the mirror; a place, not a setting")
 
     @model_validator(mode="after")

@@ -5,13 +5,13 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from xstilts.artifacts import Manifest, Product, produce
 from xstilts.errors import UserError
-from xstilts.leases import use_leased_gpu
+from xstilts.leases import leased_gpu
 
 STOPPED = 75  # exit code of a training that was asked to stop and left a checkpoint (EX_TEMPFAIL)
 
@@ -93,8 +93,6 @@ def run_artifact_job(
     use_threads(options.threads)
     if offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
-    if gpu:
-        use_leased_gpu()
     inputs = {name: getattr(options, name) for name in single} | {named(path): path for path in options.data}
-    with one_line_errors():
+    with one_line_errors(), leased_gpu() if gpu else nullcontext():
         produce(options.output, options.spec, inputs, make, options.files)

@@ -136,7 +136,6 @@ def table_hyperparameters(jobs: Jobs) -> Settings:
     """Return the whole configuration but for the machine's part."""
     machine: Any = {
         "mirror": True,
-        "gpu_slots": True,
         "keep": True,
         "optimisation": {"checkpoint_minutes", "activation_checkpointing"},
     }

@@ -133,7 +133,7 @@ def check_out(folder: Path) -> Checkout:
     for name in filter(None, listed.stdout.split("\0")):
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, folder / name)
+            shutil.copy(ROOT / name, folder / name)  # with its mode: the profiles hold programs
     (folder / "probes").mkdir()
     (folder / "src/sitecustomize.py").write_text(PROBE)
     return Checkout(folder)

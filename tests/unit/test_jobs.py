@@ -170,7 +170,6 @@ CHANGES: dict[str, tuple[dict[str, Any], Callable[[tuple[Any, ...]], bool]]] = {
         lambda job: False,
     ),
     "whose weights stay on the disk": ({"keep": "none"}, lambda job: False),
-    "jobs on one GPU": ({"gpu_slots": 3}, lambda job: False),
 }
 
 
@@ -251,10 +250,10 @@ def test_the_mirror_may_move_and_what_comes_goes_or_grows_is_noticed(mirror: Pat
 
 def test_no_spec_holds_a_place_or_the_machine(mirror: Path) -> None:
     machine = {"checkpoint_minutes": 7.125, "activation_checkpointing": True}
-    jobs = planned(mirror=str(mirror), optimisation=BASE["optimisation"] | machine, gpu_slots=17, keep="sources")
+    jobs = planned(mirror=str(mirror), optimisation=BASE["optimisation"] | machine, keep="sources")
     for rule, *wildcards in jobs.every():
         text = json.dumps(settings_of(jobs, rule, *wildcards))
-        for word in (str(mirror), str(ROOT), "7.125", "activation_check", "gpu_slots", '"keep"', "threads"):
+        for word in (str(mirror), str(ROOT), "7.125", "activation_check", '"keep"', "threads"):
             assert word not in text, (rule, word)
 
 

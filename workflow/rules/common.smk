@@ -19,21 +19,21 @@ try:
     if workflow.is_main_process:  # not once more in every job of a cluster
         write_specs(jobs)
     origin = jobs.world.parent if run.data.origin == "world" else run.mirror
-    # A profile names it as a resource: its `config` would be lost beside any --config of the command line.
-    slots = getattr(workflow.global_resources.get("gpu_slots"), "value", None)
+    slots = workflow.global_resources.get("gpu_slots")  # of the profile: how many jobs may share a GPU
     # Places and a machine's settings reach the jobs as variables: what a job depends on stands in its spec.
     variables = {
         "PYTHONPATH": Path(workflow.basedir, "src"),
         "XSTILTS_RUN": jobs.here,
         "XSTILTS_ORIGIN": origin,
-        "XSTILTS_GPU_SLOTS": slots or run.gpu_slots,
+        "XSTILTS_GPU_SLOTS": getattr(slots, "value", 1),
         "XSTILTS_CHECKPOINT_MINUTES": run.optimisation.checkpoint_minutes,
         "XSTILTS_ACTIVATION_CHECKPOINTING": run.optimisation.activation_checkpointing,
     }
     exports = " ".join(f"{name}={quote(str(value))}" for name, value in variables.items())
     if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
         exports += f" PATH={quote(str(Path(sys.executable).parent))}:$PATH"  # the Python that runs this, and no other
-    shell.prefix(f"export {exports}; ")
+    # The shell waits for a training that was asked to end (scancel, the end of a time limit) and writes a checkpoint.
+    shell.prefix(f"trap : TERM USR2; export {exports}; ")
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
