@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import quantiles
 from typing import TYPE_CHECKING, Any
 
-from xstilts.reporting.render import TITLES, number
+from xstilts.reporting.render import TITLES, heading, number
 from xstilts.reporting.style import GREY, INK, PALE, WIDTH, Look, figure, looks, save
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def heat_map(
     """Draw the differences of a main table, source by task (question answering: mean of F1 and exact match).
 
     Args:
-        table: the main table; its baseline row is printed on top without colour.
+        table: the main table; its baseline row is printed on top without colour, and a line stands above each block.
         folder: where ``STEM.svg`` and ``STEM.png`` go.
         stem: name of the files.
         not_above_chance: (source, task) whose interval reaches down to chance: grey, the number kept.
@@ -67,6 +67,8 @@ def heat_map(
         axes = drawn.add_subplot()
         norm, colours = TwoSlopeNorm(0, -limit, limit), mpl.colormaps["RdBu"]
         for y, (source, cells) in enumerate(rows):
+            if heading(table, source):
+                axes.axhline(y - 0.5, color=INK, linewidth=1.2, zorder=3)
             for x, (name, score) in enumerate(zip(columns, cells, strict=True)):
                 face: Any = "white"
                 ink = INK

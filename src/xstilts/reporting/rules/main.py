@@ -49,7 +49,7 @@ def main_table(run: RunFolder, model: str, stem: str) -> MainTable:
         remarks=standard_remarks(kept, left_out, run.settings["limit"], run.generated) + best_remarks(best),
         headline=run.settings["headline"] or None,
         model=model,
-        blocks=run.settings["blocks"] and run.settings["blocks"] | dict.fromkeys(best, "Best source for each task"),
+        blocks=run.settings["blocks"] | dict.fromkeys(best, "Best source for each task"),
         best=best,
     )
 
