@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from xstilts import tasks
 from xstilts.errors import ConfigError
@@ -181,6 +181,29 @@ class Target(Phase):
     )
 
 
+class Translation(Section):
+    """Translations of intermediate data made here by an open model, for sources such as `qqp-de`."""
+
+    sets: Names = Field(description="training sets that are translated here where the mirror has no translation")
+    model: str = Field(description="folder or Hub identifier of a sequence-to-sequence model with safetensors")
+    revision: str | None = Field(default=None, description="commit, tag or branch on the Hub; null: its main branch")
+    prefix: str = Field(
+        default="", description="what the model wants before a text, with {language}, {iso3} or {flores} in it"
+    )
+    start: str | None = Field(
+        default=None, description="first token of an answer, such as {flores} of NLLB or __{language}__ of M2M-100"
+    )
+    beams: Count = Field(default=1, description="beams of the search; 1: greedy")
+
+    @field_validator("sets")
+    @classmethod
+    def _translatable(cls, names: list[str]) -> list[str]:
+        for name in names:
+            if name not in INTERMEDIATE or tasks.training_set(name).family == "tagging":
+                raise ValueError(f"{name!r} cannot be translated; expected training sets that are not tagged words")
+        return names
+
+
 class Lengths(Section):
     """Token limits by family."""
 
@@ -236,6 +259,7 @@ class Run(Section):
         description="one drives a chain of both phases"
     )
     world: World | None = Field(default=None, description="the generated languages, where data.origin is world")
+    translation: Translation | None = Field(default=None, description="translations of intermediate data made here")
     lengths: Lengths = Field(description="token limits, special tokens included")
     optimisation: Optimisation = Field(description="settings of both phases")
     intermediate: Intermediate = Field(description="training on the sources")

@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from xstilts import tasks
+from xstilts.data.registry import TRANSLATION
 from xstilts.modeling.fetch import wanted_files
 from xstilts.places import Places
 from xstilts.tasks.sources import starts_pretrained
 from xstilts.trainings import TEXT, parts_of_source
+from xstilts.translation.fetch import OWN_FILES
 
 Cell = tuple[str, str, str, int, str]  # model, source, target, seed, task
 REPORTING = (  # rules that make tables and figures
@@ -124,8 +126,11 @@ class Jobs(Places):
         if self.has_text:
             text += self.text_of_sample()
             yield ("sample_text",)
-        for path in dict.fromkeys([*self.all_data(), *text]):
-            yield "prepare", path.parts[-3], path.parts[-2]
+        data = [(path.parts[-3], path.parts[-2]) for path in dict.fromkeys([*self.all_data(), *text])]
+        made_here = [one for one in data if self.is_translated_here(*one)]
+        yield from (("translate" if one in made_here else "prepare", *one) for one in data)
+        if made_here:
+            yield ("fetch_translator",)
         for model in run.models:
             yield "pretrain" if run.is_pretrained_here(model) else "fetch_model", model
             for source in run.own_encoders:
@@ -187,6 +192,15 @@ class Jobs(Places):
         return [self.data("text", code) for code in settings.languages] + [
             self.data(part, "en") for name in settings.task_text for part in tasks.training_set(name).parts
         ]
+
+    def data_of_translation(self, name: str) -> Path:
+        """The English data that a translation is made of."""
+        return self.data(name.removesuffix(TRANSLATION), "en")
+
+    def files_of_translator(self) -> list[Path]:
+        """The files that the translation model is taken from: none when it comes from the Hub."""
+        own = self.run.translation
+        return wanted_files(Path(own.model).expanduser(), OWN_FILES) if own else []
 
     def files_of_model(self, model: str) -> list[Path]:
         """The files that a model is taken from: none when it comes from the Hub."""

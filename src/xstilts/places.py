@@ -6,10 +6,14 @@ from pathlib import Path
 
 from xstilts.artifacts import hash_of
 from xstilts.config import Run
+from xstilts.data.registry import TRANSLATION, dataset, locate
+from xstilts.errors import DataError
 from xstilts.keep import MARKER
+from xstilts.tasks import training_set
 from xstilts.tasks.sources import starts_pretrained
 
-SHARED = ("world", "prepare")  # rules whose products stand in the store that all runs share
+# Rules whose products stand in the store that all runs share.
+SHARED = ("world", "prepare", "translate", "fetch_translator")
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,39 @@ class Places:
         """The manifest of the generated world."""
         return self.results / "store" / "origins" / self.origin / "manifest.json"
 
+    @cached_property
+    def translations(self) -> str:
+        """The name under which this run's own translations stand in the store: model and decoding are part of it."""
+        settings = self.run.translation.model_dump(exclude={"sets"}) if self.run.translation else {}
+        return f"{self.origin}-{hash_of(settings)[:8]}"
+
+    @property
+    def translator(self) -> Path:
+        """The manifest of the translation model."""
+        return self.results / "store" / "translators" / self.translations / "manifest.json"
+
+    def translated(self, name: str, language: str) -> Path:
+        """The manifest of a data set that is translated here."""
+        return self.results / "store" / "translated" / self.translations / name / language / "manifest.json"
+
+    def is_translated_here(self, name: str, language: str) -> bool:
+        """Say whether a data set is a translation that is made here: one that the mirror does not hold."""
+        if not name.endswith(TRANSLATION) or self.run.data.origin == "world" or self.run.translation is None:
+            return False
+        parts = [part for one in self.run.translation.sets for part in training_set(one).parts]
+        if name.removesuffix(TRANSLATION) not in parts:
+            return False
+        if self.run.mirror is None:
+            return True
+        try:
+            return not locate(dataset(name), language, "train", Path(self.run.mirror))
+        except DataError:
+            return False  # some of its files are there: the job that reads them says what is wrong
+
     def data(self, name: str, language: str) -> Path:
         """The manifest of one data set in one language."""
+        if self.is_translated_here(name, language):
+            return self.translated(name, language)
         return self.results / "store" / "data" / self.origin / name / language / "manifest.json"
 
     @property
@@ -78,7 +113,8 @@ class Places:
     def spec(self, rule: str, *wildcards: object) -> Path:
         """The spec of a job; what all runs share stands in the store."""
         base = self.results / "store" if rule in SHARED else self.here
-        first = [self.origin] if rule in SHARED else []
+        own = self.translations if rule in ("translate", "fetch_translator") else self.origin
+        first = [own] if rule in SHARED else []
         return base.joinpath(
             "specs", rule, *first, *map(str, wildcards[:-1]), f"{wildcards[-1] if wildcards else rule}.json"
         )

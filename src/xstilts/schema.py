@@ -19,6 +19,34 @@ key must be given where its section is).
 | key | type | default | what |
 | --- | --- | --- | --- |
 """
+SOURCES = """
+## The names of sources
+
+Each name in `sources` is a row of the main table; rows stand in blocks, whatever their order in the configuration.
+
+| name | what the encoder learns before the target phase |
+| --- | --- |
+| `none` | nothing; the row that the others are compared with |
+| `none-tuned` | nothing, but each target's learning rate is the one of `target.rates` that is best on English dev |
+| `none@1e-05` | nothing; every target with this learning rate |
+| `anli` `mnli` `qqp` `squad` `squad2` `hellaswag` `ccg` `cosmosqa` `csqa` | one English task; any training set of the registry can be one |
+| `multi` | all of these that the run names, drawn in proportion to their sizes |
+| `multi-v1` | the tasks of the paper's first version, which left SQuAD out; further mixtures: `intermediate.mixtures` |
+| `mnli+mlm` `multi+mlm` `multi-v1+mlm` ... | the same with masked language modelling on raw text (`intermediate.mlm`) as a further task |
+| `mnli-de` `qqp-ru` `hellaswag-sw` ... | a task translated into a language: from files (docs/data.md), else translated here (`translation`); `mnli-de+mlm` too |
+| `mnli-shuffled` | control: MNLI with its labels permuted |
+| `mlm-en` | control: masked language modelling on English text, as many steps as `mnli` |
+| `name: {encoder: FOLDER-OR-HUB-ID}` | a checkpoint of your own |
+
+```
+make paper MIRROR=DIR sources=none,none-tuned,mnli,mnli+mlm,mnli-de,multi,multi+mlm,multi-v1
+```
+
+How long a training with raw text is, no version of the paper says: here it is lengthened by the text's share of the
+mixture, so that the task itself gets the steps that it gets without text. The dev sets of the tasks choose the
+checkpoint, the text does not. `config/recipe-jiant.yaml` and `config/recipe-xtreme.yaml` have the settings of the
+authors' later code and of the benchmark (`make paper RECIPE=jiant MIRROR=DIR`).
+"""  # noqa: E501
 WORDS = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false", "null": "null"}
 
 
@@ -43,7 +71,7 @@ def page(values: dict[str, Any]) -> str:
         f"| `{key}` | {kind(entry, whole)} | {default(entry, key, values)} | {entry.get('description', '')} |\n"
         for key, entry in keys(whole, whole, "")
     )
-    return PAGE + rows
+    return PAGE + rows + SOURCES
 
 
 def keys(section: dict[str, Any], whole: dict[str, Any], prefix: str) -> Iterator[tuple[str, dict[str, Any]]]:

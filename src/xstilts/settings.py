@@ -6,10 +6,11 @@ from typing import Any
 
 from xstilts import tasks
 from xstilts.config import Run
-from xstilts.data.registry import SPLITS, dataset, language_names, locate
-from xstilts.errors import DataError
+from xstilts.data.registry import SPLITS, TRANSLATION, dataset, language_names, locate
+from xstilts.errors import ConfigError, DataError
 from xstilts.jobs import REPORTING, Jobs
 from xstilts.modeling.fetch import origin
+from xstilts.tasks.sources import WITH_TEXT, Source
 from xstilts.trainings import lengths, optimisation, source_training, target_training
 
 Settings = dict[str, Any]
@@ -76,6 +77,31 @@ def fetch_model(jobs: Jobs, model: str) -> Settings:
 def adopt_source(jobs: Jobs, model: str, source: str, seed: int) -> Settings:
     """Return where a user's own checkpoint comes from."""
     return origin(jobs.run.own_encoders[source], None)
+
+
+def fetch_translator(jobs: Jobs) -> Settings:
+    """Return where the translation model comes from."""
+    assert jobs.run.translation is not None
+    return origin(jobs.run.translation.model, jobs.run.translation.revision)
+
+
+def translate(jobs: Jobs, name: str, language: str) -> Settings:
+    """Return what is translated, and how the model is told."""
+    own, names = jobs.run.translation, language_names(language)
+    assert own is not None
+    try:
+        prefix, start = own.prefix.format(**names), own.start and own.start.format(**names)
+    except KeyError as error:
+        raise ConfigError(f"translation: nothing is known as {error} of the language {language!r}") from None
+    return {
+        "dataset": name.removesuffix(TRANSLATION),
+        "family": dataset(name).family,
+        "language": language,
+        "prefix": prefix,
+        "start": start,
+        "beams": own.beams,
+        "micro_tokens": jobs.run.optimisation.micro_tokens,
+    }
 
 
 def sample_text(jobs: Jobs) -> Settings:
@@ -160,9 +186,7 @@ def reporting(jobs: Jobs) -> Settings:
         "translated": [source.name for source in run.parsed_sources if source.language != "en"],
         "training": {name: [str(path) for path in paths] for name, paths in training.items()},
         "trained_on": trained_on,
-        "intermediate_sets": [
-            name for name in dict.fromkeys(s.base for s in run.parsed_sources) if name in run.intermediate.sets
-        ],
+        "intermediate_sets": list(dict.fromkeys(name for source in run.parsed_sources for name in _sets(run, source))),
         "mixtures": {
             source.name: run.training_sets(source) + ["raw text (MLM)"] * source.mlm
             for source in run.parsed_sources
@@ -181,6 +205,11 @@ def reporting(jobs: Jobs) -> Settings:
     }
 
 
+def _sets(run: Run, source: Source) -> list[str]:
+    """Return the training sets of a source whose settings it uses: a mixture's epochs and raw text have theirs."""
+    return run.training_sets(source) + ["multi"] * (source.base in run.mixtures) + [WITH_TEXT] * source.mlm
+
+
 def _blocks(run: Run) -> dict[str, str]:
     """Return the headings of the main table by source; none where all rows are plain sources and controls."""
     divided = any(source.mlm or source.language != "en" for source in run.parsed_sources)
@@ -195,6 +224,8 @@ BY_RULE: dict[str, Callable[..., Settings]] = {
         pretrain,
         fetch_model,
         adopt_source,
+        fetch_translator,
+        translate,
         sample_text,
         train_intermediate,
         train_target,

@@ -30,3 +30,43 @@ rule prepare:
         "Read {wildcards.dataset} in {wildcards.language}"
     shell:
         'python workflow/scripts/prepare.py --spec {input.spec} --origin "$XSTILTS_ORIGIN" --output {output} 2> {log}'
+
+
+# Training data in other languages that no file holds, translated here.
+rule fetch_translator:
+    input:
+        spec=jobs.spec("fetch_translator"),
+        files=jobs.files_of_translator(),
+    output:
+        jobs.translator,
+    log:
+        jobs.log("fetch_translator"),
+    localrule: True
+    conda:
+        "../../envs/environment.yaml"
+    message:
+        "Fetch the translation model"
+    shell:
+        "python workflow/scripts/fetch_translator.py --spec {input.spec} --files {input.files:q} --output {output} 2> {log}"
+
+
+rule translate:
+    input:
+        spec=spec_of("translate", "dataset", "language"),
+        translator=jobs.translator,
+        data=lambda wildcards: jobs.data_of_translation(wildcards.dataset),
+    output:
+        jobs.translated("{dataset}", "{language}"),
+    log:
+        jobs.log("translate", "{dataset}", "{language}"),
+    conda:
+        "../../envs/environment.yaml"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=32000,
+        runtime=lambda wildcards, attempt: 1440 * attempt,
+    message:
+        "Translate {wildcards.dataset} into {wildcards.language}"
+    shell:
+        "python workflow/scripts/translate.py --spec {input.spec} --translator {input.translator} --data {input.data} --output {output} --threads {threads} 2> {log}"

@@ -1,6 +1,7 @@
 """A pretrained encoder from a folder or the Hub into a run: configuration, safetensors and tokenizer, nothing else."""
 
 import sys
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,9 @@ CONVERSION = (  # one line of Python, for a folder that holds PyTorch's own form
 )
 
 
-def wanted_files(folder: Path) -> list[Path]:
+def wanted_files(folder: Path, more: Sequence[str] = ()) -> list[Path]:
     """Return the files of an encoder's folder that a run takes over; a target's head is none of them."""
-    return sorted({path for pattern in WANTED for path in folder.glob(pattern)})
+    return sorted({path for pattern in (*WANTED, *more) for path in folder.glob(pattern)})
 
 
 def origin(weights: str, revision: str | None) -> dict[str, Any]:
@@ -40,7 +41,13 @@ def origin(weights: str, revision: str | None) -> dict[str, Any]:
     return {"weights": weights, "revision": pin.commit, "files": dict(pin.files)}
 
 
-def fetch_encoder(folder: Path, weights: str, revision: str | None, files: dict[str, str] | None = None) -> Product:
+def fetch_encoder(
+    folder: Path,
+    weights: str,
+    revision: str | None,
+    files: dict[str, str] | None = None,
+    more: Sequence[str] = (),
+) -> Product:
     """Bring an encoder into ``folder``.
 
     Args:
@@ -48,6 +55,7 @@ def fetch_encoder(folder: Path, weights: str, revision: str | None, files: dict[
         weights: a folder, or a Hub identifier such as ``FacebookAI/xlm-roberta-base``.
         revision: commit, tag or branch of a Hub repository; None: its main branch.
         files: {name: SHA-256} as pinned of that commit; without it the Hub's own hashes of this moment are checked.
+        more: names of further files that are wanted where they are.
 
     Raises:
         UserError: there is neither such a folder nor such a repository, or it has no safetensors.
@@ -56,21 +64,21 @@ def fetch_encoder(folder: Path, weights: str, revision: str | None, files: dict[
     source = Path(weights).expanduser()
     folder.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
-        names = [path.name for path in wanted_files(source)]
+        names = [path.name for path in wanted_files(source, more)]
         _check_names(weights, names)
         for name in names:
             copy_file(source / name, folder / name)
         commit = None
     else:
         if files is None:
-            pin = resolve(weights, "model", ["config.json"], revision, _say, optional=WANTED[1:])
+            pin = resolve(weights, "model", ["config.json"], revision, _say, optional=(*WANTED[1:], *more))
         else:
             pin = Pin(weights, str(revision), files)
-        names = [name for name in pin.files if any(fnmatchcase(name, pattern) for pattern in WANTED)]
+        names = [name for name in pin.files if any(fnmatchcase(name, pattern) for pattern in (*WANTED, *more))]
         _check_names(weights, names)
         _download(pin, names, folder)
         commit = pin.commit
-    for other in wanted_files(folder):
+    for other in wanted_files(folder, more):
         if other.name not in names:
             other.unlink()  # of what was fetched before: a loader would take it for this encoder's
     return Product(names, {"weights": weights, "revision": commit})

@@ -6,6 +6,7 @@ from typing import Any
 
 from xstilts.reporting.aggregate import Statistic, summarise
 from xstilts.reporting.render import write_table
+from xstilts.tasks.sources import WITH_TEXT
 
 TASK_COLUMNS = (
     *("phase", "task", "family", "data", "train", "dev", "dev_min", "dev_max", "test_min", "test_max"),
@@ -117,7 +118,7 @@ def hyperparameters_table(
     rows = []
     for phase, names in used.items():
         for name in names:
-            settings = config[phase]["sets"].get(name)
+            settings = config[phase]["mlm"] if name == WITH_TEXT else config[phase]["sets"].get(name)
             if settings is None:
                 continue
             rate = settings.get("learning_rate") or config[phase]["learning_rate"]
@@ -127,8 +128,8 @@ def hyperparameters_table(
                     "set": name,
                     "learning_rate": f"{float(rate):g}",
                     "batch_size": settings["batch_size"],
-                    "epochs": f"{float(settings['epochs']):g}",
-                    "limit": settings.get("limit"),
+                    "epochs": f"{float(settings['epochs']):g}" if "epochs" in settings else None,
+                    "limit": settings.get("limit") or settings.get("sentences"),
                 }
             )
     notes = []

@@ -1,0 +1,62 @@
+"""The training split of a data set in another language, as an artifact like the ones that are read from files."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from xstilts.artifacts import WORK, Manifest, Product
+from xstilts.data.purity import check_english
+from xstilts.files import read_json, read_jsonl, write_json, write_jsonl
+from xstilts.translation.rows import translated, wanted
+
+CHUNK = 4096  # texts that a job which is stopped may have to translate again
+
+
+def translate_dataset(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) -> Product:
+    """Translate the English training rows of a data set: same ids, labels and order, another language.
+
+    Args:
+        folder: the artifact; finished chunks stand in its work folder until all are there.
+        spec: its ``settings`` hold dataset, family, language, prefix, start, beams and micro_tokens.
+        inputs: ``translator``, and the English data set.
+
+    Returns:
+        A product with the rows and, of questions, how many were lost with their answers; one with a reason when there
+        is no English data.
+    """
+    settings = spec["settings"]
+    english = inputs[f"{settings['dataset']}/en"]
+    if english.reason:
+        return Product(reason=english.reason)
+    for found in inputs.values():
+        found.check()
+    rows = read_jsonl(english.folder / "train.jsonl")
+    check_english(rows, settings["dataset"])
+    family, language = settings["family"], settings["language"]
+    texts = sorted({text for row in rows for text in wanted(row, family)}, key=lambda text: (len(text), text))
+    known = dict(zip(texts, _in_chunks(texts, settings, inputs["translator"].folder, folder / WORK), strict=True))
+    done = [row for one in rows if (row := translated(one, family, language, known)) is not None]
+    if not done:
+        return Product(reason=f"{settings['dataset']} in {language}: no answer survived the translation")
+    write_jsonl(folder / "train.jsonl", done)
+    counts = {"rows": {"train": len(done)}, "labelled": {"train": len(done)}, "evaluate": []}
+    return Product(
+        ["train.jsonl"], counts | {"texts": len(texts), "lost": len(rows) - len(done)}, relied_on=("evaluate",)
+    )
+
+
+def _in_chunks(texts: list[str], settings: dict[str, Any], translator: Path, work: Path) -> list[str]:
+    """Return the translations; a chunk that an earlier, stopped job has finished is read, not made again."""
+    found: list[str] = []
+    model = None
+    for number, begin in enumerate(range(0, len(texts), CHUNK)):
+        chunk, path = texts[begin : begin + CHUNK], work / f"{number:06d}.json"
+        if not path.is_file():
+            from xstilts.translation.model import open_translator, translate
+
+            how = {name: settings[name] for name in ("prefix", "start", "beams", "micro_tokens")}
+            model = model or open_translator(translator, **how)
+            write_json(path, translate(chunk, model))
+            print(f"{begin + len(chunk)} of {len(texts)} texts", file=sys.stderr, flush=True)
+        found += read_json(path)
+    return found
