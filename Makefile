@@ -13,7 +13,7 @@ CONFIG = $(if $(strip $(PICK)),--config $(PICK))
 LAYERS = $(if $(findstring -,$(1)),$(wildcard config/$(firstword $(subst -, ,$(1))).yaml)) config/$(1).yaml  # mini-gpu changes mini
 SNAKEMAKE = $(BIN)/snakemake --workflow-profile $(PROFILE) $(if $(filter-out paper,$(1)),--configfile $(LAYERS)) $(CONFIG)
 
-.PHONY: demo demo-seeds demo-encoder mini mini-gpu small paper verify-baseline xtreme install table report test test-full test-slurm lint format schema conda clean
+.PHONY: demo demo-seeds demo-encoder mini mini-gpu small paper verify-baseline xtreme install table report test test-full test-slurm lint format schema conda unlock clean
 
 demo demo-seeds: install
 	@$(call run,$@)
@@ -100,6 +100,10 @@ docs/images/rulegraph.svg: Snakefile $(wildcard workflow/rules/*.smk)
 	$(BIN)/snakemake --configfile config/demo.yaml --config run=rulegraph pretrain=true --workflow-profile none \
 	    --rulegraph | tred | dot -Tsvg -o $@
 	rm -r results/rulegraph
+
+# After a power loss or kill -9 of snakemake itself: it leaves its lock behind.
+unlock: install
+	@$(BIN)/snakemake --unlock --workflow-profile profiles/default --configfile config/demo.yaml
 
 clean:
 	rm -rf .venv .snakemake build

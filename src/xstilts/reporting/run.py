@@ -86,6 +86,7 @@ class RunFolder:
         manifest = read_manifest(Path(data))
         if manifest.reason or split not in manifest.results["rows"]:
             return []
+        manifest.check([f"{split}.jsonl"])
         return list(first(read_jsonl(manifest.folder / f"{split}.jsonl"), limit))
 
     def evaluated(self, task: str) -> dict[tuple[str, str], list[Any]]:
