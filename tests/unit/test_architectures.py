@@ -164,6 +164,7 @@ class Made:
         return produce(self.folder / "data" / name / "manifest.json", spec, {}, write).path
 
 
+@pytest.mark.slow
 def test_an_encoder_goes_through_both_phases_and_evaluation(upstream: Path, tmp_path: Path) -> None:
     made = Made(tmp_path, upstream)
     encoder = made.make(fetch_model, "encoder", "fetch_model", "m")
@@ -216,6 +217,22 @@ def test_xlm_rs_own_tokenizer_class_has_fairseqs_ids(tmp_path: Path) -> None:
         ]
     assert tokenizer.backend.encode("a", "b").ids.count(2) == 3, "<s> a </s></s> b </s>"
     assert tokenizer.unknown == 3 and tokenizer.mask == len(tokenizer) - 1
+
+
+def test_special_tokens_may_be_written_as_objects_or_beside(tmp_path: Path) -> None:
+    modernbert_folder(tmp_path)
+    plain = open_tokenizer(tmp_path)
+    names = json.loads((tmp_path / "tokenizer_config.json").read_text())
+    mask = {"__type": "AddedToken", "content": "<mask>", "lstrip": True, "rstrip": False, "normalized": False}
+    write_json(tmp_path / "tokenizer_config.json", names | {"mask_token": mask | {"single_word": False}})
+    assert open_tokenizer(tmp_path).mask == plain.mask == len(plain) - 1
+    special = {role: names.pop(role) for role in [*names] if role.endswith("_token")}
+    write_json(tmp_path / "tokenizer_config.json", names)
+    write_json(tmp_path / "special_tokens_map.json", special)
+    beside = open_tokenizer(tmp_path)
+    assert (beside.unknown, beside.mask, beside.special) == (plain.unknown, plain.mask, plain.special)
+    encode = beside.backend.encode
+    assert [encode(line).ids for line in LINES] == [plain.backend.encode(line).ids for line in LINES]
 
 
 def test_an_encoder_whose_checkpoint_lacks_weights_is_refused(tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def test_a_changed_neighbour_changes_nothing():
         torch.testing.assert_close(flat(ours, rows[:1])[0], before, rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["xlm-roberta", "bert", "modernbert"])
+@pytest.mark.parametrize("kind", ["xlm-roberta", "bert", "deberta-v2", "modernbert"])
 def test_language_model_head_is_that_of_transformers(tmp_path, kind):
     model = theirs(kind, masked_lm=True)
     model.save_pretrained(tmp_path)

@@ -61,18 +61,20 @@ def open_tokenizer(folder: Path) -> FastTokenizer:
     """
     settings = folder / "tokenizer_config.json"
     names = read_json(settings) if settings.is_file() else {}
-    if names.get("tokenizer_class") != "PreTrainedTokenizerFast" or not (folder / "tokenizer.json").is_file():
+    special = {role: token for role, token in names.items() if role.endswith("_token") and token is not None}
+    plain = names.get("tokenizer_class") == "PreTrainedTokenizerFast" and (folder / "tokenizer.json").is_file()
+    if not plain or "unk_token" not in special or not all(isinstance(token, str) for token in special.values()):
         return convert_tokenizer(_from_transformers(folder))
     from tokenizers import Tokenizer
 
     backend = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    special = {role: names[role] for role in names if role.endswith("_token") and isinstance(names[role], str)}
     ids: dict[str, int | None] = {role: backend.token_to_id(token) for role, token in special.items()}
     numbers = {role: number for role, number in ids.items() if number is not None}
     lost = sorted(ids.keys() - numbers.keys())
-    if lost or "unk_token" not in numbers:
-        lacking = " ".join(lost) or "unk_token"
-        raise UserError(f"{folder}: tokenizer.json and tokenizer_config.json differ; expected a piece for {lacking}")
+    if lost:
+        raise UserError(
+            f"{folder}: tokenizer.json and tokenizer_config.json differ; expected a piece for {' '.join(lost)}"
+        )
     return _plain(backend, numbers["unk_token"], numbers.get("mask_token"), set(numbers.values()))
 
 
