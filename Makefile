@@ -1,6 +1,6 @@
-# Short lines around snakemake: `make demo`, `make mini MIRROR=FOLDER`, `make paper MIRROR=FOLDER`,
-# `make xtreme ENCODER=FOLDER-OR-HUB-ID MIRROR=FOLDER`.
-# The paper with other settings: make paper RECIPE=jiant (or xtreme) MIRROR=FOLDER
+# Short lines around snakemake: `make demo`, `make mini MIRROR=FOLDER`, `make paper`,
+# `make xtreme ENCODER=FOLDER-OR-HUB-ID`. Real data come from MIRROR=FOLDER where it is given and has them.
+# The paper with other settings: make paper RECIPE=jiant (or xtreme)
 # A part of a run: make demo sources=none,mnli tasks=xnli languages=en,qaa
 
 PYTHON ?= python3
@@ -13,7 +13,7 @@ CONFIG = $(if $(strip $(PICK)),--config $(PICK))
 LAYERS = $(if $(findstring -,$(1)),$(wildcard config/$(firstword $(subst -, ,$(1))).yaml)) config/$(1).yaml  # mini-gpu changes mini
 SNAKEMAKE = $(BIN)/snakemake --workflow-profile $(PROFILE) $(if $(filter-out paper,$(1)),--configfile $(LAYERS)) $(CONFIG)
 
-.PHONY: demo demo-seeds demo-encoder mini mini-gpu small paper verify-baseline xtreme install table report test test-full test-slurm lint format schema conda unlock clean
+.PHONY: demo demo-seeds demo-encoder mini mini-gpu small paper verify-baseline xtreme lock install table report test test-full test-slurm lint format schema conda unlock clean
 
 demo demo-seeds: install
 	@$(call run,$@)
@@ -22,16 +22,26 @@ demo demo-seeds: install
 demo-encoder: install
 	@$(call SNAKEMAKE,$@) --quiet host reason -- results/$@/models/$@/manifest.json
 
-mini mini-gpu small: install
+mini mini-gpu: install
 	@test -n "$(MIRROR)" || { echo "error: say where the data are: make $@ MIRROR=FOLDER"; exit 2; }
 	@$(call run,$@)
 
+small: install
+	-@$(call pin,$@)
+	@$(call run,$@)
+
 paper: install
+	-@$(call pin,paper)
 	@$(call run,$(if $(RECIPE),recipe-$(RECIPE),paper),$(if $(RECIPE),paper-$(RECIPE)))
+
+# Pins what a run reads from the Hugging Face Hub, in config/lock.yaml; what is pinned stays as it is.
+lock: RUN = paper
+lock: install
+	@$(call pin,$(RUN))
 
 # Nothing is trained: the encoder as it is published, on retrieval, against its authors' numbers.
 verify-baseline: install
-	@test -n "$(MIRROR)" || { echo "error: say where the data are: make $@ MIRROR=FOLDER"; exit 2; }
+	-@$(call pin,baseline)
 	@$(call SNAKEMAKE,baseline) --quiet host reason -- score_bucc2018 score_tatoeba && \
 	$(BIN)/xstilts verify-baseline results/baseline
 
@@ -39,11 +49,13 @@ verify-baseline: install
 NAME = $(shell basename "$(ENCODER)" | tr 'A-Z_' 'a-z-')
 
 xtreme: install
-	@test -n "$(ENCODER)" || { echo "error: say which: make xtreme ENCODER=FOLDER-OR-HUB-ID MIRROR=FOLDER"; exit 2; }
-	@test -n "$(MIRROR)" || { echo "error: say where the data are: make xtreme ENCODER=... MIRROR=FOLDER"; exit 2; }
+	@test -n "$(ENCODER)" || { echo "error: say which: make xtreme ENCODER=FOLDER-OR-HUB-ID"; exit 2; }
+	-@$(call pin,xtreme)
 	@$(call run,xtreme,xtreme-$(NAME))
 
 xtreme: PICK += run=xtreme-$(NAME) models=$(NAME) 'encoders={$(NAME): {weights: "$(ENCODER)"}}'
+
+pin = $(call SNAKEMAKE,$(1)) --quiet all -- lock
 
 # The workflow, then (when a table is newer) the report, then the main table on the terminal.
 define run

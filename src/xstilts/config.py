@@ -52,7 +52,10 @@ class Section(BaseModel):
 class Data(Section):
     """Where data come from."""
 
-    origin: Literal["mirror", "world"] = Field(description="mirror: a folder of real data; world: generated here")
+    origin: Literal["public", "mirror", "world"] = Field(
+        description="public: data as published, from the mirror where it has them, else from the Hub or the upstream "
+        "archives; mirror: whatever a folder of real data holds; world: generated here"
+    )
 
 
 class World(Section):
@@ -328,7 +331,7 @@ class Run(Section):
                 raise ValueError(f"{phase}.sets: no settings for {' '.join(lacking)}")
         if self.data.origin == "world" and self.world is None:
             raise ValueError("data.origin is world: give the section `world`")
-        if self.data.origin == "mirror" and self.mirror is not None and not Path(self.mirror).is_dir():
+        if self.data.origin != "world" and self.mirror is not None and not Path(self.mirror).is_dir():
             raise ValueError(f"mirror: found no folder {self.mirror!r}; expected one of real data")
         return self
 

@@ -13,7 +13,10 @@ from typing import Any
 
 LIBRARY = Path(__file__).resolve().parent
 PACKAGE = LIBRARY.name
-MACHINERY = frozenset(f"{PACKAGE}.{name}" for name in ("artifacts", "errors", "leases", "script"))
+MACHINERY = frozenset(
+    f"{PACKAGE}.{name}"
+    for name in ("artifacts", "data.download", "data.hub", "data.lock", "errors", "leases", "script")
+)
 
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 

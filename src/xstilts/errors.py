@@ -24,7 +24,3 @@ class MissingData(UserError):
 
 class PinMismatch(UserError):
     """A file differs from the one that was pinned: the run stops, whatever else it could do without."""
-
-    def __init__(self, place: object, found: str, expected: str) -> None:
-        """Say that ``place`` has the SHA-256 ``found`` where ``expected`` is pinned."""
-        super().__init__(f"{place}: found SHA-256 {found}; expected {expected}, which is pinned; nothing of it is used")

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from xstilts import tasks
-from xstilts.data.registry import TRANSLATION
+from xstilts.data.hub_tables import load as hub_sets
+from xstilts.data.registry import TRANSLATION, dataset, holds
+from xstilts.data.upstream import load as archives
 from xstilts.modeling.fetch import wanted_files
 from xstilts.places import Places
 from xstilts.tasks.sources import starts_pretrained
@@ -118,15 +120,11 @@ class Jobs(Places):
         run = self.run
         if run.data.origin == "world":
             yield ("world",)
-        text = [
-            path for model in run.models if run.is_pretrained_here(model) for path in self.data_of_pretraining(model)
-        ]
-        if "mlm-en" in run.source_names:
-            text.append(self.data("text", "en"))
+        for name in self.downloads():
+            yield "download", name
         if self.has_text:
-            text += self.text_of_sample()
             yield ("sample_text",)
-        data = [(path.parts[-3], path.parts[-2]) for path in dict.fromkeys([*self.all_data(), *text])]
+        data = self.prepared()
         made_here = [one for one in data if self.is_translated_here(*one)]
         yield from (("translate" if one in made_here else "prepare", *one) for one in data)
         if made_here:
@@ -151,7 +149,55 @@ class Jobs(Places):
         for rule in REPORTING:
             yield (rule,)
 
+    def prepared(self) -> list[tuple[str, str]]:
+        """Every (data set, language) that the run reads."""
+        run = self.run
+        paths = self.all_data()
+        paths += [
+            path for model in run.models if run.is_pretrained_here(model) for path in self.data_of_pretraining(model)
+        ]
+        if "mlm-en" in run.source_names:
+            paths.append(self.data("text", "en"))
+        if self.has_text:
+            paths += self.text_of_sample()
+        return [(path.parts[-3], path.parts[-2]) for path in dict.fromkeys(paths)]
+
+    def downloads(self) -> list[str]:
+        """The data sets that the run fetches."""
+        return list(dict.fromkeys(name for name, language in self.prepared() if self.download_of(name, language)))
+
+    def hub_data(self) -> list[str]:
+        """The data sets that the run reads from the Hub."""
+        return [name for name in self.downloads() if name in hub_sets()]
+
+    def hub_models(self) -> dict[str, list[Path]]:
+        """The repositories of encoders on the Hub, each with the manifests of what it becomes."""
+        run, found = self.run, dict[str, list[Path]]()
+        for model in run.models:
+            encoder = run.encoders[model]
+            if encoder.weights and not encoder.revision and not run.is_pretrained_here(model):
+                found.setdefault(encoder.weights, []).append(self.pretrained(model))
+            for source, place in run.own_encoders.items():
+                found.setdefault(place, []).extend(self.encoder(model, source, seed) for seed in run.seeds)
+        translation = run.translation
+        if translation and not translation.revision and any(self.is_translated_here(*one) for one in self.prepared()):
+            found.setdefault(translation.model, []).append(self.translator)
+        return {place: made for place, made in found.items() if not Path(place).expanduser().is_dir()}
+
+    def from_hub(self) -> set[Path]:
+        """The manifests of everything that comes from the Hub."""
+        return {self.download(name) for name in self.hub_data()}.union(*self.hub_models().values())
+
     # ---- what a job reads
+
+    def download_of(self, name: str, language: str) -> list[Path]:
+        """The download that a data set is read from in a language: none when the mirror has it, or nobody else."""
+        if self.run.data.origin != "public" or not (name in hub_sets() or name in archives()):
+            return []
+        mirror = self.run.mirror
+        if mirror is not None and holds(dataset(name), language, Path(mirror)):
+            return []
+        return [self.download(name)]
 
     def data_of_source(self, source: str) -> list[Path]:
         """The data that an intermediate training reads."""

@@ -13,7 +13,7 @@ from xstilts.tasks import training_set
 from xstilts.tasks.sources import starts_pretrained
 
 # Rules whose products stand in the store that all runs share.
-SHARED = ("world", "prepare", "translate", "fetch_translator")
+SHARED = ("world", "download", "prepare", "translate", "fetch_translator")
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,10 @@ class Places:
             return not locate(dataset(name), language, "train", Path(self.run.mirror))
         except DataError:
             return False  # some of its files are there: the job that reads them says what is wrong
+
+    def download(self, name: str) -> Path:
+        """The manifest of a public data set as it was fetched."""
+        return self.results / "store" / "origins" / self.origin / name / "manifest.json"
 
     def data(self, name: str, language: str) -> Path:
         """The manifest of one data set in one language."""

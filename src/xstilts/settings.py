@@ -6,6 +6,7 @@ from typing import Any
 
 from xstilts import tasks
 from xstilts.config import Run
+from xstilts.data import hub_tables, lock, upstream
 from xstilts.data.registry import SPLITS, TRANSLATION, dataset, language_names, locate
 from xstilts.errors import ConfigError, DataError
 from xstilts.jobs import REPORTING, Jobs
@@ -31,15 +32,31 @@ def world(jobs: Jobs) -> Settings:
     return jobs.run.world.model_dump()
 
 
+def download(jobs: Jobs, name: str) -> Settings:
+    """Return from where a public data set comes: what is pinned of the Hub, and its upstream archives."""
+    entry, pins = hub_tables.load().get(name), lock.read()
+    pin = hub_tables.part(name, entry, pins[entry.repository]) if entry and entry.repository in pins else None
+    return {
+        "dataset": name,
+        "languages": dataset(name).languages,
+        "format": dataset(name).format,
+        "rows": dataset(name).rows,
+        "hub": {**vars(entry), "columns": list(entry.columns.items()), "pin": pin and vars(pin)} if entry else None,
+        "archives": [vars(archive) for archive in upstream.load().get(name, ())],
+    }
+
+
 def prepare(jobs: Jobs, name: str, language: str) -> Settings:
     """Return which upstream files a data set is read from, and how."""
+    data = dataset(name)
+    sizes = {split: data.expected_rows(split, language) for split in data.splits}
     return {
         "dataset": name,
         "language": language,
         "format": dataset(name).format,
         "names": language_names(language),
-        "files": _upstream(jobs, name, language),
-    }
+        "files": {} if jobs.download_of(name, language) else _upstream(jobs, name, language),
+    } | ({"rows": sizes} if jobs.run.data.origin == "public" else {})
 
 
 def _upstream(jobs: Jobs, name: str, language: str) -> dict[str, int]:
@@ -47,7 +64,7 @@ def _upstream(jobs: Jobs, name: str, language: str) -> dict[str, int]:
 
     Translations take their groups from the English files.
     """
-    if jobs.run.data.origin != "mirror" or jobs.run.mirror is None:
+    if jobs.run.data.origin == "world" or jobs.run.mirror is None:
         return {}
     folder = Path(jobs.run.mirror)
     names: set[str] = set()
@@ -220,6 +237,7 @@ BY_RULE: dict[str, Callable[..., Settings]] = {
     function.__name__: function
     for function in (
         world,
+        download,
         prepare,
         pretrain,
         fetch_model,

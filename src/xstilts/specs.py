@@ -44,7 +44,7 @@ def write_specs(jobs: Jobs) -> None:
 
 def opened_by_name(jobs: Jobs, rule: str, *wildcards: Any) -> tuple[str, ...]:
     """Return the modules that a job's script imports by a string: they belong to its code too."""
-    if rule == "prepare":
+    if rule in ("download", "prepare"):
         return (reader_module(dataset(wildcards[0])),)
     if rule == "train_intermediate":
         return phase.opened_by_name({part["family"] for part in parts_of_source(jobs.run, wildcards[1])})

@@ -25,6 +25,7 @@ class Hub(Server):
         super().__init__(HubHandler)
         self.repositories: dict[str, dict[str, bytes]] = {}
         self.history: dict[tuple[str, str], dict[str, bytes]] = {}
+        self.refs: dict[tuple[str, str], str] = {}
         self.gated: set[str] = set()
         self.endpoint = f"http://127.0.0.1:{self.server_port}"
 
@@ -87,6 +88,7 @@ class HubHandler(BaseHTTPRequestHandler):
         """Return the commit of a revision."""
         if revision == "main":
             return self.server.commit(repository)
+        revision = self.server.refs.get((repository, revision), revision)
         return revision if (repository, revision) in self.server.history else None
 
     def metadata(self, path: str) -> None:
@@ -94,7 +96,7 @@ class HubHandler(BaseHTTPRequestHandler):
         repository = f"{kind}/{owner}/{name}"
         if not self.allowed(repository):
             return
-        commit = self.found(repository, rest[1] if rest else "main")
+        commit = self.found(repository, "/".join(rest[1:]) or "main")
         if commit is None:
             self.refuse(404, "RevisionNotFound")
             return

@@ -10,7 +10,7 @@ import upstream_server
 from upstream_server import Handler, Server, cut, serve, status
 
 from xstilts.data.download import ATTEMPTS, DownloadError, HostGone, download
-from xstilts.errors import UserError
+from xstilts.errors import PinMismatch, UserError
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
 HASH = hashlib.sha256(CONTENT).hexdigest()
@@ -146,7 +146,7 @@ def test_a_body_that_stays_truncated_never_becomes_a_file(server: Server, tmp_pa
 def test_a_wrong_hash_names_both_and_keeps_nothing(server: Server, tmp_path: Path) -> None:
     changed = CONTENT[:-1] + b"!"
     server.files[PATH] = changed
-    with pytest.raises(DownloadError) as raised:
+    with pytest.raises(PinMismatch) as raised:
         fetch(server, tmp_path)
     assert HASH in str(raised.value) and hashlib.sha256(changed).hexdigest() in str(raised.value)
     assert there(tmp_path) == []
@@ -155,7 +155,7 @@ def test_a_wrong_hash_names_both_and_keeps_nothing(server: Server, tmp_path: Pat
 @pytest.mark.parametrize("length", [len(CONTENT) - 7, len(CONTENT) + 7])
 def test_a_file_of_another_size_is_refused_before_it_is_read(server: Server, tmp_path: Path, length: int) -> None:
     server.files[PATH] = b"x" * length
-    with pytest.raises(DownloadError, match=f"found {length:,} bytes; expected 1,048,576"):
+    with pytest.raises(PinMismatch, match=f"found {length:,} bytes; expected 1,048,576"):
         fetch(server, tmp_path)
     assert there(tmp_path) == []
 
@@ -188,6 +188,6 @@ def test_a_file_put_there_by_hand_is_checked_and_used(server: Server, tmp_path: 
     assert fetch(server, tmp_path) == HASH
     assert server.asked == []
     (tmp_path / "archive.zip").write_bytes(b"another")
-    with pytest.raises(DownloadError, match=f"found SHA-256 {hashlib.sha256(b'another').hexdigest()}.*{HASH}"):
+    with pytest.raises(PinMismatch, match=f"found SHA-256 {hashlib.sha256(b'another').hexdigest()}.*{HASH}"):
         fetch(server, tmp_path)
     assert (tmp_path / "archive.zip").read_bytes() == b"another"

@@ -62,7 +62,7 @@ def test_every_job_has_a_spec_and_a_log_of_its_own() -> None:
     assert jobs.spec("score", "m", "none", "mnli", 1, "xnli", "de") == Path(
         "results/paper/specs/score/m/none/mnli/1/xnli/de.json"
     )
-    assert jobs.spec("prepare", "xnli", "de") == Path("results/store/specs/prepare/mirror/xnli/de.json")
+    assert jobs.spec("prepare", "xnli", "de") == Path("results/store/specs/prepare/public/xnli/de.json")
 
 
 def test_the_encoder_of_source_none_is_the_pretrained_one() -> None:

@@ -75,7 +75,7 @@ def mirror(place, **files):
         ),
         (["languages=en,xx", "tasks=pawsx"], "languages: no task of this run has 'xx'; known: de en es fr ja ko zh"),
         (["mirror=nowhere"], "mirror: found no folder 'nowhere'; expected one of real data"),
-        (["data={origin: cloud}"], "data.origin: found 'cloud'; input should be 'mirror' or 'world'"),
+        (["data={origin: cloud}"], "data.origin: found 'cloud'; input should be 'public', 'mirror' or 'world'"),
         (["seeds=one"], "seeds.0: found 'one'; input should be a valid integer, unable to parse string as an integer"),
     ],
 )
@@ -87,11 +87,18 @@ def test_a_mistake_in_the_configuration_stops_before_anything_runs(place, argume
     assert not (place / "results").exists()
 
 
-def test_a_run_on_real_data_asks_at_once_where_they_are_and_a_dry_run_plans_without(place):
-    part = ["--config", "tasks=pawsx", "sources=none", "languages=de"]
+@pytest.mark.parametrize(
+    ("origin", "line"),
+    [
+        ("mirror", "mirror: is missing; say where the real data are: --config mirror=FOLDER"),
+        ("public", "config/lock.yaml: is missing; pin what comes from the Hub: make lock RUN=paper"),
+    ],
+)
+def test_a_run_on_real_data_says_at_once_what_it_lacks_and_a_dry_run_plans_without(place, origin, line):
+    part = ["--config", "tasks=pawsx", "sources=none", "languages=de", f"data={{origin: {origin}}}"]
     status, lines = call(place, *part)
     assert status != 0
-    assert lines.count("mirror: is missing; say where the real data are: --config mirror=FOLDER") == 1
+    assert lines.count(line) == 1, "\n".join(lines)
     assert not list((place / "results").rglob("*.log")) and not list((place / "results").rglob("manifest.json"))
     status, lines = call(place, "--dry-run", *part)
     assert status == 0
@@ -114,7 +121,7 @@ BROKEN = {
 @pytest.mark.parametrize(("files", "task", "start"), BROKEN.values(), ids=BROKEN)
 def test_a_broken_data_file_is_one_line_and_leaves_nothing(place, files, task, start):
     mirror(place, **files)
-    part = ["--config", "mirror=mirror", f"tasks={task}", "sources=none", "languages=de"]
+    part = ["--config", "mirror=mirror", "data={origin: mirror}", f"tasks={task}", "sources=none", "languages=de"]
     target = f"results/store/data/mirror/{task}/de/manifest.json"
     status, lines = call(place, target, *part)
     assert status != 0

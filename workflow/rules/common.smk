@@ -6,6 +6,8 @@ from shlex import quote
 
 from snakemake.settings.types import DeploymentMethod
 from xstilts.config import load
+from xstilts.data.lock import LOCK
+from xstilts.data.public import try_again
 from xstilts.errors import UserError
 from xstilts.jobs import Jobs
 from xstilts.specs import write_specs
@@ -17,8 +19,10 @@ try:
     jobs = Jobs(run, Path(workflow.basedir))
     workload = Workload(jobs)
     if workflow.is_main_process:  # not once more in every job of a cluster
+        for name in jobs.downloads():
+            try_again(jobs.download(name))
         write_specs(jobs)
-    origin = jobs.world.parent if run.data.origin == "world" else run.mirror
+    origin = jobs.world.parent if run.data.origin == "world" else run.mirror or jobs.world.parent
     slots = workflow.global_resources.get("gpu_slots")  # of the profile: how many jobs may share a GPU
     # Places and a machine's settings reach the jobs as variables: what a job depends on stands in its spec.
     variables = {
@@ -45,6 +49,9 @@ onstart:
     workflow.scheduler.job_rate_limiter = None
     if run.data.origin == "mirror" and run.mirror is None:
         raise WorkflowError("mirror: is missing; say where the real data are: --config mirror=FOLDER")
+    planned = {Path(file) for job in workflow.dag.needrun_jobs() for file in job.output}
+    if planned & jobs.from_hub() and not LOCK.is_file():
+        raise WorkflowError(f"{LOCK}: is missing; pin what comes from the Hub: make lock RUN={run.run}")
 
 
 def one_of(names):

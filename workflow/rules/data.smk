@@ -15,10 +15,42 @@ rule world:
         "python workflow/scripts/world.py --spec {input.spec} --output {output} 2> {log}"
 
 
+# Pins what the run reads from the Hub, before it: `snakemake lock`, with the run's own --configfile and --config.
+rule lock:
+    localrule: True
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        data=jobs.hub_data(),
+        models=list(jobs.hub_models()),
+    message:
+        "Pin what comes from the Hugging Face Hub"
+    shell:
+        "python -m xstilts.cli lock --data {params.data:q} --model {params.models:q}"
+
+
+rule download:
+    input:
+        spec=spec_of("download", "dataset"),
+    output:
+        jobs.download("{dataset}"),
+    log:
+        jobs.log("download", "{dataset}"),
+    retries: 2
+    localrule: True
+    conda:
+        "../../envs/environment.yaml"
+    message:
+        "Fetch {wildcards.dataset}"
+    shell:
+        "python workflow/scripts/download.py --spec {input.spec} --output {output} 2> {log}"
+
+
 rule prepare:
     input:
         spec=spec_of("prepare", "dataset", "language"),
         world=jobs.world if run.data.origin == "world" else [],
+        download=lambda wildcards: jobs.download_of(wildcards.dataset, wildcards.language),
     output:
         jobs.data("{dataset}", "{language}"),
     log:
@@ -29,7 +61,8 @@ rule prepare:
     message:
         "Read {wildcards.dataset} in {wildcards.language}"
     shell:
-        'python workflow/scripts/prepare.py --spec {input.spec} --origin "$XSTILTS_ORIGIN" --output {output} 2> {log}'
+        'python workflow/scripts/prepare.py --spec {input.spec} --origin "$XSTILTS_ORIGIN" --download {input.download} '
+        "--output {output} 2> {log}"
 
 
 # Training data in other languages that no file holds, translated here.

@@ -13,10 +13,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--spec", type=Path, required=True, help="the job's spec")
     parser.add_argument("--origin", type=Path, required=True, help="folder of the upstream files")
+    parser.add_argument(
+        "--download", type=Path, nargs="*", default=[], help="the data set as it was fetched, read instead"
+    )
     parser.add_argument("--output", type=Path, required=True, help="the manifest to write")
     options = parser.parse_args()
     made = options.origin / "manifest.json"  # a generated world has one
     inputs = {"world": made} if made.is_file() else {}
+    if options.download:
+        (inputs["download"],) = options.download
     with one_line_errors():
         produce(options.output, options.spec, inputs, partial(prepare_dataset, origin=options.origin))
 

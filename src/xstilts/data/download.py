@@ -11,7 +11,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
-from xstilts.errors import UserError
+from xstilts.errors import PinMismatch, UserError
 from xstilts.files import sha256 as sha256_of
 
 ATTEMPTS = 5  # in a row without a byte; a download that goes on is never given up
@@ -73,14 +73,15 @@ def download(
         The SHA-256 of the file.
 
     Raises:
-        HostGone: no connection. DownloadError: a refusal, a file of another size or hash. UserError: a full disk.
+        HostGone: no connection. DownloadError: a refusal. PinMismatch: a file of another size or hash. UserError: a
+        full disk.
     """
     part = target.with_name(target.name + ".part")
     if target.is_file():
         found = sha256_of(target)
         if sha256 in (None, found):
             return found
-        raise DownloadError(f"{target}: found SHA-256 {found}; expected {sha256}, pinned for {url}; remove the file")
+        raise PinMismatch(f"{target}: found SHA-256 {found}; expected {sha256}, pinned for {url}; remove the file")
     target.parent.mkdir(parents=True, exist_ok=True)
     if sha256 is None:
         part.unlink(missing_ok=True)
@@ -92,7 +93,7 @@ def download(
             break
         part.unlink()
         if not continued:  # else what an earlier call left may be of another version: once more from the start
-            raise DownloadError(f"{url}: found SHA-256 {found}; expected {sha256}, which is pinned; nothing is kept")
+            raise PinMismatch(f"{url}: found SHA-256 {found}; expected {sha256}, which is pinned; nothing is kept")
         continued = False
     with open(part, "rb+") as handle:
         os.fsync(handle.fileno())
@@ -160,7 +161,7 @@ def _copy(response: HTTPResponse, url: str, part: Path, size: int | None, say: C
     total = offset + int(length) if length.isdigit() else None
     if size is not None and total not in (None, size):
         part.unlink(missing_ok=True)
-        raise DownloadError(f"{url}: found {total:,} bytes; expected {size:,}, the pinned size: the file has changed")
+        raise PinMismatch(f"{url}: found {total:,} bytes; expected {size:,}, the pinned size: the file has changed")
     needed = (size or total or 0) - offset
     free = shutil.disk_usage(part.parent).free
     if needed > free:
@@ -177,7 +178,7 @@ def _copy(response: HTTPResponse, url: str, part: Path, size: int | None, say: C
         raise _TryAgain(f"the connection ended after {done:,} of {total:,} bytes")
     if size is not None and done != size:  # no Content-Length, or one that did not hold
         part.unlink()
-        raise DownloadError(f"{url}: found {done:,} bytes; expected {size:,}, the pinned size: the file has changed")
+        raise PinMismatch(f"{url}: found {done:,} bytes; expected {size:,}, the pinned size: the file has changed")
 
 
 def _read(response: HTTPResponse) -> bytes:

@@ -2,14 +2,13 @@
 
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from xstilts.data.download import FIRST_PAUSE, LONGEST_PAUSE, TRY_AGAIN, DownloadError, HostGone
-from xstilts.data.lock import Pin
+from xstilts.data.lock import Pin, matches
 from xstilts.errors import UserError
 from xstilts.files import sha256
 
@@ -22,7 +21,7 @@ Result = TypeVar("Result")
 def resolve(
     repository: str,
     kind: Kind,
-    wanted: Iterable[str],
+    wanted: Sequence[str],
     revision: str | None = None,
     say: Say = lambda line: None,
     first_pause: float = FIRST_PAUSE,
@@ -35,7 +34,7 @@ def resolve(
     Args:
         repository: such as ``facebook/xnli``.
         kind: what the repository is.
-        wanted: patterns of paths in it, as of ``fnmatch``.
+        wanted: patterns of paths in it (see ``lock.matches``), of which each must have a file.
         revision: branch, tag, ``refs/...`` or commit; None: the main branch.
         say: takes a line for each new attempt.
         first_pause: seconds before the second attempt, doubled for each further one.
@@ -54,7 +53,7 @@ def resolve(
     with tempfile.TemporaryDirectory() as folder:
         required = list(wanted)
         for pattern in (*required, *optional):
-            found = [entry for entry in info.siblings if fnmatchcase(entry.rfilename, pattern)]
+            found = [entry for entry in info.siblings if matches(entry.rfilename, pattern)]
             if not found and pattern in required:
                 raise DownloadError(f"{repository}: has no file {pattern} at commit {commit}")
             for entry in found:

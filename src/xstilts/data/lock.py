@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import yaml
@@ -25,7 +26,10 @@ class Pin:
         """Check that ``path`` holds the repository's file ``name``; PinMismatch shows both hashes."""
         found, expected = sha256(path), self.files[name]
         if found != expected:
-            raise PinMismatch(f"{self.repository}/{name} at commit {self.commit}", found, f"{expected} ({LOCK})")
+            raise PinMismatch(
+                f"{self.repository}/{name} at commit {self.commit}: found SHA-256 {found}; expected {expected}, "
+                f"which is pinned in {LOCK}; nothing of it is used"
+            )
 
 
 def read(path: Path = LOCK) -> dict[str, Pin]:
@@ -33,11 +37,16 @@ def read(path: Path = LOCK) -> dict[str, Pin]:
     if not path.is_file():
         return {}
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        raw = yaml.load(path.read_bytes(), yaml.CSafeLoader) or {}
         return {name: Pin(name, entry["commit"], dict(entry["files"])) for name, entry in raw.items()}
     except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError):
         found = "content that `make lock` does not write"
         raise DataError(path, found, "{repository: {commit, files: {path: SHA-256}}}") from None
+
+
+def matches(name: str, pattern: str) -> bool:
+    """Say whether a path fits a pattern, of which ``*`` stands for anything within one folder."""
+    return name.count("/") == pattern.count("/") and fnmatchcase(name, pattern)
 
 
 def pinned(repository: str, path: Path = LOCK) -> Pin | None:

@@ -1,6 +1,5 @@
 """A mirror folder from the upstream archives: fetched, put into the layout of the readers, and checked by them."""
 
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
@@ -8,12 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from xstilts.artifacts import only_writer
-from xstilts.data.download import FIRST_PAUSE, DownloadError, HostGone, download
-from xstilts.data.prepare import check_upstream, prepare
+from xstilts.data.archives import bring, move, needed, read_back
+from xstilts.data.download import FIRST_PAUSE, DownloadError
 from xstilts.data.registry import SPLITS, dataset, paths
-from xstilts.data.unpack import unpack
 from xstilts.data.upstream import Archive, Catalogue
-from xstilts.errors import DataError
+from xstilts.errors import DataError, PinMismatch
 from xstilts.files import read_json, sha256, write_json
 
 RECORD = "mirror.json"
@@ -106,28 +104,21 @@ def _fetch(
     with tempfile.TemporaryDirectory(dir=folder / ARCHIVES, prefix="unpacked-") as made:
         origin = Path(made) / "mirror"
         origin.mkdir()
-        for archive in archives:
-            path = store / archive.name
+        for archive in needed(name, archives, languages):
             try:
-                if archive.host in gone and not path.is_file():
-                    raise HostGone(f"{archive.url}: not tried, as {archive.host} did not answer")
-                say(f"{name}: {archive.url}" + (f" ({archive.bytes / 1e6:,.1f} MB)" if archive.bytes else ""))
-                found[archive.url] = download(archive.url, path, archive.bytes, archive.sha256, say, first_pause)
-                missing += unpack(archive, path, archive.languages or languages, origin)
-            except HostGone as error:
-                gone.add(archive.host)
-                missing.append(str(error))
-            except (DownloadError, DataError) as error:
+                found[archive.url], lacking = bring(archive, store, languages, origin, gone, say, first_pause)
+                missing += lacking
+            except (DownloadError, DataError, PinMismatch) as error:
                 missing.append(str(error))
         say(f"{name}: reading")
-        files, rows = _read(name, origin, Path(made) / "rows", missing)
+        files, rows = read_back(name, languages, origin, Path(made) / "rows", missing)
         if missing:  # what an earlier call got stays
             files, rows = {**before.files, **files}, {**before.rows, **rows}
         held = Held(found, files, rows, tuple(missing))
         _record(folder, name, held)  # first: a file that is moved in is never one that nobody knows
         for place in files:
             if (origin / place).is_file():
-                _move(origin / place, folder / place)
+                move(origin / place, folder / place)
     for place in before.files.keys() - files.keys():
         (folder / place).unlink(missing_ok=True)
     if not missing:
@@ -135,34 +126,7 @@ def _fetch(
     return held
 
 
-def _read(
-    name: str, origin: Path, output: Path, missing: list[str]
-) -> tuple[dict[str, str], dict[str, Mapping[str, int]]]:
-    """Return {path: SHA-256} of the files that readers read and {language: rows}, for the languages that pass."""
-    files: dict[str, str] = {}
-    rows: dict[str, Mapping[str, int]] = {}
-    data = dataset(name)
-    for language in data.languages:
-        try:
-            prepared = prepare(name, language, origin, output)
-            check_upstream(name, language, prepared)
-        except DataError as error:
-            missing.append(str(error).replace(f"{origin}/", ""))
-            continue
-        if prepared["rows"]:
-            files.update(prepared["files"])
-            rows[language] = prepared["labelled" if data.family == "retrieval" else "rows"]
-    return files, rows
-
-
 def _record(folder: Path, name: str, held: Held) -> None:
     records = read_json(folder / RECORD) if (folder / RECORD).is_file() else {}
     records[name] = {key: value for key, value in vars(held).items() if key != "own"}
     write_json(folder / RECORD, records)
-
-
-def _move(source: Path, place: Path) -> None:
-    with open(source, "rb+") as handle:
-        os.fsync(handle.fileno())
-    place.parent.mkdir(parents=True, exist_ok=True)
-    source.replace(place)

@@ -58,6 +58,16 @@ class DataSet:
         sizes = self.rows.get(split)
         return sizes.get(language) if isinstance(sizes, Mapping) else sizes
 
+    def upstream_splits(self, language: str) -> tuple[str, ...]:
+        """Return the splits that the data set has upstream in a language; train counts in English only."""
+        return tuple(
+            split
+            for split in SPLITS
+            if split in self.splits
+            and (split != "train" or language == "en")
+            and (split not in self.rows or self.expected_rows(split, language) is not None)
+        )
+
 
 @cache
 def _registry() -> tuple[dict[str, DataSet], dict[str, dict[str, str]]]:
@@ -150,3 +160,11 @@ def locate(data: DataSet, language: str, split: str, origin: Path) -> tuple[str,
             missing = next(name for name in files if not (origin / name).is_file())
             raise DataError(origin / missing, "no such file", f"it beside {there[0]}")
     return ()
+
+
+def holds(data: DataSet, language: str, origin: Path) -> bool:
+    """Say whether an origin has every split that a data set has upstream in a language."""
+    try:
+        return all(locate(data, language, split, origin) for split in data.upstream_splits(language))
+    except DataError:  # an alternative with some of its files only
+        return False

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -33,6 +34,7 @@ class Archive:
         return urlsplit(self.url).netloc
 
 
+@cache
 def load() -> Catalogue:
     """Return {data set: its archives}."""
     raw = yaml.load(Path(__file__).with_name("upstream.yaml").read_bytes(), yaml.CSafeLoader)

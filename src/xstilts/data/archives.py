@@ -1,0 +1,97 @@
+"""What a mirror and a run's store share: an upstream archive brought in, and its files read back before they count."""
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from xstilts.data.download import HostGone, download
+from xstilts.data.prepare import check_upstream, prepare
+from xstilts.data.registry import SPLITS, dataset, paths
+from xstilts.data.unpack import unpack
+from xstilts.data.upstream import Archive
+from xstilts.errors import DataError
+
+Say = Callable[[str], None]
+
+
+def needed(name: str, archives: Iterable[Archive], languages: Iterable[str]) -> list[Archive]:
+    """Return the archives of a data set that have something for these languages."""
+    data = dataset(name)
+    files = {file for code in languages for split in SPLITS for files in paths(data, code, split) for file in files}
+    found = [archive for archive in archives if not archive.languages or set(archive.languages) & set(languages)]
+    return [archive for archive in found if archive.convert != "copy" or archive.to + archive.name in files]
+
+
+def bring(
+    archive: Archive,
+    store: Path,
+    languages: Iterable[str],
+    origin: Path,
+    gone: set[str],
+    say: Say,
+    first_pause: float,
+) -> tuple[str, list[str]]:
+    """Fetch an archive to ``store`` and write the readers' files of these languages below ``origin``.
+
+    ``gone`` collects the hosts that do not answer, whose other archives are not tried.
+
+    Returns:
+        The archive's SHA-256, and a line for each thing that it should hold and does not.
+
+    Raises:
+        DownloadError: it cannot be had. PinMismatch: it has changed. DataError: its content is of another format.
+    """
+    path = store / archive.name
+    if archive.host in gone and not path.is_file():
+        raise HostGone(f"{archive.url}: not tried, as {archive.host} did not answer")
+    say(archive.url + (f" ({archive.bytes / 1e6:,.1f} MB)" if archive.bytes else ""))
+    try:
+        found = download(archive.url, path, archive.bytes, archive.sha256, say, first_pause)
+    except HostGone:
+        gone.add(archive.host)
+        raise
+    wanted = tuple(code for code in languages if not archive.languages or code in archive.languages)
+    return found, unpack(archive, path, wanted, origin)
+
+
+def read_back(
+    name: str, languages: Iterable[str], origin: Path, output: Path, missing: list[str]
+) -> tuple[dict[str, str], dict[str, Mapping[str, int]]]:
+    """Read the files below ``origin`` as a run does, and check the numbers of rows.
+
+    Args:
+        name: the data set.
+        languages: the languages to look for.
+        origin: the readers' files.
+        output: a folder for the rows.
+        missing: takes a line for each language that does not pass.
+
+    Returns:
+        {path: SHA-256} of the files that readers read and {language: {split: rows, or gold pairs}}, for the languages
+        that pass.
+    """
+    files: dict[str, str] = {}
+    rows: dict[str, Mapping[str, int]] = {}
+    data = dataset(name)
+    for language in languages:
+        try:
+            prepared = prepare(name, language, origin, output)
+            check_upstream(name, language, prepared)
+        except DataError as error:
+            missing.append(str(error).replace(f"{origin}/", ""))
+            continue
+        lacking = [split for split in data.upstream_splits(language) if split not in prepared["rows"]]
+        if lacking and prepared["rows"]:
+            missing.append(f"{name} in {language}: without its {' and '.join(lacking)} split: not taken")
+        elif prepared["rows"]:
+            files.update(prepared["files"])
+            rows[language] = prepared["labelled" if data.family == "retrieval" else "rows"]
+    return files, rows
+
+
+def move(source: Path, place: Path) -> None:
+    """Move a file that was just made to where it counts, durably and in one step."""
+    with open(source, "rb+") as handle:
+        os.fsync(handle.fileno())
+    place.parent.mkdir(parents=True, exist_ok=True)
+    source.replace(place)
