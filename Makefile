@@ -13,7 +13,7 @@ CONFIG = $(if $(strip $(PICK)),--config $(PICK))
 LAYERS = $(if $(findstring -,$(1)),$(wildcard config/$(firstword $(subst -, ,$(1))).yaml)) config/$(1).yaml  # mini-gpu changes mini
 SNAKEMAKE = $(BIN)/snakemake --workflow-profile $(PROFILE) $(if $(filter-out paper,$(1)),--configfile $(LAYERS)) $(CONFIG)
 
-.PHONY: demo demo-seeds demo-encoder mini mini-gpu small paper verify-baseline xtreme lock install table report test test-full test-slurm lint format schema conda unlock clean
+.PHONY: demo demo-seeds demo-encoder mini mini-gpu small paper verify-baseline xtreme lock install table report test test-full test-slurm bench lint format schema conda unlock clean
 
 demo demo-seeds: install
 	@$(call run,$@)
@@ -88,6 +88,10 @@ test-full: install
 test-slurm: install
 	tests/slurm/start-slurm install
 	$(BIN)/python -m pytest tests/slurm
+# Speed and memory beside peers, about twelve minutes on two quiet cores: results/bench; docs/performance.md explains it.
+bench: install
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r envs/bench.txt
+	$(BIN)/python -m benchmarks $(if $(MIRROR),--mirror $(abspath $(MIRROR)))
 
 lint: install
 	$(BIN)/ruff check .

@@ -110,3 +110,10 @@ def test_mining_in_small_blocks_finds_the_same_neighbours() -> None:
     assert (rows == exact).all() and (in_blocks[1] == exact).all()
     assert np.allclose(similarity, in_blocks[0], atol=1e-6)
     assert mining.nearest(queries, index[:2], 4)[1].shape == (37, 2), "fewer rows than neighbours"
+
+
+def test_of_equally_near_neighbours_the_first_row_is_taken() -> None:
+    index = np.eye(4, dtype=np.float32)[[1, 0, 0, 2, 0]]
+    similarity, rows = mining.nearest(index[1:2], index, 4, columns=3)
+    assert rows.tolist() == [[1, 2, 4, 0]]
+    assert similarity.tolist() == [[1, 1, 1, 0]]

@@ -1,0 +1,61 @@
+"""Each figure at its smallest size, from the command line, writes a complete file: sides, ranges, ratios and memory."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+OWN = {"training", "steps", "prediction", "featurising", "retrieval", "scoring", "workflow"}
+NO_PEER = {"steps"}  # its peer is the floor
+# Peers that `make bench` installs, or that transformers does not have.
+MAY_LACK = ("No module named", "has no pipeline", "requires `accelerate")
+
+
+def measured(name: str, folder: Path) -> dict:
+    command = [sys.executable, "-m", f"benchmarks.{name}", "--smallest", "--output", str(folder)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), *sys.path])}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-4000:]
+    return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(OWN))
+def test_a_figure_is_complete(name, tmp_path):
+    found = measured(name, tmp_path)
+    assert found["figure"] == name
+    assert found["machine"]["cores"] >= 1 and found["versions"]["torch"][0].isdigit()
+    assert [row["times"] for row in found["growth"]] == [1, 4]
+    for row in found["rows"] + found["growth"]:
+        assert row["sides"]["ours"]["rate"]["median"] > 0
+        assert row["sides"]["ours"]["peak_mb"] > 1
+        peers = {*row["sides"], *row["absent"]} - {"ours"}
+        assert peers or name in NO_PEER
+        for side in peers - row["absent"].keys():
+            ratio = row["ratio"][side]
+            assert 0 < ratio["low"] <= ratio["median"] <= ratio["high"]
+        for why in row["absent"].values():
+            assert any(known in why for known in MAY_LACK), why
+    if name == "training":
+        work = [side["counts"]["tokens"] for side in found["rows"][0]["sides"].values()]
+        assert len(set(work)) == 1  # every side trains on the same useful tokens
+        assert all(0 < side["share_of_limit"]["median"] < 1 for row in found["rows"] for side in row["sides"].values())
+
+
+@pytest.mark.slow
+def test_all_figures_make_a_plot_and_tables(tmp_path):
+    from benchmarks.plot import plot
+    from benchmarks.tables import tables
+
+    found = {name: measured(name, tmp_path) for name in ("retrieval", "scoring")}
+    plot(found, tmp_path)
+    assert (tmp_path / "bench.png").stat().st_size > 1000
+    text = tables(found)
+    for name, figure in found.items():
+        assert f"### {name}" in text
+        for row in figure["rows"]:
+            assert f"| {row['case']} |" in text
