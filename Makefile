@@ -88,7 +88,8 @@ test-full: install
 test-slurm: install
 	tests/slurm/start-slurm install
 	$(BIN)/python -m pytest tests/slurm
-# Speed and memory beside peers, about twelve minutes on two quiet cores: results/bench; docs/performance.md explains it.
+
+# Speed and memory beside peers, into results/bench (docs/performance.md).
 bench: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r envs/bench.txt
 	$(BIN)/python -m benchmarks $(if $(MIRROR),--mirror $(abspath $(MIRROR)))
