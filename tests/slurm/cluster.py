@@ -23,7 +23,7 @@ ON_SLURM = ("--workflow-profile", "profiles/slurm", "--slurm-init-seconds-before
 ON_SLURM += ("--latency-wait", "10")
 
 
-def wait_for(what: str, found: Callable[[], object], seconds: float = 240) -> None:
+def wait_for(what: str, found: Callable[[], object], seconds: float = 400) -> None:
     """Wait until something is the case; fail with its name."""
     until = time.monotonic() + seconds
     while not found():
@@ -119,7 +119,7 @@ class Run:
         """All that snakemake printed so far."""
         return self.output.read_text()
 
-    def says(self, text: str, seconds: float = 240) -> None:
+    def says(self, text: str, seconds: float = 400) -> None:
         """Wait for a text in the output."""
         wait_for(f"{text!r} in {self.output}", lambda: text in self.said or self.process.poll() is not None, seconds)
         assert text in self.said, f"snakemake ended without {text!r}:\n{self.said[-6000:]}"
