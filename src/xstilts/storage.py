@@ -59,7 +59,8 @@ def bytes_of_run(jobs: Jobs) -> dict[str, int]:
 
 def bytes_of_training(jobs: Jobs) -> int:
     """Return the bytes of the checkpoints that one running training of the run's largest model has at most."""
-    return max(CHECKPOINTS * CHECKPOINTED * bytes_of_model(jobs, model) for model in jobs.run.models)
+    trained = [model for model in jobs.run.models if jobs.trainings() or jobs.run.is_pretrained_here(model)]
+    return max((CHECKPOINTS * CHECKPOINTED * bytes_of_model(jobs, model) for model in trained), default=0)
 
 
 def bytes_of_model(jobs: Jobs, model: str) -> int:

@@ -70,3 +70,4 @@ def test_what_a_run_keeps(tmp_path: Path) -> None:
 def test_retrieval_alone_keeps_no_target(tmp_path: Path) -> None:
     kept = bytes_of_run(planned(tmp_path, tasks=["tatoeba"], sources=["none", "mnli"], seeds=[1]))
     assert kept["target"] == 0 and kept["intermediate"] == kept["pretrained"] > 0
+    assert bytes_of_training(planned(tmp_path, tasks=["tatoeba"], sources=["none"])) == 0, "nothing is trained"
