@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from benchmarks.tables import ours_first
+
 OURS, PEER = "#1f5fa8", "#c8741b"
 
 
@@ -31,7 +33,7 @@ def plot(found: dict[str, dict[str, Any]], folder: Path) -> None:
     left.set_xlabel("times as fast as the peer (median and range)")
     lines = [(name, row) for name, one in found.items() for row in [one["growth"]]]
     for name, rows in lines:
-        for side, color in zip(rows[0]["sides"], (OURS, PEER), strict=False):
+        for side, color in zip(ours_first(rows[0]["sides"]), (OURS, PEER), strict=False):
             there = [row for row in rows if side in row["sides"]]
             times = [row["times"] for row in there]
             taken = [row["sides"][side]["seconds_spread"] for row in there]

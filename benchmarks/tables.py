@@ -1,6 +1,7 @@
 """The figures' json as Markdown tables, a table a figure."""
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 Found = dict[str, dict[str, Any]]
@@ -28,7 +29,7 @@ def tables(found: Found) -> str:
 
 
 def _table(rows: list[dict[str, Any]]) -> list[str]:
-    sides = list(dict.fromkeys(side for row in rows for side in [*row["sides"], *row["absent"]]))
+    sides = ours_first(side for row in rows for side in [*row["sides"], *row["absent"]])
     peers = sides[1:]
     share = next((key for key in ("share_of_limit", "share_of_floor") if _share(rows[0], key)), None)
     head = ["case", "unit", *sides, *(f"times {peer}" for peer in peers)]
@@ -49,13 +50,18 @@ def _table(rows: list[dict[str, Any]]) -> list[str]:
     return lines + ([""] if reasons else []) + [f"Not measured: {reason}." for reason in sorted(reasons)]
 
 
+def ours_first(sides: Iterable[str]) -> list[str]:
+    """Return the distinct sides, this project's first: a figure read back from its json has them by name."""
+    return sorted(dict.fromkeys(sides), key=lambda side: side != "ours")
+
+
 def _share(row: dict[str, Any], key: str) -> dict[str, float] | None:
     found: dict[str, float] | None = row.get(key) or row["sides"].get("ours", {}).get(key)
     return found
 
 
 def _growth(rows: list[dict[str, Any]]) -> list[str]:
-    sides = list(rows[0]["sides"])
+    sides = ours_first(rows[0]["sides"])
     head = ["work", *(f"seconds, {side}" for side in sides), *(f"peak MB, {side}" for side in sides)]
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     for row in rows:
