@@ -15,6 +15,7 @@ COMMANDS = {
     "doctor": "say what is installed, what a run needs, and whether it can start",
     "restore": "have models trained again whose weights were dropped",
     "verify-baseline": "compare the untrained encoder's retrieval scores with the authors' numbers",
+    "ccgbank": "make a licensee's CCGbank readable: its supertags as files of a mirror",
     "lock": "pin what is read from the Hugging Face Hub: a commit a repository, a hash a file",
     "mirror": "fill a folder with the data sets, from their upstream archives",
 }

@@ -10,7 +10,7 @@ from xstilts.data.upstream import Catalogue, load
 
 SHOWN_REASONS = 3  # a data set of many files on a host that is gone has a reason for each
 NO_ARCHIVE = {
-    "ccg": "a licensee puts the converted sections into intermediate/ccg/{train,dev}.tsv",
+    "ccg": "a licensee makes intermediate/ccg/{train,dev}.tsv with `xstilts ccgbank`",
     "text": "no archive is pinned: raw text is yours to choose and goes into text/ (see docs/data.md)",
 }
 
