@@ -11,9 +11,10 @@ PICK := $(foreach key,sources tasks languages models seeds pretrain keep,$(if $(
 PICK += $(if $(MIRROR),mirror=$(abspath $(MIRROR)))
 CONFIG = $(if $(strip $(PICK)),--config $(PICK))
 LAYERS = $(if $(findstring -,$(1)),$(wildcard config/$(firstword $(subst -, ,$(1))).yaml)) config/$(1).yaml  # mini-gpu changes mini
-SNAKEMAKE = $(BIN)/snakemake --workflow-profile $(PROFILE) $(if $(filter-out paper,$(1)),--configfile $(LAYERS)) $(CONFIG)
+ARGUMENTS = --workflow-profile $(PROFILE) $(if $(filter-out paper,$(1)),--configfile $(LAYERS)) $(CONFIG)
+SNAKEMAKE = $(BIN)/snakemake $(ARGUMENTS)
 
-.PHONY: demo demo-seeds demo-encoder mini mini-gpu small paper verify-baseline xtreme lock install table report test test-full test-slurm bench lint format schema conda unlock clean
+.PHONY: demo demo-seeds demo-encoder mini mini-gpu small paper verify-baseline xtreme lock install plan table report test test-full test-slurm bench lint format schema conda unlock clean
 
 demo demo-seeds: install
 	@$(call run,$@)
@@ -72,6 +73,10 @@ install: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r envs/lock.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
+
+# What will run and why, and what it takes: make plan RUN=paper PROFILE=profiles/cuda; JOBS=1 lists every job and file.
+plan: install
+	@$(BIN)/xstilts plan $(if $(JOBS),--jobs) -- $(call ARGUMENTS,$(if $(RECIPE),recipe-$(RECIPE),$(RUN)))
 
 # Tables from whatever is finished, the missing cells marked.
 table: install

@@ -9,6 +9,9 @@ from types import ModuleType
 from xstilts.errors import UserError
 
 COMMANDS = {
+    "plan": "say what will run and why, and what it takes",
+    "watch": "show what a run does now, and whether anything moves",
+    "trace": "follow a number of a table back to its data, settings and machine",
     "score": "score predictions in the XTREME submission layout",
     "compare": "compare two systems' predictions, with paired p values",
     "submission": "pack a run's predictions as an XTREME submission",

@@ -35,6 +35,12 @@ def code_digest(entry: Path, opened_by_name: tuple[str, ...] = ()) -> str:
     return whole.hexdigest()
 
 
+def module_digests(entry: Path, opened_by_name: tuple[str, ...] = ()) -> dict[str, str]:
+    """Return the SHA-256 of the script and of each module that ``code_digest`` covers: to say which of them changed."""
+    files = {entry.name: entry.resolve()} | {name: _file(name) for name in modules_behind(entry, opened_by_name)}
+    return {name: hashlib.sha256(_syntax(path).encode()).hexdigest() for name, path in files.items()}
+
+
 def modules_behind(entry: Path, opened_by_name: tuple[str, ...] = ()) -> list[str]:
     """Return the names of the first-party modules that ``code_digest`` covers, for tests and for people."""
     return sorted(frozenset().union(*map(_reach, {*_imported(entry.resolve()), *opened_by_name})) - MACHINERY)

@@ -39,6 +39,20 @@ def _count_devices() -> int:
     return len(answer.stdout.splitlines()) if answer.returncode == 0 else 0
 
 
+def device_name() -> str | None:
+    """Return what the first NVIDIA device of this machine is called, None where there is none."""
+    for path in sorted(KERNEL_LIST.glob("*/information")):
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("Model:"):
+                return line.partition(":")[2].strip()
+    try:
+        query = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+        answer = subprocess.run(query, capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout.splitlines()[0].strip() if answer.returncode == 0 and answer.stdout.strip() else None
+
+
 def lease_folder() -> Path:
     """Return where this user's lock files lie: on this machine, never on a shared disk."""
     return Path(tempfile.gettempdir()) / f"xstilts-gpus-{os.getuid()}"

@@ -123,6 +123,15 @@ class Places:
             "specs", rule, *first, *map(str, wildcards[:-1]), f"{wildcards[-1] if wildcards else rule}.json"
         )
 
+    @property
+    def configuration(self) -> Path:
+        """The configuration that the run was last called with."""
+        return self.here / "configuration.json"
+
+    def modules(self, digest: str) -> Path:
+        """The modules that a digest of code covers, each with its own."""
+        return self.results / "store" / "code" / f"{digest}.json"
+
     def log(self, rule: str, *wildcards: object) -> Path:
         """The log of a job."""
         *folders, name = (rule, *map(str, wildcards))

@@ -11,7 +11,7 @@ from typing import Any
 from xstilts import tasks
 from xstilts.data.readers import reader_module
 from xstilts.data.registry import dataset
-from xstilts.digest import code_digest
+from xstilts.digest import code_digest, module_digests
 from xstilts.files import dump_json
 from xstilts.jobs import Jobs
 from xstilts.prediction import languages
@@ -24,22 +24,34 @@ SCRIPTS = Path("workflow/scripts")
 
 
 def write_specs(jobs: Jobs) -> None:
-    """Write every spec whose content changed, and only those."""
+    """Write every spec whose content changed, and only those.
+
+    Two files beside them are for people's questions, and no job reads them: the run's configuration, and under each
+    digest of code the modules that it covers.
+    """
+    seen: set[str] = set()
     for rule, *wildcards in jobs.every():
-        content = dump_json(
-            {
-                "rule": rule,
-                "wildcards": [str(value) for value in wildcards],
-                "settings": settings_of(jobs, rule, *wildcards),
-                "code": code_digest(jobs.code / SCRIPTS / f"{rule}.py", opened_by_name(jobs, rule, *wildcards)),
-            }
-        )
-        path = jobs.spec(rule, *wildcards)
-        if not path.is_file() or path.read_text(encoding="utf-8") != content:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            beside = path.with_name(f".{path.name}.{os.getpid()}")
-            beside.write_text(content, encoding="utf-8")
-            beside.replace(path)  # not synced to the disk: there are thousands, and a lost one is written again
+        code = (jobs.code / SCRIPTS / f"{rule}.py", opened_by_name(jobs, rule, *wildcards))
+        digest = code_digest(*code)
+        spec = {
+            "rule": rule,
+            "wildcards": [str(value) for value in wildcards],
+            "settings": settings_of(jobs, rule, *wildcards),
+            "code": digest,
+        }
+        _write_changed(jobs.spec(rule, *wildcards), dump_json(spec))
+        if digest not in seen and not jobs.modules(digest).is_file():
+            _write_changed(jobs.modules(digest), dump_json(module_digests(*code)))
+        seen.add(digest)
+    _write_changed(jobs.configuration, dump_json(jobs.run.model_dump(mode="json")))
+
+
+def _write_changed(path: Path, content: str) -> None:
+    if not path.is_file() or path.read_text(encoding="utf-8") != content:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f".{path.name}.{os.getpid()}")
+        beside.write_text(content, encoding="utf-8")
+        beside.replace(path)  # not synced to the disk: there are thousands, and a lost one is written again
 
 
 def opened_by_name(jobs: Jobs, rule: str, *wildcards: Any) -> tuple[str, ...]:

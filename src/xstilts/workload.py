@@ -5,13 +5,13 @@ Rows are counted where the data are on the disk, else those that the registry or
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from xstilts import tasks
-from xstilts.data.registry import dataset
+from xstilts.data.registry import TRANSLATION, dataset
 from xstilts.estimates import Work, memory_mb, minutes, threads
 from xstilts.jobs import Jobs
 from xstilts.settings import settings_of
@@ -88,10 +88,10 @@ class Workload:
         if rule == "pretrain":
             return self._pretraining(name)
         if rule == "train_intermediate":
-            return self._training(settings_of(self.jobs, rule, model, name, seed))
+            return self.training(settings_of(self.jobs, rule, model, name, seed))
         if rule == "train_target":
-            return self._training(settings_of(self.jobs, rule, model, source, name, seed))
-        return self._prediction(settings_of(self.jobs, rule, model, source, tasks.task(name).target, seed, name))
+            return self.training(settings_of(self.jobs, rule, model, source, name, seed))
+        return self.prediction(settings_of(self.jobs, rule, model, source, tasks.task(name).target, seed, name))
 
     def _size(self, model: str) -> tuple[Size, bool]:
         """Return a model's dimensions, and whether they are known; one of unknown size counts as XLM-R Large.
@@ -129,6 +129,10 @@ class Workload:
         if name == "bucc2018":
             return BUCC.get(split, {}).get(language, 0), "assumed"
         expected = known.expected_rows(split, language)
+        if name.endswith(TRANSLATION):  # as many as in English
+            return self.rows(name.removesuffix(TRANSLATION), "en", split)
+        if split == "train" and language != "en" and known.family != "mlm":
+            return 0, "expected"  # nothing but English is trained on
         if expected is not None:
             return (2 * expected if known.family == "retrieval" else expected), "expected"
         if split in known.rows or split not in known.splits:
@@ -159,11 +163,12 @@ class Workload:
             if how != "counted":
                 assumed.add(f"{how} rows")
             count = min(count, limit or count)
-            a_row = TOKENS.get(name, UNKNOWN_TOKENS)
+            a_row = TOKENS.get(name.removesuffix(TRANSLATION), UNKNOWN_TOKENS)
             rows, sequences, tokens = rows + count, sequences + count * a_row[0], tokens + count * a_row[1]
         return rows, sequences, tokens, frozenset(assumed)
 
-    def _training(self, settings: Settings) -> Work:
+    def training(self, settings: Settings, examples: Mapping[str, int] | None = None) -> Work:
+        """Return the work of a training by its settings; ``examples`` by part are what a finished one had."""
         import numpy as np
 
         from xstilts.training.sampler import Portion, schedule
@@ -174,9 +179,10 @@ class Workload:
         for part in settings["parts"]:
             names = [tuple(name.split("/")) for name in part["data"]]
             found, sequences, tokens, guessed = self._count(names, "train", part["limit"])
-            found = min(found, part["limit"] or found)
-            if not found:
+            wanted = min(found, part["limit"] or found) if examples is None else examples.get(part["name"], 0)
+            if not found or not wanted:
                 continue
+            found, sequences, tokens = wanted, sequences * wanted / found, tokens * wanted / found
             limit = settings["lengths"][part["family"]]
             if part["family"] == "mlm" and part["packed"]:
                 sequences, tokens = max(1.0, tokens / limit), max(tokens, limit)
@@ -209,7 +215,8 @@ class Workload:
         length = sum(lengths) / len(lengths)
         return Work(plan.steps, micro, tokens, forward, batches, length, rows, assumed=assumed)
 
-    def _prediction(self, settings: Settings) -> Work:
+    def prediction(self, settings: Settings, examples: int | None = None) -> Work:
+        """Return the work of a prediction by its settings; ``examples`` are those of a finished one, all languages."""
         task = tasks.task(settings["task"])
         rows, sequences, tokens, pairs = 0, 0.0, 0.0, 0.0
         assumed: frozenset[str] = frozenset()
@@ -219,8 +226,11 @@ class Workload:
                 found, more, each, guessed = self._count([(task.dataset, language)], split, limit)
                 rows, sequences, tokens, assumed = rows + found, sequences + more, tokens + each, assumed | guessed
                 pairs += (found / 2) ** 2 if task.name == "bucc2018" else 0
-        batches = math.ceil(tokens / settings["micro_tokens"])
         length = tokens / max(1, sequences)
+        if examples is not None and rows:
+            share = examples / rows
+            rows, tokens, pairs = examples, tokens * share, pairs * share**2
+        batches = math.ceil(tokens / settings["micro_tokens"])
         return Work(0, 0, 0, tokens, batches, length, rows, pairs, assumed)
 
     def _pretraining(self, model: str) -> Work:

@@ -81,6 +81,19 @@ class Checkout:
         assert done.returncode == 0 or not check, output[-8000:]
         return output
 
+    def xstilts(self, *arguments: str, status: int = 0) -> str:
+        """Run a command of ``xstilts`` in this checkout; return all that it printed."""
+        done = subprocess.run(
+            [sys.executable, "-m", "xstilts.cli", *arguments],
+            cwd=self.folder,
+            env=os.environ | {"PYTHONPATH": str(self.folder / "src"), "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+        )
+        output = done.stdout + done.stderr
+        assert done.returncode == status, output[-4000:]
+        return output
+
     def plan(self, *arguments: str) -> set[str]:
         """Return the jobs that a dry run plans, as ``rule`` or ``rule/wildcard/...``; targets of a user have no job."""
         output = self.snakemake("--dry-run", "--printshellcmds", *arguments)

@@ -193,7 +193,8 @@ def test_specs_are_written_when_they_change_and_only_then(tmp_path: Path) -> Non
         return Jobs(load(BASE | PART | small | changes), ROOT, tmp_path / "results")
 
     write_specs(jobs())
-    specs = sorted((tmp_path / "results").rglob("*.json"))
+    written = sorted((tmp_path / "results").rglob("*.json"))
+    specs = [path for path in written if "specs" in path.parts]
     assert len(specs) == len(list(jobs().every()))
     dates = {path: path.stat().st_mtime_ns for path in specs}
     write_specs(jobs())
@@ -201,9 +202,13 @@ def test_specs_are_written_when_they_change_and_only_then(tmp_path: Path) -> Non
     write_specs(jobs(target=target_sets(mnli={"epochs": 3})))
     rewritten = {path.parts[path.parts.index("specs") + 1] for path in specs if path.stat().st_mtime_ns != dates[path]}
     assert rewritten == {"train_target", "table_hyperparameters"}
-    assert sorted(path for path in (tmp_path / "results").rglob("*") if path.is_file()) == specs, "nothing beside them"
+    found = sorted(path for path in (tmp_path / "results").rglob("*") if path.is_file())
+    assert found == written, "nothing is left beside them"
     content = json.loads(specs[0].read_text())
     assert content.keys() == {"rule", "wildcards", "settings", "code"}
+    modules = json.loads(jobs().modules(content["code"]).read_text())
+    assert any(name.startswith("xstilts.") for name in modules), "what the digest covers is written down beside"
+    assert load(json.loads(jobs().configuration.read_text())).target.sets["mnli"].epochs == 3
 
 
 @pytest.fixture

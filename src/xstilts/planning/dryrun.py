@@ -1,0 +1,98 @@
+"""Which jobs will run: Snakemake's own answer, from its command line."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from xstilts.errors import UserError
+
+# Its command line without garbage collection: thousands of small objects that all live to the end.
+SNAKEMAKE = "import gc; gc.disable(); from snakemake.cli import main; main()"
+STORE = "store"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job of the run as Snakemake sees it: ``status`` in its words, ``pending`` whether it will run."""
+
+    rule: str
+    wildcards: tuple[str, ...]
+    outputs: tuple[Path, ...]
+    status: str
+    pending: bool
+
+    @property
+    def name(self) -> str:
+        """The job in one word, such as ``train_target xlm-roberta-large/mnli/squad/1``."""
+        return " ".join([self.rule, "/".join(self.wildcards)]).strip()
+
+
+def ask_snakemake(arguments: Sequence[str], folder: Path = Path()) -> list[Job]:
+    """Return all jobs of the run that a command line of Snakemake means.
+
+    Args:
+        arguments: of ``snakemake``, such as ``--configfile config/demo.yaml``.
+        folder: of the Snakefile; results lie in it too.
+
+    Raises:
+        UserError: there is no Snakefile, or Snakemake refuses the command line or the configuration.
+    """
+    if not (folder / "Snakefile").is_file():
+        raise UserError(f"{folder.resolve()}: found no Snakefile; call this where the workflow lies")
+    command = [sys.executable, "-c", SNAKEMAKE, "--summary", "--nocolor", *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    if done.returncode:
+        lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+        raise UserError("snakemake: " + (" ".join(lines[-3:]) if lines else f"exit status {done.returncode}"))
+    return read_summary(done.stdout)
+
+
+def read_summary(text: str) -> list[Job]:
+    """Read the table of ``snakemake --summary``: a line an output file."""
+    grouped: dict[tuple[str, tuple[str, ...]], list[tuple[Path, str, bool]]] = {}
+    for line in text.splitlines():
+        cells = line.split("\t")
+        if len(cells) == 6 and cells[0] != "output_file":
+            path, rule = Path(cells[0]), cells[2]
+            entry = (path, cells[4], cells[5] == "update pending")
+            grouped.setdefault((rule, wildcards_of(rule, path)), []).append(entry)
+    return [
+        Job(
+            rule,
+            wildcards,
+            tuple(path for path, _, _ in entries),
+            next((status for _, status, _ in entries if status != "ok"), "ok"),
+            any(pending for _, _, pending in entries),
+        )
+        for (rule, wildcards), entries in grouped.items()
+    ]
+
+
+def wildcards_of(rule: str, output: Path) -> tuple[str, ...]:
+    """Return a job's wildcards from the place of its output: the inverse of ``Places``."""
+    parts = output.parts
+    if rule in ("pretrain", "fetch_model"):
+        return parts[-2:-1]
+    if rule == "prepare":
+        return parts[-3:-1]
+    if rule in ("train_intermediate", "adopt_source"):
+        return (*parts[-5:-3], parts[-2])
+    if rule in ("train_target", "choose_rate", "drop"):
+        return parts[-5:-1]
+    if rule == "predict":
+        return parts[-6:-1]
+    if rule == "score":
+        return (*parts[-6:-1], output.stem)
+    return (output.stem,) if rule == "baseline" else ()
+
+
+def run_folder(jobs: Sequence[Job]) -> Path:
+    """Return ``results/RUN`` of the jobs; UserError when all of them belong to the store that runs share."""
+    for job in jobs:
+        for path in job.outputs:
+            place = path.parts.index("results") if "results" in path.parts else 0
+            if path.parts[place + 1] != STORE:
+                return Path(*path.parts[: place + 2])
+    raise UserError("snakemake: found no job of a run; expected a target that belongs to one")

@@ -1,0 +1,133 @@
+"""How fast jobs were: what finished in ``results`` on the same machine and encoder corrects the estimates."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from xstilts.errors import UserError
+from xstilts.estimates import DEVICES, seconds
+from xstilts.storage import Size
+from xstilts.workload import Workload, size_of_config
+
+COMPUTING = ("pretrain", "train_intermediate", "train_target", "predict")
+SHORTEST = 1.0  # seconds: what took less says nothing about speed
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A finished job that computed: what it took, on what, and what the shipped estimate of its work is."""
+
+    run: str
+    rule: str
+    name: str  # the training set or task
+    wildcards: tuple[str, ...]
+    device: str
+    size: Size
+    seconds: float
+    estimated: float  # by the shipped speeds, for the steps and tokens that it had
+
+    @property
+    def factor(self) -> float:
+        """How many times longer than the shipped estimate it took."""
+        return self.seconds / self.estimated
+
+
+class Speeds:
+    """Measured jobs on one device and encoder, and the correction that they give for another job."""
+
+    def __init__(self, measured: list[Measured], device: str) -> None:
+        """Take the measured jobs and the device that a plan is for."""
+        self.device = device
+        self.jobs = [job for job in measured if job.device == device]
+
+    def factor(self, rule: str, name: str, size: Size) -> tuple[float, int]:
+        """Return (factor on the shipped estimate, jobs behind it): of the same training set or task, else the rule."""
+        same = [job for job in self.jobs if job.size == size and job.rule == rule]
+        nearest = [job for job in same if job.name == name] or same
+        return (median(job.factor for job in nearest), len(nearest)) if nearest else (1.0, 0)
+
+
+def kind(device: str) -> str:
+    """Return which of the two kinds of machine a device is: ``cpu`` or ``gpu``."""
+    return "cpu" if device == "cpu" else "gpu"
+
+
+def set_name(rule: str, wildcards: tuple[str, ...]) -> str:
+    """Return the model, source, target or task whose work a job is."""
+    return wildcards[{"pretrain": 0, "train_intermediate": 1, "train_target": 2, "predict": 4}[rule]]
+
+
+def measured_jobs(results: Path, workload: Workload) -> list[Measured]:
+    """Return the finished jobs of all runs below ``results`` that computed long enough to say something.
+
+    Each is compared with the shipped estimate for its own settings and numbers of examples, so that both the machine's
+    speed and the tokens of a row are corrected.
+    """
+    found = []
+    for content, folder in _manifests(results):
+        work, made = content["made"].get("work") or {}, content["made"]
+        rule, wildcards = content["rule"], tuple(content["wildcards"])
+        size = _size(folder_of_model(folder, rule, wildcards))
+        took = max(made["seconds"], work.get("seconds", 0.0))
+        if size is None or not work or took < SHORTEST or not _whole(content, work):
+            continue
+        estimate = _estimate(workload, content, size)
+        if estimate:
+            device = made["machine"].get("device", "cpu")
+            run = folder.relative_to(results).parts[0]
+            found.append(Measured(run, rule, set_name(rule, wildcards), wildcards, device, size, took, estimate))
+    return found
+
+
+def _manifests(results: Path) -> Iterator[tuple[dict[str, Any], Path]]:
+    for pattern in ("*/models/**/manifest.json", "*/predictions/*/*/*/*/*/manifest.json"):
+        for path in results.glob(pattern):
+            try:
+                content = json.loads(path.read_bytes())
+                if content["rule"] in COMPUTING and content["reason"] is None:
+                    yield content, path.parent
+            except (OSError, ValueError, KeyError, TypeError):
+                continue  # it is being written, or damaged: that is said where it matters
+
+
+def _whole(content: dict[str, Any], work: dict[str, Any]) -> bool:
+    """A prediction that went on from earlier languages says nothing about a whole one."""
+    if content["rule"] != "predict":
+        return True
+    languages = content["results"]["languages"].values()
+    return bool(work["languages"] == sum(not one["reason"] for one in languages))
+
+
+def folder_of_model(folder: Path, rule: str, wildcards: tuple[str, ...]) -> Path:
+    """Return where the pretrained encoder of an artifact lies."""
+    up = {"pretrain": 0, "train_intermediate": 3, "train_target": 3, "predict": 5}[rule]
+    base = folder.parents[up - 1] if up else folder
+    return base.parents[1] / "models" / wildcards[0] if rule == "predict" else base
+
+
+@cache
+def _size(folder: Path) -> Size | None:
+    try:
+        return size_of_config(json.loads((folder / "config.json").read_bytes()))
+    except (OSError, ValueError):
+        return None
+
+
+def _estimate(workload: Workload, content: dict[str, Any], size: Size) -> float:
+    """Return the shipped estimate for a measured job: of its own settings and numbers of examples; 0 where none is."""
+    settings, made = content["spec"]["settings"], content["made"]
+    try:
+        if content["rule"] == "predict":
+            work = workload.prediction(settings, made["work"]["examples"])
+        elif content["rule"] == "pretrain":
+            work = workload.work("pretrain", *content["wildcards"])
+        else:
+            work = workload.training(settings, content["results"]["train_examples"])
+    except (KeyError, UserError):
+        return 0.0  # of another version, or of a data set that is not known here
+    device = DEVICES[kind(made["machine"].get("device", "cpu"))]
+    return seconds(work, size, device, int(made.get("threads") or 1)) if work.rows else 0.0

@@ -1,0 +1,250 @@
+"""What a run does now, from what lies in its folders: locks, logs, checkpoints, manifests.
+
+It starts and changes nothing, and works while Snakemake runs and after it died, here and on machines that share the
+disk.
+"""
+
+import fcntl
+import os
+import re
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from xstilts.artifacts import BEGUN, WORK, holder
+from xstilts.config import load
+from xstilts.errors import ConfigError, DataError, UserError
+from xstilts.files import read_json
+from xstilts.jobs import REPORTING, Jobs
+from xstilts.leases import lease_folder
+from xstilts.planning.plan import REPORT, STAGES, stage_of
+from xstilts.planning.report import duration
+from xstilts.training.checkpoint import steps
+
+STATES = ("done", "running", "failed", "stopped", "waiting")
+ALWAYS = ("collect_scores", "table_main", "verify")  # tables of every run, whatever its configuration
+STEP = re.compile(r"step (\d+)/(\d+) .*?([\d,]+) tokens/s  (\d+:\d\d) left")
+LANGUAGE = re.compile(r"^\S+: \d+ examples$", re.MULTILINE)
+OLD = "made with other settings or code"
+TAIL = 4000  # bytes of a log that are read
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A job as its folder shows it."""
+
+    rule: str
+    wildcards: tuple[str, ...]
+    state: str
+    where: dict[str, Any]  # of a running job: who holds its lock
+    words: str  # how far it is, or what it said last
+    quiet: float  # seconds since the last sign of life of a running job
+
+    @property
+    def name(self) -> str:
+        """The job in one word."""
+        return f"{self.rule} {'/'.join(self.wildcards)}".strip()
+
+
+def look(results: Path, name: str) -> list[Seen]:
+    """Return every job of a run as it stands.
+
+    Raises:
+        UserError: there is no such run.
+    """
+    path = results / name / "configuration.json"
+    if not path.is_file():
+        known = sorted(found.parent.name for found in results.glob("*/configuration.json"))
+        raise UserError(f"{path}: no such run; known: {' '.join(known) or 'none'}")
+    try:
+        run = load(read_json(path))
+    except ConfigError as error:
+        raise UserError(
+            f"{path}: {error} (of another version); `xstilts plan` with the run's command line writes it anew"
+        ) from None
+    jobs = Jobs(run, Path(), results=results)
+    seen = [_seen(jobs, rule, tuple(map(str, wildcards))) for rule, *wildcards in jobs.every()]
+    return [job for job in seen if job.rule not in REPORTING or job.state != "waiting" or job.rule in ALWAYS]
+
+
+def _seen(jobs: Jobs, rule: str, wildcards: tuple[str, ...]) -> Seen:
+    log = jobs.log(rule, *wildcards)
+    said = _last(log)
+    if rule in REPORTING or rule == "baseline":  # which of them a run needs, the rules know: a log says that it ran
+        state = "failed" if said.startswith("error:") else "done" if log.is_file() else "waiting"
+        return Seen(rule, wildcards, state, {}, said if state == "failed" else "", 0)
+    output = output_of(jobs, rule, *wildcards)
+    there = output.is_file()
+    if rule == "score":
+        failed = not there and said.startswith("error:")
+        return Seen(rule, wildcards, "done" if there else "failed" if failed else "waiting", {}, said * failed, 0)
+    folder = output.parent
+    if there and _up_to_date(jobs, output, rule, wildcards):
+        return Seen(rule, wildcards, "done", {}, "", 0)
+    held = holder(folder)
+    if held is not None:
+        signs = [log, folder / ".lock", folder / ".languages.json", *(folder / WORK).glob("step-*")]
+        alive = max((path.stat().st_mtime for path in signs if path.exists()), default=time.time())
+        return Seen(rule, wildcards, "running", held, progress(log), max(0.0, time.time() - alive))
+    if (folder / BEGUN).is_file():
+        if said.startswith("error:") and not said.startswith("error: asked to stop"):
+            return Seen(rule, wildcards, "failed", {}, said, 0)
+        begun = steps(folder / WORK)
+        words = f"a checkpoint holds step {begun[-1]}" if begun else "without a checkpoint"
+        return Seen(rule, wildcards, "stopped", {}, words, 0)
+    if not there and said.startswith("error:"):
+        return Seen(rule, wildcards, "failed", {}, said, 0)
+    return Seen(rule, wildcards, "waiting", {}, OLD if there else "", 0)
+
+
+def _up_to_date(jobs: Jobs, manifest: Path, rule: str, wildcards: tuple[str, ...]) -> bool:
+    """Say whether what lies there was made with the settings and the code of today."""
+    try:
+        made, spec = read_json(manifest), read_json(jobs.spec(rule, *wildcards))
+    except DataError:
+        return False
+    return bool(isinstance(made, dict) and made.get("spec") == spec)
+
+
+def output_of(jobs: Jobs, rule: str, *wildcards: str) -> Path:
+    """Return what a job makes: the manifest of an artifact, or a score file."""
+    model, source, target, seed, *rest = (*wildcards, *[""] * 6)[:6]
+    if rule == "world":
+        return jobs.world
+    if rule == "prepare":
+        return jobs.data(model, source)
+    if rule in ("pretrain", "fetch_model"):
+        return jobs.pretrained(model)
+    if rule in ("train_intermediate", "adopt_source"):
+        return jobs.encoder(model, source, target)
+    if rule == "sample_text":
+        return jobs.text
+    if rule in ("train_target", "choose_rate"):
+        return jobs.trained(model, source, target, seed)
+    if rule == "predict":
+        return jobs.prediction(model, source, target, seed, rest[0])
+    if rule == "score":
+        return jobs.score(model, source, target, seed, rest[0], rest[1])
+    raise ValueError(f"no place for rule {rule!r}")
+
+
+def progress(log: Path) -> str:
+    """Return how far a job is by its log: step, share, speed and what remains, languages, or its last line."""
+    text = _tail(log)
+    found = STEP.findall(text)
+    if found:
+        step, of, speed, left = found[-1]
+        return f"step {int(step):,} of {int(of):,} ({100 * int(step) // int(of)} %), {speed} tokens/s, {left} left"
+    languages = len(LANGUAGE.findall(text))
+    return f"{languages} languages done" if languages else _last(log)
+
+
+def _tail(log: Path) -> str:
+    try:
+        with open(log, "rb") as handle:
+            handle.seek(max(0, log.stat().st_size - TAIL))
+            return handle.read().decode("utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _last(log: Path) -> str:
+    lines = [line for line in _tail(log).splitlines() if line.strip()]
+    return lines[-1].strip() if lines else ""
+
+
+def picture(seen: Sequence[Seen], name: str, stale_minutes: float) -> str:
+    """Return one picture of a run: counts by stage, what runs where, what failed, and whether anything moves."""
+    lines = [f"run {name}, {time.strftime('%H:%M:%S')}", "", f"{'stage':<16}" + "".join(f"{one:>9}" for one in STATES)]
+    for stage in (*STAGES, REPORT):
+        mine = [job for job in seen if stage_of(job.rule) == stage]
+        counts = [sum(job.state == state for job in mine) for state in STATES]
+        lines += [f"{stage:<16}" + "".join(f"{count:>9,}" for count in counts)] if mine else []
+    for job in (job for job in seen if job.state == "running"):
+        lines += [
+            "",
+            f"running  {job.name}",
+            f"         {_where(job)}",
+            *([f"         {job.words}"] if job.words else []),
+        ]
+    for state in ("failed", "stopped"):
+        jobs = [job for job in seen if job.state == state]
+        lines += [""] if jobs else []
+        lines += [f"{state:<8} {job.name}: {job.words[:200]}" for job in jobs[:20]]
+        lines += [f"         and {len(jobs) - 20} more"] if len(jobs) > 20 else []
+    return "\n".join([*lines, "", *_moves(seen, stale_minutes)]) + "\n"
+
+
+def _where(job: Seen) -> str:
+    held = job.where
+    parts = [f"on {held['node']}, process {held['process']}"] if held else ["starting"]
+    parts += [f"GPU {held['gpu']}"] if held.get("gpu") else []
+    parts += [f"SLURM job {held['slurm_job']}"] if held.get("slurm_job") else []
+    parts += [f"for {duration(time.time() - held['began'])}"] if held.get("began") else []
+    return ", ".join(parts)
+
+
+def _moves(seen: Sequence[Seen], stale_minutes: float) -> list[str]:
+    """Say what is amiss, or that all is well."""
+    engines = snakemakes(Path.cwd())
+    engine = f"snakemake runs here (process {', '.join(map(str, engines))})" if engines else "no snakemake runs here"
+    leased = held_gpus()
+    lines = [engine + (f"; GPUs in use here: {' '.join(leased)}" if leased else "")]
+    running = [job for job in seen if job.state == "running"]
+    old = sum(job.words == OLD for job in seen)
+    missing = sum(job.state != "done" for job in seen) - len(running)
+    for job in running:
+        if job.quiet > 60 * stale_minutes:
+            who = f"process {job.where.get('process')} on {job.where.get('node')}"
+            lines.append(
+                f"nothing moves: {job.name} said nothing for {duration(job.quiet)}, though {who} holds its folder"
+            )
+    if not running and missing and not engines:
+        lines.append(
+            f"nothing moves: {missing:,} jobs are missing and none holds a lock; the same command goes on with them"
+        )
+    if old:
+        lines.append(f"{old:,} of those that wait were {OLD}: `xstilts plan` says which will run again")
+    if not missing and not running:
+        lines.append("everything is done")
+    return lines
+
+
+def snakemakes(folder: Path) -> list[int]:
+    """Return the processes of this machine that run Snakemake in a folder; none where processes cannot be seen."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (entry / "cmdline").read_bytes().split(b"\0")
+            if (entry / "cwd").readlink() == folder and any(_is_snakemake(words, i) for i in range(len(words))):
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return sorted(found)
+
+
+def _is_snakemake(words: Sequence[bytes], place: int) -> bool:
+    """Say whether a word of a command line is Snakemake itself: its program, or ``-m snakemake``."""
+    program = place < 2 and words[place].rsplit(b"/", 1)[-1] == b"snakemake"
+    return program or (words[place] == b"snakemake" and words[place - 1] == b"-m")
+
+
+def held_gpus(folder: Path | None = None) -> list[str]:
+    """Return the slots of this machine's GPUs that jobs hold."""
+    found: list[str] = []
+    for path in sorted((folder or lease_folder()).glob("gpu*-slot*")):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            found.append(path.name)
+        finally:
+            os.close(handle)
+    return found
+
+
+def all_done(seen: Iterable[Seen]) -> bool:
+    """Say whether there is nothing left to watch."""
+    return all(job.state == "done" for job in seen)
