@@ -73,9 +73,9 @@ def read_summary(text: str) -> list[Job]:
 def wildcards_of(rule: str, output: Path) -> tuple[str, ...]:
     """Return a job's wildcards from the place of its output: the inverse of ``Places``."""
     parts = output.parts
-    if rule in ("pretrain", "fetch_model"):
+    if rule in ("pretrain", "fetch_model", "download"):
         return parts[-2:-1]
-    if rule == "prepare":
+    if rule in ("prepare", "translate"):
         return parts[-3:-1]
     if rule in ("train_intermediate", "adopt_source"):
         return (*parts[-5:-3], parts[-2])

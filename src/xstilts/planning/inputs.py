@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xstilts.artifacts import read_manifest
-from xstilts.data import upstream
-from xstilts.data.registry import SPLITS, dataset, paths
+from xstilts.data import lock, upstream
+from xstilts.data.hub_tables import load as hub_sets
+from xstilts.data.registry import SPLITS, TRANSLATION, dataset, paths
 from xstilts.errors import DataError
 from xstilts.jobs import Jobs
 from xstilts.planning.dryrun import Job
@@ -32,7 +33,9 @@ def inputs_of(jobs: Jobs, job: Job) -> list[Path]:
     """Return the manifests and score files that a job reads; all of them for tables and figures."""
     names = job.wildcards
     if job.rule == "prepare":
-        return [jobs.world] if jobs.run.data.origin == "world" else []
+        return [jobs.world] if jobs.run.data.origin == "world" else jobs.download_of(names[0], names[1])
+    if job.rule == "translate":
+        return [jobs.translator, jobs.data(names[0].removesuffix(TRANSLATION), "en")]
     if job.rule == "pretrain":
         return jobs.data_of_pretraining(names[0])
     if job.rule == "train_intermediate":
@@ -54,7 +57,7 @@ def inputs_of(jobs: Jobs, job: Job) -> list[Path]:
         return [jobs.prediction(model, source, target, seed, name), jobs.data(task(name).dataset, language)]
     if job.rule == "baseline":
         return jobs.data_of_baseline(names[0])
-    if job.rule in ("world", "fetch_model", "adopt_source"):
+    if job.rule in ("world", "download", "fetch_translator", "fetch_model", "adopt_source"):
         return []
     return [*jobs.artifacts(), *jobs.scores()]
 
@@ -63,7 +66,7 @@ def origins(jobs: Jobs, workload: Workload) -> Iterator[Origin]:
     """Yield where each data set of the run comes from, in the order of its jobs."""
     catalogue = upstream.load()
     for rule, *names in jobs.every():
-        if rule == "prepare":
+        if rule in ("prepare", "translate"):
             yield _origin(jobs, workload, catalogue, *names)
 
 
@@ -85,7 +88,24 @@ def _origin(jobs: Jobs, workload: Workload, catalogue: upstream.Catalogue, name:
         reason = f"absent: {made.reason}" if made.reason else None
     if jobs.run.data.origin == "world":
         return Origin(name, language, rows, how, (f"generated: {jobs.origin}",), files, "none: generated", reason)
-    return Origin(name, language, rows, how, _sources(catalogue, name, language, files), files, known.licence, reason)
+    sources = _sources(catalogue, name, language, files)
+    if jobs.is_translated_here(name, language):
+        assert jobs.run.translation is not None
+        sources = (f"translated here from {name.removesuffix(TRANSLATION)}/en by {jobs.run.translation.model}",)
+    elif jobs.run.data.origin == "public" and name in hub_sets():
+        sources = (*_on_the_hub(name), *sources)
+    return Origin(name, language, rows, how, sources, files, known.licence, reason)
+
+
+def _on_the_hub(name: str) -> list[str]:
+    """Return the repository that a data set is read from, with its pin; the archives are the second choice."""
+    repository = hub_sets()[name].repository
+    pin = lock.pinned(repository)
+    place = f"https://huggingface.co/datasets/{repository}"
+    if pin is None:
+        return [f"{place} (no pin yet: make lock)"]
+    files = [f"{place} {one} (sha256 {digest[:12]})" for one, digest in pin.files.items()]
+    return [f"{place} (revision {pin.commit})", *files]
 
 
 def _sources(catalogue: upstream.Catalogue, name: str, language: str, files: tuple[str, ...]) -> tuple[str, ...]:

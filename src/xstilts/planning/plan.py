@@ -16,7 +16,7 @@ from xstilts.planning.speeds import COMPUTING, Measured, Speeds, kind, measured_
 from xstilts.workload import Workload
 
 STAGES = {
-    "data": ("world", "prepare", "sample_text"),
+    "data": ("world", "download", "prepare", "fetch_translator", "translate", "sample_text"),
     "encoder": ("pretrain", "fetch_model", "adopt_source"),
     "intermediate": ("train_intermediate",),
     "target": ("train_target", "choose_rate"),

@@ -14,7 +14,10 @@ from xstilts.training.checkpoint import steps
 
 ARTIFACTS = (
     "world",
+    "download",
     "prepare",
+    "fetch_translator",
+    "translate",
     "sample_text",
     "pretrain",
     "fetch_model",

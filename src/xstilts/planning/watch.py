@@ -113,8 +113,14 @@ def output_of(jobs: Jobs, rule: str, *wildcards: str) -> Path:
     model, source, target, seed, *rest = (*wildcards, *[""] * 6)[:6]
     if rule == "world":
         return jobs.world
+    if rule == "download":
+        return jobs.download(model)
     if rule == "prepare":
         return jobs.data(model, source)
+    if rule == "fetch_translator":
+        return jobs.translator
+    if rule == "translate":
+        return jobs.translated(model, source)
     if rule in ("pretrain", "fetch_model"):
         return jobs.pretrained(model)
     if rule in ("train_intermediate", "adopt_source"):
