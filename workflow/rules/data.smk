@@ -17,6 +17,8 @@ rule world:
 
 # Pins what the run reads from the Hub, before it: `snakemake lock`, with the run's own --configfile and --config.
 rule lock:
+    log:
+        jobs.log("lock"),
     localrule: True
     conda:
         "../../envs/environment.yaml"
@@ -26,7 +28,7 @@ rule lock:
     message:
         "Pin what comes from the Hugging Face Hub"
     shell:
-        "python -m xstilts.cli lock --data {params.data:q} --model {params.models:q}"
+        "python -m xstilts.cli lock --data {params.data:q} --model {params.models:q} 2>&1 | tee {log}"
 
 
 rule download:
