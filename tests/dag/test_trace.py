@@ -24,7 +24,9 @@ def test_a_number_of_the_main_table_leads_back_to_data_settings_and_machine(run:
         assert f"model.safetensors  {weights['bytes']:,} bytes  sha256 {weights['sha256'][:16]}  whole" in text
         assert f"made      {made['made']['finished']} in {made['made']['seconds']:,} s" in text
     assert "encoder  results/tiny/models/tiny/mnli/none/1\n" in text and "encoder  results/tiny/models/tiny\n" in text
-    assert "learning_rate 0.0005" in text and "squad.batch_size 8" in text
+    settings = made["spec"]["settings"]
+    assert f"learning_rate {settings['learning_rate']}, " in text
+    assert f"parts.squad.batch_size {settings['parts'][0]['batch_size']}, " in text
     for data in ("xquad/en", "xquad/qaa", "squad/en", "mnli/en"):
         assert f"/{data}\n" in text
     assert "read from targets/xquad/xquad.qaa.json  sha256 " in text
