@@ -21,7 +21,8 @@ def test_an_orphan_of_a_killed_snakemake_goes_on_and_has_no_second_writer(
     start(cluster, *PART, "--unlock").process.wait()
     again = start(cluster, *PART)
     log = again.folder / "results/tiny/logs/train_target/tiny/none/mnli/1.log"
-    wait_for("a second job that waits", lambda: f"waits for process {orphan.pid} on" in log.read_text())
+    waits = f"waits for process {orphan.pid} on"
+    wait_for("a second job that waits", lambda: log.is_file() and waits in log.read_text())
     assert len(cluster.ask("squeue", "-h", "-t", "RUNNING").splitlines()) == 2
     orphan.go_on()
     assert again.finish() == run_locally(local, *PART)
