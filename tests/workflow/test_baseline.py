@@ -59,7 +59,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     encoder = build_masked_lm(EncoderShape(2, 16, 2, 32, 256, 0.1), 400, seed=1)
     save_encoder(encoder, tokenizer, folder / "encoder")
     encoders = f"encoders={{xlm-roberta-large: {{weights: {folder / 'encoder'}}}}}"
-    pick = [encoders, f"mirror={folder / 'mirror'}", "languages=de"]
+    pick = [encoders, "data={origin: mirror}", f"mirror={folder / 'mirror'}", "languages=de"]
     command = [sys.executable, "-m", "snakemake", "-c1", "--configfile", "config/baseline.yaml", "--config", *pick]
     command += ["--quiet", "host", "reason", "--", "score_bucc2018", "score_tatoeba"]
     environment = os.environ | {"PYTHONPATH": str(folder / "src"), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
