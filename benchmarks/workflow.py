@@ -51,11 +51,11 @@ rule start:
 def measure(setting: Setting) -> dict[str, Any]:
     """Measure parsing, planning, a run with nothing to do, the cost of a job; planning and nothing to do grow."""
     folder = _checkout(setting.scratch / "checkout")
-    mirror = f"mirror={setting.mirror or folder / 'mirror'}"
+    data = (f"mirror={setting.mirror or folder / 'mirror'}", "data={origin: mirror}")  # nothing is fetched
     growth: list[dict[str, Any]] = []
     idle: list[dict[str, Any]] = []
     for times in setting.growth:
-        picks = (*(SMALLEST if setting.smallest else PICKS[times]), mirror)
+        picks = (*(SMALLEST if setting.smallest else PICKS[times]), *data)
         jobs = planned(folder, picks)
         settings = {"folder": str(folder), "picks": picks, "jobs": jobs, "scratch": str(setting.scratch)}
         growth.append({"times": times, "jobs": jobs, **contest(setting.on, _contest("plan", "jobs", settings))})
@@ -63,7 +63,7 @@ def measure(setting: Setting) -> dict[str, Any]:
         idle.append({"times": times, "jobs": jobs, **contest(setting.on, _contest("idle", "jobs", settings))})
         shutil.rmtree(folder / "results")
         shutil.rmtree(folder / ".snakemake", ignore_errors=True)
-    plain = {"folder": str(folder), "picks": (*SMALLEST, mirror), "jobs": 1, "scratch": str(setting.scratch)}
+    plain = {"folder": str(folder), "picks": (*SMALLEST, *data), "jobs": 1, "scratch": str(setting.scratch)}
     jobs = 2 if setting.smallest else JOBS
     rows = [
         contest(setting.on, _contest("parse", "parses", plain)),

@@ -145,14 +145,14 @@ def test_the_average_goes_over_the_tasks_that_have_a_source():
 @pytest.mark.parametrize("seeds", [1, 5])
 @pytest.mark.parametrize("effects", [[0.0] * 6, [0.02, 0.01, 0.0, -0.01, -0.02, -0.03]], ids=["equal", "unequal"])
 def test_intervals_of_the_best_source_cover(seeds, effects):
-    """300 runs: six sources, chosen on dev; its own scores there and on test, and their differences to none."""
+    """500 runs: six sources, chosen on dev; its own scores there and on test, and their differences to none."""
     covered, naive = {"main": [], "main_test": []}, []
-    for number in range(300):
+    for number in range(500):
         chosen, rows, plain = best(np.random.default_rng(number), effects, seeds, seed=number)
         truth = 100 * effects[int(chosen[1:]) - 1]
         for table, row in rows.items():
             covered[table].append(row.diff_lower <= truth <= row.diff_upper)
         naive.append(plain["main"].diff_lower <= truth <= plain["main"].diff_upper)
-    assert 0.92 <= np.mean(covered["main_test"]) <= 0.99
-    assert 0.90 <= np.mean(covered["main"]) <= 0.99, "chosen on the very scores"
+    assert 0.93 <= np.mean(covered["main_test"]) <= 0.99
+    assert 0.91 <= np.mean(covered["main"]) <= 0.99, "chosen on the very scores"
     assert np.mean(covered["main"]) > np.mean(naive) - 0.01
