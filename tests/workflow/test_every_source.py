@@ -57,6 +57,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     texts += (folder / "mirror/text/world/qaa.txt").read_text().splitlines()
     models = [encoder(folder / name, texts, seed) for seed, name in enumerate(("encoder", "my-own"))]
     changes = {
+        "data": {"origin": "mirror"},
         "mirror": "mirror",
         "encoders": {"xlm-roberta-large": {"weights": str(models[0])}},
         "translation": {"model": str(write_translator(folder / "translator", texts))},
