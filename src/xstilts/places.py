@@ -24,7 +24,7 @@ class Places:
     code: Path  # the folder of the Snakefile
     results: Path = Path("results")
 
-    @property
+    @cached_property
     def here(self) -> Path:
         """The run's own results tree."""
         return self.results / self.run.run
@@ -112,7 +112,7 @@ class Places:
 
     def score(self, model: str, source: str, target: str, seed: int | str, task: str, language: str) -> Path:
         """The scores of one task in one language."""
-        return self.here / "scores" / model / source / target / str(seed) / task / f"{language}.json"
+        return self.here.joinpath("scores", model, source, target, str(seed), task, f"{language}.json")
 
     def spec(self, rule: str, *wildcards: object) -> Path:
         """The spec of a job; what all runs share stands in the store."""

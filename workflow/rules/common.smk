@@ -29,7 +29,7 @@ try:
         "PYTHONPATH": Path(workflow.basedir, "src"),
         "XSTILTS_RUN": jobs.here,
         "XSTILTS_ORIGIN": origin,
-        "XSTILTS_GPU_SLOTS": getattr(slots, "value", 1),
+        "XSTILTS_GPU_SLOTS": getattr(slots, "value", None) or 1,
         "XSTILTS_CHECKPOINT_MINUTES": run.optimisation.checkpoint_minutes,
         "XSTILTS_ACTIVATION_CHECKPOINTING": run.optimisation.activation_checkpointing,
     }
