@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 from xstilts.storage import Size
 
-MINING = 24e-9  # seconds a pair of sentences, both directions, on one core (assumed)
 HOST = 3e-4  # seconds a row: reading, tokenising, decoding (assumed)
 
 
@@ -21,11 +20,12 @@ class Device:
     launch: float  # seconds that one layer of one forward and backward pass takes at least
     bandwidth: float  # bytes that the optimiser moves
     start: float  # seconds before the first step
+    mining: float  # products of a query and an indexed sentence, operations a second (assumed)
 
 
 # cpu: fitted to the demo on 2 cores of a Xeon-class CPU with bfloat16. gpu: not measured; a third of the matrix rate of
 # an H200, and what launching the kernels of a layer takes on any GPU.
-DEVICES = {"cpu": Device(6e10, 1e-3, 1e10, 4), "gpu": Device(2.5e14, 1.6e-3, 3e12, 20)}
+DEVICES = {"cpu": Device(6e10, 1e-3, 1e10, 4, 1.7e11), "gpu": Device(2.5e14, 1.6e-3, 3e12, 20, 3e13)}
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,8 @@ def seconds(work: Work, size: Size, device: Device, threads: int = 1) -> float:
     training = max(3 * token * work.tokens / rate, device.launch * size.layers * work.micro_batches)
     training += work.steps * 28 * size.parameters / device.bandwidth  # bytes of one step of AdamW in float32
     forward = max(token * work.forward / rate, device.launch / 3 * size.layers * work.forward_batches)
-    return device.start + 4 * size.parameters / 1e9 + training + forward + HOST * work.rows + MINING * work.pairs
+    mining = 4 * size.hidden * work.pairs / device.mining  # a product each way
+    return device.start + 4 * size.parameters / 1e9 + training + forward + HOST * work.rows + mining
 
 
 def memory_mb(work: Work, size: Size, rule: str, attempt: int = 1) -> int:

@@ -1,12 +1,13 @@
 """Mines parallel sentences: ratio margin over k nearest neighbours both ways, greedy one to one (mode `max`)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 Indices = NDArray[np.int64]
+Search = Callable[[Floats, Floats, int], tuple[Floats, Indices]]
 
 
 def normalized(rows: Floats) -> Floats:
@@ -84,14 +85,19 @@ def pair_by_margin(forward: tuple[Floats, Indices], backward: tuple[Floats, Indi
     return pairs
 
 
-def mine(source: Floats, target: Floats, k: int = 4) -> list[tuple[int, int, float]]:
+def mine(source: Floats, target: Floats, k: int = 4, search: Search = nearest) -> list[tuple[int, int, float]]:
     """Mine pairs (source row, target row, score), best first, from embeddings (n, d) and (m, d) of any length."""
     source, target = normalized(source), normalized(target)
-    return pair_by_margin(nearest(source, target, k), nearest(target, source, k))
+    return pair_by_margin(search(source, target, k), search(target, source, k))
 
 
 def mine_sentences(
-    source: Floats, source_texts: Sequence[str], target: Floats, target_texts: Sequence[str], k: int = 4
+    source: Floats,
+    source_texts: Sequence[str],
+    target: Floats,
+    target_texts: Sequence[str],
+    k: int = 4,
+    search: Search = nearest,
 ) -> list[tuple[int, int, float]]:
     """Mine as `mine` does after sentences that occur several times on a side were put together, as officially.
 
@@ -99,5 +105,5 @@ def mine_sentences(
     """
     source_rows = np.array(list({text: row for row, text in enumerate(source_texts)}.values()), dtype=np.int64)
     target_rows = np.array(list({text: row for row, text in enumerate(target_texts)}.values()), dtype=np.int64)
-    mined = mine(np.asarray(source)[source_rows], np.asarray(target)[target_rows], k)
+    mined = mine(np.asarray(source)[source_rows], np.asarray(target)[target_rows], k, search)
     return [(int(source_rows[i]), int(target_rows[j]), score) for i, j, score in mined]
