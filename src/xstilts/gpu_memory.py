@@ -1,6 +1,6 @@
 """How much GPU memory a training needs: calculated from the tensors that PyTorch keeps, not measured."""
 
-from xstilts.config import Optimisation
+from xstilts.sections import Optimisation
 from xstilts.storage import Size
 
 MASKED = 0.15  # share of the tokens that masked language modelling scores

@@ -5,9 +5,9 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from xstilts.config import Pretraining
 from xstilts.jobs import Jobs
 from xstilts.modeling.fetch import wanted_files
+from xstilts.sections import Pretraining
 
 FLOAT32 = 4  # bytes: every training writes its weights in float32
 CHECKPOINTED = 4  # tensors of the model's size in a checkpoint: weights, two moments of AdamW, best weights so far

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from xstilts import tasks
-from xstilts.config import Phase, Run, TrainingSettings
+from xstilts.config import Run
 from xstilts.data.registry import TRANSLATION
+from xstilts.sections import Phase, TrainingSettings
 
 TEXT = "text/mlm"  # the run's sample of raw text
 
