@@ -118,9 +118,9 @@ class Workload:
     def _rows(self, name: str, language: str, split: str) -> tuple[int, str]:
         """Return (rows, how they are known): counted on the disk, expected by registry or world, or assumed."""
         text = self.jobs.run.intermediate.mlm if f"{name}/{language}" == TEXT else None
-        manifest = self.jobs.text if text else self.jobs.data(name, language)
-        if manifest.is_file():
-            return json.loads(manifest.read_bytes())["results"].get("rows", {}).get(split, 0), "counted"
+        counted = _counted(self.jobs.text if text else self.jobs.data(name, language))
+        if counted is not None:
+            return counted.get(split, 0), "counted"
         if text:
             return text.sentences, "expected"
         known = dataset(name)
@@ -248,6 +248,18 @@ class Workload:
         micro = steps * math.ceil(a_step / optimisation.micro_tokens)
         batches = evaluations * math.ceil(forward / evaluations / optimisation.micro_tokens)
         return Work(steps, micro, own.epochs * tokens, forward, batches, tokens / max(1.0, sequences), rows, 0, assumed)
+
+
+def _counted(manifest: Path) -> dict[str, int] | None:
+    """Return the rows by split that a data set's manifest counted; None where it cannot be read.
+
+    An estimate refuses nothing: the job that reads the data says what is wrong with them.
+    """
+    try:
+        found = json.loads(manifest.read_bytes())["results"].get("rows", {})
+    except (OSError, ValueError, KeyError):
+        return None
+    return dict(found)
 
 
 def size_of_config(config: dict[str, Any]) -> Size | None:

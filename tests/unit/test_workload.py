@@ -46,6 +46,15 @@ def test_rows_on_the_disk_count_and_not_those_of_the_registry(paper: Workload) -
     assert work.rows == 160 and work.steps == 22 and not work.assumed
 
 
+@pytest.mark.parametrize("left", ["", "{", "{}"])
+def test_a_damaged_manifest_does_not_stop_the_estimate(paper: Workload, left: str) -> None:
+    manifest = paper.jobs.data("tydiqa", "en")
+    manifest.parent.mkdir(parents=True)
+    manifest.write_text(left)
+    work = paper.work(*TARGET, "tydiqa", "1")
+    assert work.rows == 3_696 and work.assumed == {"expected rows"}
+
+
 def test_an_encoder_of_half_the_depth_takes_about_half_the_time(paper: Workload) -> None:
     size, known = paper.size("xlm-roberta-large")
     assert known and size.layers == 24
