@@ -182,26 +182,12 @@ def open_case(settings: dict[str, Any]) -> Opened:
 
 def encoder_config(opened: Opened) -> dict[str, Any]:
     """Return the content of a ``config.json`` that both our encoder and transformers build."""
+    from xstilts.modeling.encoder import EncoderShape
+
     pieces = len(json.loads((opened.folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"])
-    size = opened.shape
-    return {
-        "model_type": "xlm-roberta",
-        "vocab_size": size.get("vocabulary", pieces),
-        "num_hidden_layers": size["layers"],
-        "hidden_size": size["hidden"],
-        "num_attention_heads": size["heads"],
-        "intermediate_size": size["intermediate"],
-        "max_position_embeddings": 514,
-        "hidden_dropout_prob": 0.1,
-        "attention_probs_dropout_prob": 0.1,
-        "hidden_act": "gelu",
-        "initializer_range": 0.02,
-        "layer_norm_eps": 1e-5,
-        "type_vocab_size": 1,
-        "bos_token_id": 0,
-        "pad_token_id": 1,
-        "eos_token_id": 2,
-    }
+    size = dict(opened.shape)
+    vocabulary = size.pop("vocabulary", pieces)
+    return EncoderShape(positions=512, dropout=0.1, **size).config(vocabulary)
 
 
 def flops_of_forward(opened: Opened, lengths: Any, scored: int) -> float:

@@ -24,31 +24,34 @@ class EncoderShape:
     positions: int
     dropout: float
 
+    def config(self, vocabulary: int) -> dict[str, Any]:
+        """Return the content of its ``config.json``."""
+        return {
+            "model_type": "xlm-roberta",
+            "vocab_size": vocabulary,
+            "num_hidden_layers": self.layers,
+            "hidden_size": self.hidden,
+            "num_attention_heads": self.heads,
+            "intermediate_size": self.intermediate,
+            "max_position_embeddings": self.positions + 2,  # positions start behind the padding index
+            "hidden_dropout_prob": self.dropout,
+            "attention_probs_dropout_prob": self.dropout,
+            "hidden_act": "gelu",
+            "initializer_range": 0.02,
+            "layer_norm_eps": 1e-5,
+            "type_vocab_size": 1,
+            "bos_token_id": 0,
+            "pad_token_id": 1,
+            "eos_token_id": 2,
+        }
+
 
 def build_masked_lm(shape: EncoderShape, vocabulary: int, seed: int) -> XlmRoberta:
     """Return a randomly initialised XLM-R masked language model; equal seeds give equal weights."""
     import torch
 
     torch.manual_seed(seed)
-    config = {
-        "model_type": "xlm-roberta",
-        "vocab_size": vocabulary,
-        "num_hidden_layers": shape.layers,
-        "hidden_size": shape.hidden,
-        "num_attention_heads": shape.heads,
-        "intermediate_size": shape.intermediate,
-        "max_position_embeddings": shape.positions + 2,  # positions start behind the padding index
-        "hidden_dropout_prob": shape.dropout,
-        "attention_probs_dropout_prob": shape.dropout,
-        "hidden_act": "gelu",
-        "initializer_range": 0.02,
-        "layer_norm_eps": 1e-5,
-        "type_vocab_size": 1,
-        "bos_token_id": 0,
-        "pad_token_id": 1,
-        "eos_token_id": 2,
-    }
-    return XlmRoberta(config, masked_lm=True)
+    return XlmRoberta(shape.config(vocabulary), masked_lm=True)
 
 
 def open_encoder(folder: Path, masked_lm: bool = False) -> "XlmRoberta | HubEncoder":

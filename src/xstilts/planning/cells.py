@@ -1,6 +1,5 @@
 """From a place in a table to the scores behind it."""
 
-import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,7 @@ from statistics import fmean
 from typing import Any
 
 from xstilts.errors import DataError, UserError
-from xstilts.files import read_json
+from xstilts.planning.tables import ScoreRow, find_row, read_table, score_rows
 from xstilts.reporting.aggregate import metric_column
 from xstilts.reporting.best import Choice
 from xstilts.reporting.main_table import MainTable, build_main_table
@@ -23,45 +22,13 @@ OTHERS = ("intermediate.csv", "intervals.csv", "comparison.csv", "seeds.csv", "o
 MEANS = ("mean", "mean_without_english", "gap", "english", "headline", "other")
 
 
-@dataclass(frozen=True, order=True)
-class Cell:
-    """One number of ``scores.csv``."""
-
-    model: str
-    source: str
-    target: str
-    seed: int
-    task: str
-    language: str
-    split: str
-    metric: str
-    value: float | None
-    reason: str
-
-    @property
-    def chain(self) -> tuple[str, str, str, str]:
-        """Model, source, target and seed."""
-        return self.model, self.source, self.target, str(self.seed)
-
-
 @dataclass(frozen=True)
 class Number:
     """A number of a table: how it is made, and the scores that it is made of."""
 
     value: float | None
     words: tuple[str, ...]
-    cells: tuple[Cell, ...]
-
-
-def open_run(table: Path) -> RunFolder:
-    """Return the run that a table belongs to; UserError when it lies in none."""
-    tables = next((folder for folder in table.parents if folder.name == "tables"), None)
-    if tables is None:
-        raise UserError(f"{table}: found no folder tables above it; expected a table of a run, results/RUN/tables/...")
-    settings = tables.parent / "specs" / "table_main" / "table_main.json"
-    if not settings.is_file():
-        raise UserError(f"{settings}: no such file; expected the specs of the run beside its tables")
-    return RunFolder(read_json(settings)["settings"], tables.parent, tables)
+    cells: tuple[ScoreRow, ...]
 
 
 def find_number(run: RunFolder, table: Path, row: str, column: str) -> Number:
@@ -77,10 +44,10 @@ def find_number(run: RunFolder, table: Path, row: str, column: str) -> Number:
     Raises:
         UserError: a table, row or column that is not known; the message lists the known ones.
     """
-    header, rows = _read(table)
+    header, rows = read_table(table)
     if header[:1] not in (["source"], ["model"], ["language"]) or table.name in OTHERS:
         raise UserError(f"{table}: not a table that can be followed back; known: {KNOWN}")
-    fields = _row(table, header, rows, row)
+    fields = find_row(table, header, rows, row)
     if column not in header:
         raise UserError(f"{table}: unknown column {column!r}; known: {' '.join(header)}")
     number = _made_of(run, table, fields, column)
@@ -95,7 +62,7 @@ def find_number(run: RunFolder, table: Path, row: str, column: str) -> Number:
 
 
 def _made_of(run: RunFolder, table: Path, fields: dict[str, str], column: str) -> Number:
-    cells = _cells(run)
+    cells = score_rows(run)
     if table.name == "scores.csv":
         return _score(cells, fields, column)
     models = run.settings["models"]
@@ -114,32 +81,6 @@ def _made_of(run: RunFolder, table: Path, fields: dict[str, str], column: str) -
     raise UserError(f"{table}: not a table that can be followed back; known: {KNOWN}")
 
 
-def _read(table: Path) -> tuple[list[str], list[dict[str, str]]]:
-    if not table.is_file():
-        known = sorted(str(path.relative_to(table.parent)) for path in table.parent.glob("*.csv"))
-        raise UserError(f"{table}: no such table; known there: {' '.join(known) or 'none'}")
-    with open(table, encoding="utf-8", newline="") as handle:
-        reader = csv.DictReader(handle)
-        rows = [dict(row) for row in reader]
-        return list(reader.fieldnames or ()), rows
-
-
-def _row(table: Path, header: list[str], rows: list[dict[str, str]], wanted: str) -> dict[str, str]:
-    """Return the one row that has all wanted fields."""
-    words = [word.strip() for word in wanted.split(",")]
-    keys = [name for name in header if name not in ("value", "examples", "reason", "status")]
-    if table.name != "scores.csv":
-        keys = keys[:3] if "column" in header else keys[:1]
-    found = [row for row in rows if all(word in [row[key] for key in keys] for word in words)]
-    if len(found) == 1:
-        return found[0]
-    differing = {key: list(dict.fromkeys(row[key] for row in (found or rows))) for key in keys}
-    known = "; ".join(f"{key}: {' '.join(values)}" for key, values in differing.items() if not found or len(values) > 1)
-    if found:
-        raise UserError(f"{table}: {len(found)} rows fit {wanted!r}; name more of their fields, with commas: {known}")
-    raise UserError(f"{table}: unknown row {wanted!r}; known {known}")
-
-
 def _is_number(text: str) -> bool:
     try:
         float(text)
@@ -148,27 +89,7 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _cells(run: RunFolder) -> list[Cell]:
-    path = run.tables / "scores.csv"
-    with open(path, encoding="utf-8", newline="") as handle:
-        return [
-            Cell(
-                row["model"],
-                row["source"],
-                row["target"],
-                int(row["seed"]),
-                row["task"],
-                row["language"],
-                row["split"],
-                row["metric"],
-                float(row["value"]) if row["value"] else None,
-                row["reason"],
-            )
-            for row in csv.DictReader(handle)
-        ]
-
-
-def _score(cells: Iterable[Cell], fields: dict[str, str], column: str) -> Number:
+def _score(cells: Iterable[ScoreRow], fields: dict[str, str], column: str) -> Number:
     if column != "value":
         raise UserError(f"scores.csv: column {column!r} has no scores behind it; known: value (of {' '.join(COLUMNS)})")
     names = ("model", "source", "target", "seed", "task", "language", "split", "metric")
@@ -185,7 +106,7 @@ def _metric(run: RunFolder, name: str) -> tuple[str, str]:
     raise UserError(f"{name}: no task of this run; known: {' '.join(run.tasks)}")
 
 
-def _main(run: RunFolder, cells: Sequence[Cell], model: str, stem: str, source: str, column: str) -> Number:
+def _main(run: RunFolder, cells: Sequence[ScoreRow], model: str, stem: str, source: str, column: str) -> Number:
     """Follow a number of a main table, whose scores are summed up anew (its marks and notes are not)."""
     best = best_choices(run, model) if run.settings.get("candidates") else {}
     table = build_main_table(
@@ -215,7 +136,7 @@ def _main(run: RunFolder, cells: Sequence[Cell], model: str, stem: str, source: 
     lines = [
         f"the mean of {len(scores)} task scores; a question answering task counts as the mean of F1 and exact match"
     ]
-    behind: list[Cell] = []
+    behind: list[ScoreRow] = []
     for task, score in scores.items():
         parts = {name for name in owner if owner[name] == task}
         arm, words = _arm(source, task, chosen)
@@ -233,7 +154,7 @@ def _arm(source: str, task: str, chosen: Mapping[str, Choice]) -> tuple[str, lis
 
 
 def _difference(
-    table: MainTable, cells: Sequence[Cell], score: Score, source: str, task: str, columns: set[str]
+    table: MainTable, cells: Sequence[ScoreRow], score: Score, source: str, task: str, columns: set[str]
 ) -> Number:
     if score.value is None:
         return Number(None, (score.reason,), ())
@@ -249,8 +170,8 @@ def _difference(
 
 
 def _behind(
-    table: MainTable, cells: Sequence[Cell], score: Score, source: str, task: str, columns: set[str]
-) -> list[Cell]:
+    table: MainTable, cells: Sequence[ScoreRow], score: Score, source: str, task: str, columns: set[str]
+) -> list[ScoreRow]:
     """Return the cells that some columns' score is computed from, the baseline's last."""
     arms = [source, *([table.baseline] if score.relative and table.baseline else [])]
     return [
@@ -266,7 +187,7 @@ def _behind(
 
 
 def _languages(
-    run: RunFolder, cells: Sequence[Cell], task: str, metric: str, split: str, source: str, column: str
+    run: RunFolder, cells: Sequence[ScoreRow], task: str, metric: str, split: str, source: str, column: str
 ) -> Number:
     """Follow an average over languages of one source."""
     own = [
@@ -295,7 +216,9 @@ def _languages(
     return Number(value, tuple(words), tuple(cell for cell in own if cell.language in chosen))
 
 
-def _by_language(run: RunFolder, cells: Sequence[Cell], task: str, metric: str, language: str, source: str) -> Number:
+def _by_language(
+    run: RunFolder, cells: Sequence[ScoreRow], task: str, metric: str, language: str, source: str
+) -> Number:
     """Follow a cell of a task's table by language; its split is the one that the table shows."""
     from xstilts.reporting.language_tables import language_values
 
@@ -317,11 +240,11 @@ def _by_language(run: RunFolder, cells: Sequence[Cell], task: str, metric: str, 
     return Number(_over_seeds(own, statistic), (words,), tuple(own))
 
 
-def _spoken(cells: Iterable[Cell]) -> list[str]:
+def _spoken(cells: Iterable[ScoreRow]) -> list[str]:
     return list(dict.fromkeys(cell.language for cell in cells))
 
 
-def _over_seeds(cells: Sequence[Cell], statistic: Any) -> float:
+def _over_seeds(cells: Sequence[ScoreRow], statistic: Any) -> float:
     from xstilts.reporting.aggregate import summarise
 
     return summarise([cell.value for cell in cells if cell.value is not None], statistic)

@@ -7,8 +7,9 @@ from typing import Any
 
 from xstilts.artifacts import Manifest, read_manifest
 from xstilts.errors import UserError
-from xstilts.planning.cells import Cell, Number, find_number, open_run
+from xstilts.planning.cells import Number, find_number
 from xstilts.planning.reasons import flat
+from xstilts.planning.tables import ScoreRow, open_run
 from xstilts.reporting.run import RunFolder
 from xstilts.scoring.score_file import read_scores
 from xstilts.tasks import task as task_of
@@ -92,7 +93,7 @@ def _scores(found: Trace, number: Number) -> Iterator[str]:
         yield f"  {value:>10}  {cell.metric} {cell.split}  {path}  {state}"
 
 
-def _same_score(path: Path, cell: Cell) -> None:
+def _same_score(path: Path, cell: ScoreRow) -> None:
     """Check a score file's seal, and that the long table has its number."""
     scores = read_scores(path)["splits"].get(cell.split)
     value = scores["metrics"][cell.metric] if scores else None
@@ -100,12 +101,12 @@ def _same_score(path: Path, cell: Cell) -> None:
         raise UserError(f"{path}: found {cell.metric} {value} on {cell.split}; scores.csv has {cell.value}")
 
 
-def _prediction(found: Trace, cell: Cell) -> Path | None:
+def _prediction(found: Trace, cell: ScoreRow) -> Path | None:
     path = found.run.folder / "predictions" / Path(*cell.chain) / cell.task / "manifest.json"
     return path if found.open(path) else None
 
 
-def _names(cells: Iterable[Cell], prediction: Path, found: Trace) -> list[str]:
+def _names(cells: Iterable[ScoreRow], prediction: Path, found: Trace) -> list[str]:
     """Return the prediction files of the cells that one prediction job wrote."""
     mine = [cell for cell in cells if _prediction(found, cell) == prediction]
     manifest = found.open(prediction)
