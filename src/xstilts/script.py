@@ -3,6 +3,7 @@
 import argparse
 import errno
 import os
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -90,6 +91,8 @@ def run_artifact_job(
     for name in single:
         parser.add_argument(f"--{name}", type=Path, required=True, help=f"manifest of the {name}")
     options = parser.parse_args(argv)
+    # The log's first line. Snakemake shows what SLURM says of a job that was killed only where this log is not empty.
+    print(f"{options.output}: process {os.getpid()} on {socket.gethostname()}", file=sys.stderr, flush=True)
     use_threads(options.threads)
     if offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
