@@ -37,8 +37,8 @@ def prepare(dataset_name: str, language: str, origin: Path, output: Path) -> dic
 
     Returns:
         rows: {split: number of rows}; labelled: {split: number of rows with labels, for retrieval of gold pairs};
-        evaluate: the splits that can be scored; files: {path below origin: SHA-256}; reason: None, or why nothing can
-        be had or scored.
+        evaluate: the splits that can be scored; files: {path below origin: SHA-256}; reason: None, or why it can
+        be neither trained on nor scored.
 
     Raises:
         ConfigError: an unknown data set or language. DataError: a file that does not hold what its format promises.
@@ -78,7 +78,7 @@ def prepare(dataset_name: str, language: str, origin: Path, output: Path) -> dic
     if not evaluate and language != "en" and labelled.get("train") and data.fallback == "train":
         evaluate = ["train"]
     reason = None
-    if not evaluate and data.family != "mlm" and not data.is_translation:
+    if not evaluate and "train" not in rows and data.family != "mlm":  # without dev or test it still trains
         stripped = ", ".join(name for split in ordered if split != "train" for name in files[split])
         reason = f"no labels in {stripped}" if stripped else "no dev or test file"
     return {
