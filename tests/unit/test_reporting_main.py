@@ -9,6 +9,7 @@ from reporting_examples import REGISTRY, frame, one_language, score_rows, v1_ave
 from xstilts.files import read_json
 from xstilts.reporting.aggregate import expected_languages, task_entries
 from xstilts.reporting.main_table import build_main_table
+from xstilts.reporting.notes import name_cells
 from xstilts.reporting.render import main_csv, main_latex, main_markdown, main_stem, write_main_table
 from xstilts.reporting.terminal import format_terminal
 
@@ -102,7 +103,7 @@ def test_an_unfinished_run_keeps_every_row_and_column():
     assert set(parsed["qqp"].values()) == {"qqp", ""}
     text = main_markdown(table)
     assert "| mnli | +1.0 | – |" in text
-    assert "– qqp: xnli: QQP is not in the mirror." in text
+    assert "– xnli (qqp): QQP is not in the mirror." in text
     assert "mean over 2 of the nine tasks (xnli, tatoeba)" in text
 
 
@@ -120,6 +121,18 @@ def test_without_none_among_the_sources_rows_are_absolute():
     assert "| mnli | 61.0 |" in main_markdown(table)
 
 
+def test_a_note_names_what_most_rows_share_once():
+    sources = ["none", "mnli", "squad", "squad2", "csqa", "best-paper"]
+    tasks = ["xnli", "panx", "tydiqa"]
+    named = {(source, task) for source in sources for task in ("panx", "tydiqa")}
+    assert name_cells(named, sources, tasks) == "panx, tydiqa (every source)"
+    assert name_cells({("none", "panx")} | {("mnli", task) for task in tasks}, sources, tasks) == (
+        "mnli (every task); panx (none)"
+    )
+    few = {(source, "xnli") for source in sources[:-1]} | {(source, "panx") for source in sources}
+    assert name_cells(few, sources, tasks) == "xnli (every source but best-paper); panx (every source)"
+
+
 def test_collapsed_trainings_are_marked_and_counted():
     rows = []
     for seed in (1, 2, 3):
@@ -128,7 +141,7 @@ def test_collapsed_trainings_are_marked_and_counted():
     table = build_main_table(frame(rows), ["none", "mnli"], one_language())
     assert table.row("mnli").columns["xnli"].collapsed == 1
     assert "| mnli | +2.0! |" in main_markdown(table)
-    assert any("mnli/xnli 1 of 3" in note for note in table.notes)
+    assert "! trainings that collapsed to one class on English dev: xnli (mnli): 1 of 3 seeds." in table.notes
     assert main_csv(table).splitlines()[2].startswith("mnli,2.0,")
 
 

@@ -12,25 +12,30 @@ MISSING, PARTIAL, COLLAPSED, SIGNIFICANT = "–", "°", "!", "*"
 
 
 def name_cells(cells: Iterable[tuple[str, str]], sources: Sequence[str], tasks: Sequence[str]) -> str:
-    """Name (source, task) cells in few words: whole rows first, then whole columns, then what is left."""
-    left = set(cells)
-    parts = []
-    whole = [source for source in sources if all((source, task) in left for task in tasks)]
+    """Name (source, task) cells in few words: whole rows first, then tasks by the sources that they lack."""
+    wanted = set(cells)
+    whole = [source for source in sources if all((source, task) in wanted for task in tasks)]
     if len(whole) == len(sources):
         return "every source and task"
-    if whole:
-        parts.append(f"{', '.join(whole)} (every task)")
-    left -= {(source, task) for source in whole for task in tasks}
+    parts = [f"{', '.join(whole)} (every task)"] if whole else []
     rest = [source for source in sources if source not in whole]
-    columns = [task for task in tasks if len(rest) > 1 and all((source, task) in left for source in rest)]
-    if columns:
-        every = "every other source" if whole else "every source"
-        parts.append(f"{', '.join(columns)} ({every})")
-    for source in rest:
-        names = [task for task in tasks if (source, task) in left and task not in columns]
-        if names:
-            parts.append(f"{source}: {', '.join(names)}")
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for task in tasks:
+        named = tuple(source for source in rest if (source, task) in wanted)
+        if named:
+            groups.setdefault(named, []).append(task)
+    parts += [f"{', '.join(names)} ({_named(named, rest, bool(whole))})" for named, names in groups.items()]
     return "; ".join(parts)
+
+
+def _named(sources: Sequence[str], every: Sequence[str], others: bool) -> str:
+    """Name sources, most of them by those that are not among them."""
+    exceptions = [source for source in every if source not in sources]
+    if len(every) == 1 or (exceptions and len(sources) <= max(3, len(every) / 2)):
+        return ", ".join(sources)
+    return ("every other source" if others else "every source") + (
+        f" but {', '.join(exceptions)}" if exceptions else ""
+    )
 
 
 def split_note(splits: Mapping[str, str], tasks: Mapping[str, Mapping[str, Any]], policy: Policy) -> str:
@@ -55,8 +60,13 @@ def _missing(rows: Sequence["Row"], tasks: Sequence[str]) -> list[str]:
         for task, score in row.tasks.items():
             if score.value is None:
                 reasons.setdefault(score.reason, []).append((row.source, task))
-    sources = [row.source for row in rows]
-    return [f"{MISSING} {name_cells(cells, sources, tasks)}: {reason}." for reason, cells in reasons.items()]
+    filled = set(_with_scores(rows))
+    notes = []
+    for reason, cells in reasons.items():
+        concerned = filled | {source for source, _ in cells}  # not rows that are empty for another reason
+        sources = [row.source for row in rows if row.source in concerned]
+        notes.append(f"{MISSING} {name_cells(cells, sources, tasks)}: {reason}.")
+    return notes
 
 
 def _partial(
@@ -84,20 +94,26 @@ def _partial(
             if len(score.seeds) < len(scores.seeds):
                 text = f"{len(score.seeds)} of {len(scores.seeds)} seeds"
                 texts.setdefault(text, []).append((row.source, task))
-    sources = [row.source for row in rows]
+    sources = _with_scores(rows)
     return [f"{PARTIAL} {name_cells(cells, sources, list(tasks))}: {text}." for text, cells in texts.items()]
 
 
 def _collapsed(rows: Sequence["Row"]) -> list[str]:
-    cells = [
-        f"{row.source}/{task} {score.collapsed} of {len(score.seeds)}"
-        for row in rows
-        for task, score in row.tasks.items()
-        if score.collapsed
-    ]
+    cells: dict[str, list[tuple[str, str]]] = {}
+    for row in rows:
+        for task, score in row.tasks.items():
+            if score.collapsed:
+                count = f"{score.collapsed} of {len(score.seeds)} seeds"
+                cells.setdefault(count, []).append((row.source, task))
     if not cells:
         return []
-    return [f"{COLLAPSED} trainings that collapsed to one class on English dev (seeds): {', '.join(cells)}."]
+    tasks = list(dict.fromkeys(task for row in rows for task in row.tasks))
+    said = "; ".join(f"{name_cells(named, _with_scores(rows), tasks)}: {count}" for count, named in cells.items())
+    return [f"{COLLAPSED} trainings that collapsed to one class on English dev: {said}."]
+
+
+def _with_scores(rows: Sequence["Row"]) -> list[str]:
+    return [row.source for row in rows if any(score.value is not None for score in row.tasks.values())]
 
 
 def _averages(rows: Sequence["Row"]) -> list[str]:
@@ -107,7 +123,7 @@ def _averages(rows: Sequence["Row"]) -> list[str]:
             groups.setdefault(row.over, []).append(row.source)
     return [
         f"avg_available is the mean over {len(over)} of the nine tasks ({', '.join(over)}), in the languages that are "
-        f"there, for {', '.join(sources)}; avg needs all nine tasks in all their languages."
+        f"there, for {_named(sources, _with_scores(rows), False)}; avg needs all nine tasks in all their languages."
         for over, sources in groups.items()
     ]
 
