@@ -1,6 +1,6 @@
 # Short lines around snakemake: `make demo`, `make mini MIRROR=FOLDER`, `make paper`,
 # `make xtreme ENCODER=FOLDER-OR-HUB-ID`. Real data come from MIRROR=FOLDER where it is given and has them.
-# The paper with other settings: make paper RECIPE=jiant (or xtreme)
+# The paper with other settings: make paper RECIPE=jiant (or xtreme, throughput)
 # A part of a run: make demo sources=none,mnli tasks=xnli languages=en,qaa
 
 PYTHON ?= python3

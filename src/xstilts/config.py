@@ -35,6 +35,10 @@ class Run(Section):
     """A whole configuration."""
 
     run: str = Field(description="name of the run: its results stand in results/NAME")
+    recipe: str = Field(
+        description="name of the training settings, beside every result; changed settings want another name, "
+        "a changed name changes no result"
+    )
     data: Data = Field(description="where data come from")
     models: Names = Field(description="encoders of this run, by their names in `encoders`")
     encoders: dict[str, Encoder] = Field(description="encoders that a run can name")
@@ -75,7 +79,7 @@ class Run(Section):
         for entry in self.sources:
             if isinstance(entry, dict) and (len(entry) != 1 or set(*entry.values()) != {"encoder"}):
                 raise ValueError(f"sources: {entry!r}; expected `name: {{encoder: FOLDER}}`")
-        for name in (self.run, *self.models, *self.own_encoders):
+        for name in (self.run, self.recipe, *self.models, *self.own_encoders):
             if not NAME.fullmatch(name):
                 raise ValueError(f"name {name!r}: use lower-case letters, digits, dots and dashes")
         mixtures = ("multi", *self.intermediate.mixtures)
@@ -123,6 +127,12 @@ class Run(Section):
             lacking = [name for name in needed if name not in getattr(self, phase).sets]
             if lacking:
                 raise ValueError(f"{phase}.sets: no settings for {' '.join(lacking)}")
+        for name in controls["mlm-en"] if "mlm-en" in wanted else ():
+            if self.intermediate.sets[name].batch_size is None:
+                raise ValueError(
+                    f"intermediate.sets.{name}: found batch_tokens; expected batch_size, because source mlm-en takes "
+                    "as many steps as mnli, which only batches of so many examples tell beforehand"
+                )
         if self.data.origin == "world" and self.world is None:
             raise ValueError("data.origin is world: give the section `world`")
         if self.data.origin != "world" and self.mirror is not None and not Path(self.mirror).is_dir():
@@ -138,6 +148,11 @@ class Run(Section):
             for name in (entry if isinstance(entry, str) else next(iter(entry)) for entry in self.sources)
         ]
         return sorted(found, key=lambda source: source.place)
+
+    @property
+    def recipe_name(self) -> str:
+        """The recipe as tables name it: with ``+clean`` where held-out training data choose the checkpoints."""
+        return self.recipe + ("+clean" if self.selection.recipe == "clean" else "")
 
     @property
     def source_names(self) -> list[str]:

@@ -46,6 +46,25 @@ How long a training with raw text is, no version of the paper says: here it is l
 mixture, so that the task itself gets the steps that it gets without text. The dev sets of the tasks choose the
 checkpoint, the text does not. `config/recipe-jiant.yaml` and `config/recipe-xtreme.yaml` have the settings of the
 authors' later code and of the benchmark (`make paper RECIPE=jiant MIRROR=DIR`).
+
+## Batches of tokens, and the recipe throughput
+
+Each training set has `batch_size` (examples) or `batch_tokens`; an overlay that sets one sets the other to null:
+
+```
+target: {sets: {mnli: {batch_size: null, batch_tokens: 16384}}}
+```
+
+A batch then takes examples in random order while their tokens, padding not counted, stay within the number (a longer
+example is a batch of its own), and each pass still reads every example once. A mixture with such batches shows its tasks
+in proportion to their examples, up to 2^17 each, however many a batch holds (`src/xstilts/training/sampler.py` has the
+formula). `optimisation.micro_tokens` remains what fits into memory. `mlm-en` needs `batch_size` for itself and `mnli`.
+
+`make paper RECIPE=throughput MIRROR=DIR` (`config/recipe-throughput.yaml`) is the paper's experiment on batches of mostly
+16,384 tokens with learning rates assumed for them. **Its results are not those of the paper's recipe**, and it was not
+run yet. Every result names its recipe: `scores.csv` and `hyperparameters.*` in a column, the main tables below, the
+report in its captions, `xstilts trace` in its first lines. The name is `recipe` of the configuration, with `+clean`
+where `selection.recipe` is clean; it changes nothing, and renaming it trains nothing again.
 """  # noqa: E501
 WORDS = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false", "null": "null"}
 

@@ -137,10 +137,29 @@ class Optimisation(Section):
     )
 
 
-class TrainingSettings(Section):
+class Batches(Section):
+    """What an optimiser step reads, whatever fits into memory at once: so many examples, or so many tokens."""
+
+    batch_size: Count | None = Field(
+        default=None, description="examples of an optimiser step, or null and `batch_tokens`"
+    )
+    batch_tokens: Count | None = Field(
+        default=None, description="tokens of an optimiser step at most, padding not counted, instead of `batch_size`"
+    )
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> "Batches":
+        if (self.batch_size is None) == (self.batch_tokens is None):
+            found = "neither" if self.batch_size is None else "both"
+            raise ValueError(
+                f"found {found} of batch_size and batch_tokens; expected one of them, and null for the other"
+            )
+        return self
+
+
+class TrainingSettings(Batches):
     """How one training set is trained on."""
 
-    batch_size: Count = Field(description="examples of an optimiser step, whatever fits into memory at once")
     epochs: Positive = Field(description="passes over the training set; a fraction is fine")
     learning_rate: Positive | None = Field(default=None, description="overrides the phase's")
     limit: Count | None = Field(default=None, description="first N training examples by hash; null: all")
@@ -153,13 +172,12 @@ class Phase(Section):
     sets: dict[str, TrainingSettings] = Field(description="by training set")
 
 
-class Text(Section):
+class Text(Batches):
     """Raw text for masked language modelling beside a source (names that end in ``+mlm``)."""
 
     languages: list[str] = Field(description="languages of the raw text; one that has none is left out")
     sentences: Count = Field(description="sentences in all, where there are as many")
     alpha: Positive = Field(description="languages are sampled in proportion to size ** alpha (XLM)")
-    batch_size: Count = Field(description="sentences of an optimiser step")
     learning_rate: Positive = Field(description="of the whole mixture, instead of the phase's")
 
 

@@ -194,6 +194,7 @@ def reporting(jobs: Jobs) -> Settings:
     training |= {name: [jobs.data(part, "en") for part in tasks.training_set(name).parts] for name in run.targets}
     return {
         "run": run.run,
+        "recipe": run.recipe_name,
         "generated": run.data.origin == "world",
         "models": run.models,
         "sources": run.source_names,

@@ -6,7 +6,7 @@ from typing import Any
 from xstilts import tasks
 from xstilts.config import Run
 from xstilts.data.registry import TRANSLATION
-from xstilts.sections import Phase, TrainingSettings
+from xstilts.sections import Batches, Phase, TrainingSettings
 
 TEXT = "text/mlm"  # the run's sample of raw text
 
@@ -17,12 +17,12 @@ def parts_of_source(run: Run, name: str) -> list[dict[str, Any]]:
     if name == "mnli-shuffled":
         return [part("mnli", sets["mnli"]) | {"shuffle_labels": True}]
     if name == "mlm-en":
-        return [_text_part("text/en", sets["mlm-en"].batch_size, sets["mlm-en"].epochs, packed=True)]
+        return [_text_part("text/en", sets["mlm-en"], sets["mlm-en"].epochs, packed=True)]
     epochs = sets["multi"].epochs if source.base in run.mixtures else None
     parts = [part(one, sets[one], epochs, source.language) for one in run.training_sets(source)]
     if source.mlm:
         assert run.intermediate.mlm is not None
-        parts.append(_text_part(TEXT, run.intermediate.mlm.batch_size, 0, packed=False))
+        parts.append(_text_part(TEXT, run.intermediate.mlm, 0, packed=False))
     return parts
 
 
@@ -39,20 +39,25 @@ def part(name: str, settings: TrainingSettings, epochs: float | None = None, lan
         "family": known.family,
         "labels": known.labels,
         "no_answer": known.no_answer,
-        "batch_size": settings.batch_size,
+        **_batch(settings),
         "epochs": epochs or settings.epochs,
         "limit": settings.limit,
         "shuffle_labels": False,
     }
 
 
-def _text_part(data: str, batch_size: int, epochs: float, packed: bool) -> dict[str, Any]:
+def _batch(settings: Batches) -> dict[str, int]:
+    """Return the one of ``batch_size`` and ``batch_tokens`` that is set."""
+    return settings.model_dump(include={"batch_size", "batch_tokens"}, exclude_none=True)
+
+
+def _text_part(data: str, settings: Batches, epochs: float, packed: bool) -> dict[str, Any]:
     """Return raw text as a part: 0 epochs where the labelled parts beside it say how long the training is."""
     return {
         "name": "mlm",
         "family": "mlm",
         "data": [data],
-        "batch_size": batch_size,
+        **_batch(settings),
         "epochs": epochs,
         "limit": None,
         "packed": packed,

@@ -187,9 +187,10 @@ class Workload:
             if part["family"] == "mlm" and part["packed"]:
                 sequences, tokens = max(1.0, tokens / limit), max(tokens, limit)
             units = found if part["family"] == "multiple_choice" else sequences
-            portions.append(Portion(max(1, round(units)), part["batch_size"], part["epochs"]))
             length = min(tokens / sequences, 0.9 * limit)
             tokens_a_unit.append(length * sequences / units)
+            batch = units_of_batch(part, tokens_a_unit[-1])
+            portions.append(Portion(max(1, round(units)), batch, part["epochs"]))
             lengths.append(length)
             dev_tokens += chosen["examples"] * tokens_a_unit[-1]
             rows, assumed = rows + found, assumed | guessed
@@ -199,13 +200,13 @@ class Workload:
             like = settings["steps_of"]
             units, _, _, _ = self._count([tuple(name.split("/")) for name in like["data"]], "train", like["limit"])
             steps_like = like["epochs"] * Portion(max(1, units), like["batch_size"], 1).steps_per_epoch
-            portions[0] = Portion(portions[0].units, portions[0].batch_size, steps_like / portions[0].steps_per_epoch)
+            portions[0] = Portion(portions[0].units, portions[0].batch, steps_like / portions[0].steps_per_epoch)
         plan = schedule(portions, settings["seed"])
         tokens, micro = 0.0, 0
         for portion, each, visits in zip(
             portions, tokens_a_unit, np.bincount(plan.portion, minlength=len(portions)), strict=True
         ):
-            a_step = min(portion.batch_size, portion.units) * each
+            a_step = min(portion.batch, portion.units) * each
             tokens += int(visits) * a_step
             micro += int(visits) * math.ceil(a_step / optimisation["micro_tokens"])
         interval = max(1, min(optimisation["evaluate_every"], plan.steps // optimisation["evaluations"]))
@@ -248,6 +249,13 @@ class Workload:
         micro = steps * math.ceil(a_step / optimisation.micro_tokens)
         batches = evaluations * math.ceil(forward / evaluations / optimisation.micro_tokens)
         return Work(steps, micro, own.epochs * tokens, forward, batches, tokens / max(1.0, sequences), rows, 0, assumed)
+
+
+def units_of_batch(part: Settings, tokens: float) -> int:
+    """Return how many units of so many tokens each an optimiser step reads; of a full batch the last one lacks half."""
+    if "batch_size" in part:
+        return int(part["batch_size"])
+    return max(1, round(part["batch_tokens"] / tokens - 0.5))
 
 
 def _counted(manifest: Path) -> dict[str, int] | None:

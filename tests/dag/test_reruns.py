@@ -68,6 +68,12 @@ CASES = {
         [("udpos: {batch_size: 16, epochs: 2}", "udpos: {batch_size: 2, epochs: 16}")],
         target("none", "udpos") | target("mnli", "udpos"),
     ),
+    "a target's batches counted in tokens": (
+        TINY,
+        [("udpos: {batch_size: 16,", "udpos: {batch_size: null, batch_tokens: 200,")],
+        target("none", "udpos") | target("mnli", "udpos"),
+    ),
+    "the name of the recipe": (TINY, [("recipe: tiny", "recipe: mine")], set()),
     "a seed more": (
         TINY,
         [("seeds: [1]", "seeds: [1, 2]")],

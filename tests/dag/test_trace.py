@@ -16,6 +16,7 @@ def test_a_number_of_the_main_table_leads_back_to_data_settings_and_machine(run:
     table = pd.read_csv(run.folder / TABLES / "main.csv").set_index("source")
     assert text.startswith(f"{TABLES}/main.csv, row mnli, column xquad_f1: {table.loc['mnli', 'xquad_f1']:.6f}\n")
     assert "none: over the same" in text, "a difference names what it is taken from"
+    assert "\n  recipe    tiny\n" in text
     for source in ("none", "mnli"):
         assert f"results/tiny/scores/tiny/{source}/squad/1/xquad/qaa.json  whole" in text
         assert f"checkpoint  results/tiny/models/tiny/{source}/squad/1\n" in text

@@ -24,7 +24,7 @@ def score_rows(values, seed=1, model="m", language="en", split="main"):
         splits = REGISTRY[task]["splits"]
         place = splits[0] if split == "main" else split
         rows.append(
-            [model, source, REGISTRY[task]["target"], task, language, place, metric, seed, value, 100, "ok", ""]
+            [model, source, REGISTRY[task]["target"], task, language, place, metric, seed, value, 100, "ok", "", "own"]
         )
     return rows
 

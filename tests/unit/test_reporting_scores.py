@@ -112,13 +112,14 @@ def test_the_csv_reads_back_and_is_the_same_bytes_twice(tmp_path):
     cell = Cell("m", "none", "mnli", 1, "xnli", "en")
     put(tmp_path, cell, {"dev": {"accuracy": 100 * 2 / 3}})
     for name in ("a.csv", "b.csv"):
-        write_scores(tmp_path / name, collect_scores(tmp_path, [cell], TASKS))
+        write_scores(tmp_path / name, collect_scores(tmp_path, [cell], TASKS), "throughput")
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
     frame = read_scores(tmp_path / "a.csv")
     assert list(frame.columns) == list(COLUMNS)
     assert frame["value"][0] == 100 * 2 / 3
     assert frame["value"].isna().tolist() == [False, True]
     assert frame["source"][0] == "none"
+    assert frame["recipe"].tolist() == ["throughput"] * 2
 
 
 def test_a_csv_without_a_column_is_refused(tmp_path):

@@ -79,11 +79,13 @@ def test_every_split_has_a_row(tmp_path, counts):
 
 def test_settings_stand_by_training_set(tmp_path):
     config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    config["target"]["sets"]["mnli"] |= {"batch_size": None, "batch_tokens": 16384}
     used = {"intermediate": ["anli", "multi"], "target": ["mnli", "squad"]}
-    rows = hyperparameters_table(config, used, tmp_path, "hyperparameters")
-    found = {(row["phase"], row["set"]): (row["learning_rate"], row["batch_size"], row["epochs"]) for row in rows}
-    assert found["intermediate", "anli"] == ("1e-05", 24, "2")
-    assert found["target", "mnli"] == ("3e-06", 4, "2")
+    rows = hyperparameters_table("mine", config, used, tmp_path, "hyperparameters")
+    columns = ("learning_rate", "batch", "unit", "epochs", "recipe")
+    found = {(row["phase"], row["set"]): tuple(row[name] for name in columns) for row in rows}
+    assert found["intermediate", "anli"] == ("1e-05", 24, "examples", "2", "mine")
+    assert found["target", "mnli"] == ("3e-06", 16384, "tokens", "2", "mine")
     assert "optimisation: warmup 0.1, " in (tmp_path / "hyperparameters.md").read_text(encoding="utf-8")
 
 

@@ -59,6 +59,26 @@ def test_every_overlay_is_a_configuration(overlay):
         ({"models": "xlmr"}, "models: 'xlmr' has no entry in `encoders`; known: xlm-roberta-large"),
         ({"mirror": "/nowhere"}, "mirror: found no folder '/nowhere'; expected one of real data"),
         ({"data": {"origin": "world"}}, "data.origin is world: give the section `world`"),
+        (
+            {"target": {"sets": {"squad": {"batch_tokens": 4096}}}},
+            "target.sets.squad: found both of batch_size and batch_tokens; expected one of them",
+        ),
+        (
+            {"intermediate": {"mlm": {"batch_size": None}}},
+            "intermediate.mlm: found neither of batch_size and batch_tokens; expected one of them",
+        ),
+        (
+            {"target": {"sets": {"squad": {"batch_size": None, "batch_tokens": 0}}}},
+            "target.sets.squad.batch_tokens: found 0; input should be greater than 0",
+        ),
+        (
+            {
+                "sources": "none,mlm-en",
+                "intermediate": {"sets": {"mnli": {"batch_size": None, "batch_tokens": 4096}}},
+            },
+            "intermediate.sets.mnli: found batch_tokens; expected batch_size, because source mlm-en",
+        ),
+        ({"recipe": "My Own"}, "name 'My Own': use lower-case letters, digits, dots and dashes"),
         ({"tasks": None}, "tasks: found None; input should be a valid list"),
     ],
 )
@@ -102,4 +122,21 @@ def test_recipes_change_what_their_sources_state():
         assert [sets[name].learning_rate or run.target.learning_rate for name in names] == values["rates"]
         assert [sets[name].batch_size for name in names] == values["batch_size"]
         assert [sets[name].epochs for name in names] == values["epochs"]
-        assert run.run == f"paper-{recipe}" and run.source_names == load(BASE).source_names
+        assert (run.run, run.recipe_name) == (f"paper-{recipe}", recipe) and run.source_names == load(BASE).source_names
+
+
+def test_the_recipe_throughput_counts_every_batch_in_tokens_and_leaves_the_rest_of_the_paper():
+    overlay = yaml.safe_load((ROOT / "config/recipe-throughput.yaml").read_text(encoding="utf-8"))
+    run, paper = load(merged(BASE, overlay)), load(BASE)
+    assert (run.run, run.recipe_name, paper.recipe_name) == ("paper-throughput", "throughput", "paper")
+    for phase in ("intermediate", "target"):
+        sets, before = getattr(run, phase).sets, getattr(paper, phase).sets
+        assert sets.keys() == before.keys()
+        for name in sets.keys() - {"mlm-en"}:
+            assert sets[name].batch_size is None and sets[name].batch_tokens >= 4096
+            assert sets[name].epochs == before[name].epochs
+            assert (sets[name].learning_rate or getattr(run, phase).learning_rate) <= 3e-5
+
+
+def test_another_choice_of_checkpoints_is_part_of_the_recipes_name():
+    assert load(merged(BASE, {"selection": {"recipe": "clean"}})).recipe_name == "paper+clean"

@@ -65,6 +65,14 @@ def model():
     return build_model(build_masked_lm(SHAPE, 50, seed=7), {"a": ("classification", 3), "b": ("tagging", 4)}, seed=5)
 
 
+def token_parts(epochs=2.6):
+    """Batches of at most 60 tokens beside batches of 8 units."""
+    return [
+        Part("a", "classification", classification(), None, epochs, batch_tokens=60),
+        Part("b", "tagging", tagging(), 8, epochs),
+    ]
+
+
 def parts(batch=8, epochs=3.0):
     return [
         Part("a", "classification", classification(), batch, epochs),
@@ -107,6 +115,17 @@ def test_interrupted_training_ends_in_the_same_bytes(tmp_path, stops):
         assert checkpoint.steps(tmp_path / "cut")[-1] == at
     again, history_again, said = run(tmp_path / "cut", evaluate=dev_loss)
     assert f"checkpoint of step {stops[-1]}" in said[0]
+    assert same(whole, again)
+    assert history == history_again
+
+
+@pytest.mark.parametrize("only", [slice(1), slice(2)], ids=["alone", "mixed"])
+def test_interrupted_training_on_batches_of_tokens_ends_in_the_same_bytes(tmp_path, only):
+    whole, history, _ = run(tmp_path / "whole", evaluate=dev_loss, chosen=token_parts()[only])
+    with pytest.raises(Interrupted):
+        run(tmp_path / "cut", evaluate=dev_loss, chosen=token_parts()[only], stop=after(5))
+    again, history_again, said = run(tmp_path / "cut", evaluate=dev_loss, chosen=token_parts()[only])
+    assert "checkpoint of step 5" in said[0]
     assert same(whole, again)
     assert history == history_again
 
@@ -257,11 +276,67 @@ def test_optimiser_takes_the_steps_of_pytorchs():
 
 
 def test_every_epoch_sees_every_unit_once():
-    plan = schedule([Portion(units=23, batch_size=5, epochs=3)], seed=1)
+    plan = schedule([Portion(units=23, batch=5, epochs=3)], seed=1)
     assert plan.steps == 15
     epochs = [np.concatenate([plan.batch(step)[1] for step in range(e * 5, e * 5 + 5)]) for e in range(3)]
     assert all(sorted(epoch) == list(range(23)) for epoch in epochs)
     assert not np.array_equal(epochs[0], epochs[1])
+
+
+def lengths_of(units, seed=0):
+    return np.random.default_rng(seed).integers(4, 60, units)
+
+
+def batches(plan):
+    return [plan.batch(step) for step in range(plan.steps)]
+
+
+def test_batches_of_tokens_fill_up_to_the_limit_and_cover_every_epoch_once():
+    tokens = lengths_of(500)
+    tokens[17] = 900
+    plan = schedule([Portion(500, 400, 2, tokens)], seed=1)
+    chosen = [units for _, units in batches(plan)]
+    assert all(tokens[units].sum() <= 400 or list(units) == [17] for units in chosen)
+    assert plan.steps == len(chosen)
+    read = np.concatenate(chosen)
+    assert sorted(read[:500]) == sorted(read[500:]) == list(range(500))
+    assert not np.array_equal(read[:500], read[500:])
+    for units, following in itertools.pairwise(chosen[: plan.steps // 2 - 1]):
+        assert tokens[units].sum() + tokens[following[0]] > 400, "a batch stops only before it would be too large"
+
+
+def test_batches_of_tokens_are_a_function_of_the_seed():
+    def units(seed):
+        return [tuple(chosen) for _, chosen in batches(schedule([Portion(80, 300, 1.5, lengths_of(80))], seed))]
+
+    assert units(1) == units(1) != units(2)
+
+
+@pytest.mark.parametrize("epochs", [0.3, 1.0, 2.5])
+def test_a_fraction_of_an_epoch_is_that_fraction_of_its_batches(epochs):
+    tokens = lengths_of(3000)
+    plan = schedule([Portion(3000, 1000, epochs, tokens)], seed=1)
+    assert plan.steps == pytest.approx(epochs * tokens.sum() / 1000, rel=0.06)
+    whole = schedule([Portion(3000, 1000, 3, tokens)], seed=1)
+    assert all(np.array_equal(whole.batch(step)[1], plan.batch(step)[1]) for step in range(plan.steps))
+
+
+def test_equal_lengths_make_tokens_count_as_units_do():
+    by_tokens = schedule([Portion(1000, 56, 2.5, np.full(1000, 7))], seed=4)
+    by_units = schedule([Portion(1000, 8, 2.5)], seed=4)
+    both = zip(batches(by_tokens), batches(by_units), strict=True)
+    assert all(np.array_equal(one, other) for (_, one), (_, other) in both)
+
+
+def test_a_mixture_in_tokens_shows_examples_in_proportion_and_each_portion_its_epochs():
+    sizes, longest = [200_000, 40_000, 20_000], [20, 60, 200]
+    tokens = [np.random.default_rng(n).integers(5, n, size) for size, n in zip(sizes, longest, strict=True)]
+    portions = [Portion(len(one), 2048, 2, one) for one in tokens] + [Portion(10_000, 16, 2)]
+    plan = schedule(portions, seed=2)
+    shown = np.zeros(4)
+    for which, units in batches(plan):
+        shown[which] += len(units)
+    np.testing.assert_allclose(shown, 2 * np.minimum([*sizes, 10_000], CAP), rtol=0.1)
 
 
 def test_mixture_is_examples_proportional_with_a_cap():

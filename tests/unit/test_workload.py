@@ -13,6 +13,7 @@ from xstilts.jobs import Jobs
 from xstilts.workload import Workload
 
 ROOT = Path(__file__).parents[2]
+CONFIG = (ROOT / "config.yaml").read_text()
 TARGET = ("train_target", "xlm-roberta-large", "none")
 
 
@@ -36,6 +37,18 @@ def test_the_steps_of_the_paper_follow_from_rows_batches_and_epochs(paper: Workl
     assert (
         paper.work(*TARGET, "mnli", "3") == work == paper.work("train_target", "xlm-roberta-large", "anli", "mnli", "2")
     )
+
+
+def test_steps_on_batches_of_tokens_follow_from_the_tokens_of_the_rows(tmp_path: Path) -> None:
+    raw = yaml.safe_load((ROOT / "config.yaml").read_text())
+    raw["target"]["sets"]["mnli"] |= {"batch_size": None, "batch_tokens": 16_384}
+    raw["intermediate"]["sets"]["squad"] |= {"batch_size": None, "batch_tokens": 4_096}
+    paper, run = (Workload(Jobs(load(one), ROOT, results=tmp_path)) for one in (yaml.safe_load(CONFIG), raw))
+    few, many = (one.work(*TARGET, "mnli", "1") for one in (run, paper))
+    assert few.tokens == pytest.approx(many.tokens, rel=0.01), "the same examples"
+    assert few.steps == pytest.approx(many.tokens / 16_384, rel=0.01) and few.micro_batches == few.steps
+    multi = ("train_intermediate", "xlm-roberta-large", "multi", "1")
+    assert run.work(*multi).tokens == pytest.approx(paper.work(*multi).tokens, rel=0.05)
 
 
 def test_rows_on_the_disk_count_and_not_those_of_the_registry(paper: Workload) -> None:

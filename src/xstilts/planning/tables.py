@@ -55,7 +55,7 @@ def read_table(table: Path) -> tuple[list[str], list[dict[str, str]]]:
 def find_row(table: Path, header: list[str], rows: list[dict[str, str]], wanted: str) -> dict[str, str]:
     """Return the one row that has all wanted fields, which commas separate; UserError with the known ones else."""
     words = [word.strip() for word in wanted.split(",")]
-    keys = [name for name in header if name not in ("value", "examples", "reason", "status")]
+    keys = [name for name in header if name not in ("value", "examples", "reason", "status", "recipe")]
     if table.name != "scores.csv":
         keys = keys[:3] if "column" in header else keys[:1]
     found = [row for row in rows if all(word in [row[key] for key in keys] for word in words)]

@@ -61,6 +61,7 @@ def trace(table: Path, row: str, column: str) -> tuple[str, list[str]]:
     found = Trace(run)
     shown = "no number" if number.value is None else f"{number.value:.6f}"
     lines = [f"{table}, row {row}, column {column}: {shown}", *(f"  {word}" for word in number.words)]
+    lines.append(f"  recipe    {run.settings.get('recipe', 'not written down')}")
     lines += ["", *_scores(found, number)]
     made = [path for cell in number.cells if (path := _prediction(found, cell)) is not None]
     for path in dict.fromkeys(made):

@@ -37,6 +37,11 @@ def standard_marks(
     return marks | dict(contaminated or {})
 
 
+def recipe_sentence(recipe: str) -> str:
+    """Return the sentence that names a run's recipe below its main tables."""
+    return f"Recipe: {recipe}." if recipe == "paper" else f"Recipe: {recipe}, whose settings are not the paper's."
+
+
 def standard_remarks(
     mixtures: Mapping[str, Sequence[str]],
     left_out: Mapping[str, Mapping[str, str]],

@@ -28,6 +28,7 @@ COLUMNS = (
     "examples",
     "status",
     "reason",
+    "recipe",
 )
 NOT_RUN = "not run yet"
 ANY = "*"
@@ -149,9 +150,9 @@ def csv_text(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
     return buffer.getvalue()
 
 
-def write_scores(path: Path | str, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write ``scores.csv``."""
-    write_text(path, csv_text(rows, COLUMNS))
+def write_scores(path: Path | str, rows: Iterable[Mapping[str, Any]], recipe: str) -> None:
+    """Write ``scores.csv``: the rows, each with the recipe of the run."""
+    write_text(path, csv_text(({**row, "recipe": recipe} for row in rows), COLUMNS))
 
 
 def read_scores(path: Path | str) -> "pd.DataFrame":

@@ -105,11 +105,12 @@ def sizes_table(counts: Sequence[Mapping[str, Any]], folder: Path | str, stem: s
 
 
 def hyperparameters_table(
-    config: Mapping[str, Any], used: Mapping[str, Sequence[str]], folder: Path | str, stem: str
+    recipe: str, config: Mapping[str, Any], used: Mapping[str, Sequence[str]], folder: Path | str, stem: str
 ) -> list[dict[str, Any]]:
     """Write and return the settings of each training set, and below the table those that all share.
 
     Args:
+        recipe: its name.
         config: the resolved configuration.
         used: phase (``intermediate``, ``target``) to the training sets of the run.
         folder: where ``STEM.{csv,md}`` go.
@@ -124,10 +125,12 @@ def hyperparameters_table(
             rate = settings.get("learning_rate") or config[phase]["learning_rate"]
             rows.append(
                 {
+                    "recipe": recipe,
                     "phase": phase,
                     "set": name,
                     "learning_rate": f"{float(rate):g}",
-                    "batch_size": settings["batch_size"],
+                    "batch": settings.get("batch_size") or settings["batch_tokens"],
+                    "unit": "examples" if settings.get("batch_size") else "tokens",
                     "epochs": f"{float(settings['epochs']):g}" if "epochs" in settings else None,
                     "limit": settings.get("limit") or settings.get("sentences"),
                 }
@@ -136,7 +139,7 @@ def hyperparameters_table(
     for section in ("optimisation", "lengths", "selection", "evaluation"):
         values = ", ".join(f"{key} {'none' if value is None else value}" for key, value in config[section].items())
         notes.append(f"{section}: {values}.")
-    columns = ("phase", "set", "learning_rate", "batch_size", "epochs", "limit")
+    columns = ("recipe", "phase", "set", "learning_rate", "batch", "unit", "epochs", "limit")
     write_table(folder, stem, columns, rows, "Settings of the trainings", notes)
     return rows
 

@@ -44,14 +44,15 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Part:
-    """One training set: features, head and batch size; for ``mlm`` a function masks each batch anew."""
+    """One training set: features, head, batches of so many units or tokens; for ``mlm`` a function masks each anew."""
 
     name: str
     family: str
     features: Features
-    batch_size: int
+    batch_size: int | None
     epochs: float
     mask: Callable[[Features, np.random.Generator], Features] | None = None
+    batch_tokens: int | None = None  # instead of batch_size
 
 
 @dataclass
@@ -96,8 +97,7 @@ def train(
         model.encoder.recompute_activations()
     where = next(model.parameters()).device
     bounds = [units(part.features, part.family) for part in parts]
-    portions = [Portion(len(b) - 1, p.batch_size, p.epochs) for p, b in zip(parts, bounds, strict=True)]
-    plan = schedule(portions, recipe.seed)
+    plan = schedule([portion(part, b) for part, b in zip(parts, bounds, strict=True)], recipe.seed)
     interval = max(1, min(recipe.evaluate_every, plan.steps // recipe.evaluations))
     optimiser = build_optimiser(model, recipe.weight_decay, recipe.epsilon)
     progress, best = Progress(), copied(weights(model))
@@ -144,6 +144,14 @@ def train(
             if asked:
                 raise Interrupted(f"asked to stop: a checkpoint holds step {progress.step} of {plan.steps}")
     return best, progress
+
+
+def portion(part: Part, bounds: np.ndarray) -> Portion:
+    """Return what the sampler needs to know of a training set whose units begin at these sequences."""
+    if part.batch_size is not None:
+        return Portion(len(bounds) - 1, part.batch_size, part.epochs)
+    assert part.batch_tokens is not None
+    return Portion(len(bounds) - 1, part.batch_tokens, part.epochs, np.diff(part.features.offsets[bounds]))
 
 
 def accumulate(

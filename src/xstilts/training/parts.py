@@ -74,7 +74,14 @@ def prepare_part(
     on = _Scorer(module, part, chosen, tokenizer, settings["optimisation"]["micro_tokens"])
     features_of_dev = module.featurise(chosen_on, tokenizer, chosen)
     return Prepared(
-        part=Part(part["name"], family, features, part["batch_size"], part["epochs"]),
+        part=Part(
+            part["name"],
+            family,
+            features,
+            part.get("batch_size"),
+            part["epochs"],
+            batch_tokens=part.get("batch_tokens"),
+        ),
         train_rows=len(trained),
         selected_on=words,
         labels=tuple(labels),

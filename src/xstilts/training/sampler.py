@@ -6,41 +6,43 @@ A resumed training asks for the same step and gets the same batch; no generator 
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 CAP = 2**17  # K of the paper's examples-proportional sampling (section 2.3 of version 1)
 
+Array = npt.NDArray[Any]
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Portion:
-    """One training set of a mixture: number of units (sequences, or questions with their choices) and batch size.
+    """One training set of a mixture: number of units (sequences, or questions with their choices) and their batches.
 
-    ``epochs`` 0 is a part that is drawn beside the others without making less of them (raw text).
+    ``batch`` is how many units an optimiser step reads, or, where ``tokens`` says how many each unit has, how many
+    tokens it reads at most. ``epochs`` 0 is a part that is drawn beside the others without making less of them (raw
+    text).
     """
 
     units: int
-    batch_size: int
+    batch: int
     epochs: float
+    tokens: Array | None = None  # int64 [units]
 
     @property
     def steps_per_epoch(self) -> int:
-        """Batches that cover every unit once; the last one may be short."""
-        return math.ceil(self.units / self.batch_size)
-
-
-@lru_cache(maxsize=32)
-def _order(seed: int, which: int, epoch: int, units: int) -> np.ndarray:
-    return np.random.default_rng([seed, which, epoch]).permutation(units)
+        """Batches, counted in units, that cover every unit once; the last one may be short."""
+        return math.ceil(self.units / self.batch)
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """Which portion each optimiser step trains on, and the how-manieth batch of that portion it is."""
+    """Which portion each optimiser step trains on, and which stretch of which epoch's permutation of its units."""
 
     portions: tuple[Portion, ...]
-    portion: np.ndarray  # int8 [steps]
-    visit: np.ndarray  # int64 [steps]: how often that portion was drawn before
+    portion: Array  # int8 [steps]
+    stretch: Array  # int64 [steps, 3]: epoch, first and last place of the batch
     seed: int
 
     @property
@@ -48,14 +50,11 @@ class Schedule:
         """The number of optimiser steps."""
         return len(self.portion)
 
-    def batch(self, step: int) -> tuple[int, np.ndarray]:
+    def batch(self, step: int) -> tuple[int, Array]:
         """Return (portion, unit indices) of a step; every epoch is a permutation of its own."""
         which = int(self.portion[step])
-        portion = self.portions[which]
-        epoch, position = divmod(int(self.visit[step]), portion.steps_per_epoch)
-        order = _order(self.seed, which, epoch, portion.units)
-        start = position * portion.batch_size
-        return which, order[start : start + portion.batch_size]
+        epoch, first, last = (int(value) for value in self.stretch[step])
+        return which, _order(self.seed, which, epoch, self.portions[which].units)[first:last]
 
 
 def schedule(portions: list[Portion], seed: int) -> Schedule:
@@ -66,19 +65,73 @@ def schedule(portions: list[Portion], seed: int) -> Schedule:
     examples, the rule of the authors' code (jiant's configurator). No source says how long a training with raw text
     beside it is: it is lengthened by the text's share, so that the labelled portions get the steps that they get
     without it.
+
+    Where a portion counts its batches in tokens, batches hold different numbers of examples, and those of the portions
+    stay in proportion: with b_m the mean number of examples in a batch of portion m (over its first epoch; its batch
+    size where it counts examples), it is drawn with probability (min(e_m, K) / b_m) / sum of (min(e, K) / b). Equal
+    b give the paper's rule. Then each portion is expected to show ``epochs`` times min(e, K) examples.
     """
     if len(portions) == 1:
-        steps = max(1, round(portions[0].epochs * portions[0].steps_per_epoch))
+        steps = max(1, round(_batches_alone(portions[0], seed)))
         drawn = np.zeros(steps, dtype=np.int8)
-        return Schedule((portions[0],), drawn, np.arange(steps), seed)
-    sizes = np.array([min(portion.units, CAP) for portion in portions], dtype=np.float64)
-    steps = sum(math.ceil(p.epochs * math.ceil(min(p.units, CAP) / p.batch_size)) for p in portions)
-    with_epochs = np.array([portion.epochs > 0 for portion in portions])
-    steps = round(steps * sizes.sum() / sizes[with_epochs].sum())
-    generator = np.random.default_rng([seed, len(portions)])
-    drawn = generator.choice(len(portions), size=steps, p=sizes / sizes.sum()).astype(np.int8)
-    visit = np.zeros(steps, dtype=np.int64)
-    for which in range(len(portions)):
+    else:
+        capped = np.array([min(portion.units, CAP) for portion in portions], dtype=np.float64)
+        held = [_mean_batch(portion, seed, which) for which, portion in enumerate(portions)]
+        steps = sum(math.ceil(p.epochs * math.ceil(min(p.units, CAP) / b)) for p, b in zip(portions, held, strict=True))
+        weights = capped if all(portion.tokens is None for portion in portions) else capped / held
+        with_epochs = np.array([portion.epochs > 0 for portion in portions])
+        steps = round(steps * weights.sum() / weights[with_epochs].sum())
+        generator = np.random.default_rng([seed, len(portions)])
+        drawn = generator.choice(len(portions), size=steps, p=weights / weights.sum()).astype(np.int8)
+    stretch = np.zeros((steps, 3), dtype=np.int64)
+    for which, portion in enumerate(portions):
         mine = drawn == which
-        visit[mine] = np.arange(int(mine.sum()))
-    return Schedule(tuple(portions), drawn, visit, seed)
+        stretch[mine] = _stretches(portion, seed, which, int(mine.sum()))
+    return Schedule(tuple(portions), drawn, stretch, seed)
+
+
+@lru_cache(maxsize=32)
+def _order(seed: int, which: int, epoch: int, units: int) -> Array:
+    return np.random.default_rng([seed, which, epoch]).permutation(units)
+
+
+def _bounds(portion: Portion, seed: int, which: int, epoch: int) -> Array:
+    """Return where the batches of an epoch begin in its permutation, and where the last one ends."""
+    if portion.tokens is None:
+        return np.append(np.arange(0, portion.units, portion.batch), portion.units)
+    return cut(portion.tokens[_order(seed, which, epoch, portion.units)], portion.batch)
+
+
+def cut(tokens: Array, most: int) -> Array:
+    """Return where batches of at most ``most`` tokens begin, and where the last one ends; never less than one unit.
+
+    The units stay in the order of the permutation. Batches of similar lengths would save padding in attention only,
+    which a micro-batch sorts by length anyway, and would no longer be drawn at random.
+    """
+    read = np.append(0, np.cumsum(tokens))
+    bounds = [0]
+    while bounds[-1] < len(tokens):
+        last = int(np.searchsorted(read, read[bounds[-1]] + most, side="right")) - 1
+        bounds.append(max(bounds[-1] + 1, last))
+    return np.array(bounds)
+
+
+def _batches_alone(portion: Portion, seed: int) -> float:
+    """Return how many batches a portion's epochs take; a fraction of an epoch is that fraction of its batches."""
+    if portion.tokens is None:
+        return portion.epochs * portion.steps_per_epoch
+    counts = [len(_bounds(portion, seed, 0, epoch)) - 1 for epoch in range(math.ceil(portion.epochs))]
+    return float(np.interp(portion.epochs, np.arange(len(counts) + 1), np.cumsum([0, *counts])))
+
+
+def _mean_batch(portion: Portion, seed: int, which: int) -> float:
+    return portion.batch if portion.tokens is None else portion.units / (len(_bounds(portion, seed, which, 0)) - 1)
+
+
+def _stretches(portion: Portion, seed: int, which: int, count: int) -> Array:
+    """Return (epoch, first, last) of a portion's first batches, int64 [count, 3]."""
+    found: list[Array] = []
+    while sum(map(len, found)) < count:
+        bounds = _bounds(portion, seed, which, len(found))
+        found.append(np.stack([np.full(len(bounds) - 1, len(found)), bounds[:-1], bounds[1:]], axis=1))
+    return np.concatenate(found)[:count] if found else np.zeros((0, 3), dtype=np.int64)

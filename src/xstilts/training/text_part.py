@@ -40,7 +40,15 @@ def prepare_part(
     log(f"{part['name']}: {len(rows)} lines, {len(features)} blocks" + (f", {epochs:.3g} epochs" if epochs else ""))
     score = dev_scorer(dev, tokenizer, chosen, settings["optimisation"]["micro_tokens"])
     return Prepared(
-        part=Part(part["name"], "mlm", features, part["batch_size"], epochs, masking(tokenizer)),
+        part=Part(
+            part["name"],
+            "mlm",
+            features,
+            part.get("batch_size"),
+            epochs,
+            masking(tokenizer),
+            batch_tokens=part.get("batch_tokens"),
+        ),
         train_rows=len(rows),
         selected_on=f"{len(dev)} held-out lines of the text",
         labels=(),

@@ -6,7 +6,7 @@ from xstilts.reporting.best import best_marks, best_remarks
 from xstilts.reporting.best_table import gain_sentences
 from xstilts.reporting.inputs import read_numbers
 from xstilts.reporting.main_table import MainTable, build_main_table
-from xstilts.reporting.marks import standard_marks, standard_remarks
+from xstilts.reporting.marks import recipe_sentence, standard_marks, standard_remarks
 from xstilts.reporting.render import main_stem, write_main_table
 from xstilts.reporting.rules.choices import benchmark, best_choices, best_of, column_of
 from xstilts.reporting.run import POLICIES, RunFolder
@@ -46,7 +46,11 @@ def main_table(run: RunFolder, model: str, stem: str) -> MainTable:
         marks=standard_marks(run.settings["sources"], run.settings["translated"], contaminated(run))
         | best_marks(best, POLICIES[stem]),
         significant=significant,
-        remarks=standard_remarks(kept, left_out, run.settings["limit"], run.generated) + best_remarks(best),
+        remarks=[
+            recipe_sentence(run.settings["recipe"]),
+            *standard_remarks(kept, left_out, run.settings["limit"], run.generated),
+            *best_remarks(best),
+        ],
         headline=run.settings["headline"] or None,
         model=model,
         blocks=run.settings["blocks"] | dict.fromkeys(best, "Best source for each task"),

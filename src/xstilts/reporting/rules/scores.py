@@ -9,4 +9,4 @@ from xstilts.reporting.scores import write_scores
 def collect_scores(run: RunFolder) -> None:
     """Write ``scores.csv``: a row for every cell that the run expects, with its value or why there is none."""
     rows = collect(run.folder / "scores", list(run.cells()), run.tasks, collapsed_trainings(run.trainings()))
-    write_scores(run.tables / "scores.csv", rows)
+    write_scores(run.tables / "scores.csv", rows, run.settings["recipe"])

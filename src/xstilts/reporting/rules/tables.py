@@ -30,7 +30,8 @@ def table_tasks(run: RunFolder) -> None:
 def table_hyperparameters(run: RunFolder) -> None:
     """Write ``hyperparameters.*``: the settings of every training of the run."""
     used = {"intermediate": run.settings["intermediate_sets"], "target": run.settings["targets"]}
-    hyperparameters_table(run.settings["configuration"], used, run.tables, "hyperparameters")
+    settings = run.settings
+    hyperparameters_table(settings["recipe"], settings["configuration"], used, run.tables, "hyperparameters")
 
 
 def table_intermediate(run: RunFolder) -> None:
