@@ -10,6 +10,12 @@ import pytest
 from xstilts.data.prepare import prepare
 from xstilts.files import read_jsonl
 
+NLI_ROWS = {  # of the tiny NLI files by split, whatever their format
+    "mnli": {"train": 3, "dev": 3},
+    "snli": {"train": 3, "dev": 3, "test": 3},
+    "anli": {"train": 9, "dev": 9},
+}
+
 
 def mirror() -> Path:
     """Return the unpacked mirror; skip without XSTILTS_MIRROR, fail when it names no folder."""

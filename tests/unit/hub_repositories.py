@@ -4,6 +4,7 @@ import io
 from functools import cache
 from typing import Any
 
+from data_files import NLI_ROWS
 from datasets import ClassLabel, Dataset, Features, Value, disable_progress_bars
 from datasets import Sequence as ListOf
 from hub_server import Hub
@@ -16,9 +17,7 @@ NLI = ["entailment", "neutral", "contradiction"]
 TAGS = ["O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC"]
 ANSWERS = {"text": ListOf(TEXT), "answer_start": ListOf(NUMBER)}
 ROWS = {  # of each split of the tiny repositories
-    "mnli": {"train": 3, "dev": 3},
-    "snli": {"train": 3, "dev": 3, "test": 3},
-    "anli": {"train": 9, "dev": 9},
+    **NLI_ROWS,
     "qqp": {"train": 2, "dev": 2},
     "squad": {"train": 3, "dev": 3},
     "squad2": {"train": 3, "dev": 3},
