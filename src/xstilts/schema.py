@@ -42,10 +42,13 @@ Each name in `sources` is a row of the main table; rows stand in blocks, whateve
 make paper MIRROR=DIR sources=none,none-tuned,mnli,mnli+mlm,mnli-de,multi,multi+mlm,multi-v1
 ```
 
+`MIRROR=DIR` is for the raw text of the sources with `+mlm`, which nothing fetches ([data.md](data.md)); without such
+sources it may be left out.
+
 How long a training with raw text is, no version of the paper says: here it is lengthened by the text's share of the
 mixture, so that the task itself gets the steps that it gets without text. The dev sets of the tasks choose the
 checkpoint, the text does not. `config/recipe-jiant.yaml` and `config/recipe-xtreme.yaml` have the settings of the
-authors' later code and of the benchmark (`make paper RECIPE=jiant MIRROR=DIR`).
+authors' later code and of the benchmark (`make paper RECIPE=jiant`).
 
 ## Batches of tokens, and the recipe throughput
 
@@ -60,7 +63,7 @@ example is a batch of its own), and each pass still reads every example once. A 
 in proportion to their examples, up to 2^17 each, however many a batch holds (`src/xstilts/training/sampler.py` has the
 formula). `optimisation.micro_tokens` remains what fits into memory. `mlm-en` needs `batch_size` for itself and `mnli`.
 
-`make paper RECIPE=throughput MIRROR=DIR` (`config/recipe-throughput.yaml`) is the paper's experiment on batches of mostly
+`make paper RECIPE=throughput` (`config/recipe-throughput.yaml`) is the paper's experiment on batches of mostly
 16,384 tokens with learning rates assumed for them. **Its results are not those of the paper's recipe**, and it was not
 run yet. Every result names its recipe: `scores.csv` and `hyperparameters.*` in a column, the main tables below, the
 report in its captions, `xstilts trace` in its first lines. The name is `recipe` of the configuration, with `+clean`
