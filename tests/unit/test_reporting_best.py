@@ -14,8 +14,8 @@ from xstilts.reporting.main_table import build_main_table
 BENCHMARK = benchmark_row(read_published(ROOT / "resources/published"))
 
 
-def chosen(rows, tasks, candidates, own_dev=None, retrieval_source="mnli"):
-    found = choose(index_scores(frame(rows), "m"), tasks, candidates, own_dev or {}, retrieval_source)
+def chosen(rows, tasks, candidates, own_dev=None, retrieval_source="mnli", statistic="mean"):
+    found = choose(index_scores(frame(rows), "m"), tasks, candidates, own_dev or {}, retrieval_source, statistic)
     return {rule: {task: choice.source for task, choice in by_task.items()} for rule, by_task in found.items()}, found
 
 
@@ -63,14 +63,27 @@ def test_english_chooses_on_dev_and_without_one_on_what_the_training_was_evaluat
     assert choices[ENGLISH]["tatoeba"].scores == {}, "fixed beforehand"
 
 
-def test_the_mean_over_seeds_chooses():
+@pytest.mark.parametrize(("statistic", "best"), [("mean", "mnli"), ("median", "squad")])
+def test_the_number_that_stands_for_the_seeds_chooses(statistic, best):
     rows = [
         row
         for seed, mnli, squad in ((1, 60, 64), (2, 60, 40), (3, 60, 70))  # means 60 and 58, medians 60 and 64
         for row in score_rows({("mnli", "xnli", "accuracy"): mnli, ("squad", "xnli", "accuracy"): squad}, seed=seed)
     ]
     tasks = {"xnli": one_language()["xnli"]}
-    assert chosen(rows, tasks, ["mnli", "squad"])[0][PAPER] == {"xnli": "mnli"}
+    sources, choices = chosen(rows, tasks, ["mnli", "squad"], statistic=statistic)
+    assert sources == {PAPER: {"xnli": best}, ENGLISH: {"xnli": best}}
+    table = build_main_table(frame(rows), ["mnli", "squad"], tasks, seeds_statistic=statistic, best=choices)
+    shown = {row.source: row.columns["xnli"].value for row in table.rows}
+    assert shown["best-paper"] == max(shown.values()) == choices[PAPER]["xnli"].scores[best]
+
+
+@pytest.mark.parametrize(("statistic", "best"), [("mean", "mnli"), ("median", "squad")])
+def test_english_examples_of_a_training_choose_by_the_same_number(statistic, best):
+    scores = {"mnli": (60.0, 60.0, 60.0), "squad": (64.0, 40.0, 70.0)}
+    own = {(name, "squad", seed): (score, 200) for name, found in scores.items() for seed, score in enumerate(found)}
+    sources, _ = chosen(example(), TASKS, ["mnli", "squad"], own, statistic=statistic)
+    assert sources[ENGLISH]["xquad"] == best
 
 
 def test_a_source_that_lacks_a_language_is_not_chosen_and_the_first_of_equals_is():

@@ -40,7 +40,7 @@ ROWS = [
 
 def test_each_score_stands_once_and_each_difference_says_what_is_taken_off():
     rows = seed_rows(ROWS)
-    assert [(row["source"], row["minus"], row["mean"], row["deviation"]) for row in rows] == [
+    assert [(row["source"], row["minus"], row["value"], row["deviation"]) for row in rows] == [
         ("none", "", 50.0, 1.25),
         ("mnli", "", 50.0, 1.25),
         ("mnli", "none", 2.0, 0.75),
@@ -65,6 +65,15 @@ def test_the_page_has_scores_then_differences_to_none_then_to_the_control(tmp_pa
     assert "| XNLI | **+2.0 ± 0.8 (+0.5 to +3.5)** | -1.0 ± 0.5 (-2.0 to +0.1) |" in page[none:control]
     assert "| XNLI | **+3.0 ± 0.8 (+0.5 to +3.5)** |" in page[control:]
     assert page.endswith("A remark.\n")
+
+
+def test_the_page_says_which_number_stands_for_the_seeds(tmp_path):
+    page, _ = written(tmp_path, ROWS)
+    assert "Cells: mean over seeds" in page and "medians" not in page
+    write_seeds(ROWS, ("none", "mnli"), one_language(), tmp_path, "seeds", "a title", statistic="median")
+    page = (tmp_path / "seeds.md").read_text(encoding="utf-8")
+    assert "Cells: median over seeds" in page and "(95 % interval of the median)" in page
+    assert "and are those of the medians" in page
 
 
 def test_under_three_seeds_nothing_is_bold_and_the_page_says_why(tmp_path):

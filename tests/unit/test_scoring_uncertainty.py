@@ -1,6 +1,6 @@
 """Resampled intervals against known and brute-force answers, Holm's correction, and simulated tables."""
 
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -8,8 +8,9 @@ import pytest
 from xstilts.scoring import bucc, threshold, uncertainty
 from xstilts.scoring.bucc import bucc_items, lowest_threshold
 from xstilts.scoring.resampling import Key, resample_task
+from xstilts.scoring.seeds import Statistic
 from xstilts.scoring.threshold import Candidate, Pair
-from xstilts.scoring.uncertainty import Interval, holm, intervals
+from xstilts.scoring.uncertainty import Interval, holm, intervals, median_draws
 from xstilts.tasks import registry
 
 Scores = dict[Key, dict[str, Any]]
@@ -191,6 +192,56 @@ def test_differences_to_a_control_have_rows_of_their_own_outside_the_family_of_t
     assert xnli.diff_lower < xnli.difference < xnli.diff_upper
 
 
+def by_seed(scores: Scores, source: str, task: str) -> list[float]:
+    seeds = sorted({key[1] for key in scores})
+    return [
+        np.mean([content["splits"]["dev"]["metrics"]["accuracy"] for k, content in scores.items() if k[:3] == place])
+        for place in ((source, seed, task) for seed in seeds)
+    ]
+
+
+def test_medians_are_those_of_the_main_table() -> None:
+    scores = simulated(np.random.default_rng(5), [0.15, 0.05], 5)
+    rows = intervals(scores, TABLE, resamples=1_000, statistic="median")
+    medians = {(s, t): np.median(by_seed(scores, s, t)) for s in ("none", "s1", "s2") for t in ("xnli", "pawsx")}
+    gains = {(source, task): value - medians["none", task] for (source, task), value in medians.items()}
+    for (source, task), value in medians.items():
+        found = row(rows, source, task)
+        assert found.value == pytest.approx(value) and found.lower < value < found.upper
+        assert found.deviation == pytest.approx(np.std(by_seed(scores, source, task), ddof=1))
+        if source != "none":
+            assert found.difference == pytest.approx(gains[source, task]), "the difference of the medians"
+    average = row(rows, "s1", "avg_available")
+    assert average.value == pytest.approx((medians["s1", "xnli"] + medians["s1", "pawsx"]) / 2)
+    assert average.difference == pytest.approx((gains["s1", "xnli"] + gains["s1", "pawsx"]) / 2)
+    assert rows == intervals(scores, TABLE, resamples=1_000, statistic="median"), "the same scores give the same rows"
+
+
+def test_of_one_or_two_seeds_median_and_mean_are_one() -> None:
+    for seeds in (1, 2):
+        scores = simulated(np.random.default_rng(5), [0.15], seeds)
+        both = [intervals(scores, TABLE, resamples=200, statistic=one) for one in get_args(Statistic)]
+        for mean, median in zip(*both, strict=True):
+            numbers = [(one.value, one.lower, one.upper, one.difference, one.diff_lower) for one in (mean, median)]
+            assert numbers[0] == pytest.approx(numbers[1])
+
+
+def test_medians_vary_more_than_means_as_those_of_normal_seeds_do() -> None:
+    """The variance of a median of 3, 4 and 5 standard normal values (David and Nagaraja, Order Statistics)."""
+    rng = np.random.default_rng(1)
+    for seeds, variance in ((3, 0.4487), (4, 0.2982), (5, 0.2868)):
+        values = rng.normal(size=(seeds, 2))
+        draws = median_draws(values[:, :1], rng.normal(size=(seeds, seeds, 40_000)))
+        expected = (variance - 1 / seeds) ** 0.5 * values[:, 0].std(ddof=1)
+        assert draws.std() == pytest.approx(expected, rel=0.03)
+        normal = rng.normal(size=(seeds, seeds, 1_000))
+        twins = np.stack([values[:, 0], -values[:, 0]], axis=1)
+        assert np.allclose(median_draws(twins, normal), 0), "what rises and falls together cancels out"
+        apart = median_draws(values * [1, -1], normal)
+        alone = median_draws(values[:, :1], normal) - median_draws(values[:, 1:], normal)
+        assert np.allclose(apart, alone), "each term has a median of its own"
+
+
 def test_a_single_seed_has_no_deviation() -> None:
     rows = intervals(simulated(np.random.default_rng(5), [0.15], 1), TABLE, resamples=100)
     assert {(found.deviation, found.diff_deviation) for found in rows} == {(None, None)}
@@ -235,7 +286,8 @@ def test_average_is_named_avg_only_over_all_tasks_and_languages() -> None:
 
 
 @pytest.mark.slow
-def test_intervals_cover_and_holm_controls_the_family_error_in_simulated_tables() -> None:
+@pytest.mark.parametrize("statistic", ["mean", "median"])
+def test_intervals_cover_and_holm_controls_the_family_error_in_simulated_tables(statistic: Statistic) -> None:
     """1,000 tables, five seeds, parallel items: no source differs in the first half, one does in the second."""
     covered: list[bool] = []
     differences: list[bool] = []
@@ -244,7 +296,7 @@ def test_intervals_cover_and_holm_controls_the_family_error_in_simulated_tables(
         effects = [0.0, 0.0, 0.0 if number < 500 else 0.05]
         rng = np.random.default_rng(number)
         marked = False
-        for found in intervals(simulated(rng, effects, 5), TABLE, resamples=2_000, seed=number):
+        for found in intervals(simulated(rng, effects, 5), TABLE, resamples=2_000, seed=number, statistic=statistic):
             effect = 100 * ([0.0, *effects][int(found.source[1:]) if found.source != "none" else 0])
             covered.append(found.lower <= 58 + effect <= found.upper)
             if found.difference is not None and found.diff_lower is not None and found.diff_upper is not None:

@@ -245,7 +245,7 @@ def _spoken(cells: Iterable[ScoreRow]) -> list[str]:
 
 
 def _over_seeds(cells: Sequence[ScoreRow], statistic: Any) -> float:
-    from xstilts.reporting.aggregate import summarise
+    from xstilts.scoring.seeds import summarise
 
     return summarise([cell.value for cell in cells if cell.value is not None], statistic)
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, median
+from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
 from xstilts.tasks import registry
@@ -11,7 +11,6 @@ from xstilts.tasks import registry
 if TYPE_CHECKING:
     import pandas as pd
 
-Statistic = Literal["mean", "median"]
 Policy = Literal["dev", "test"]
 Grid = Mapping[int, Mapping[str, float]]  # seed -> language -> value in percent
 Key = tuple[str, str, str, str]  # source, task, split, metric
@@ -112,11 +111,6 @@ def pair(grid: Grid, base: Grid) -> Pairing | None:
 def seed_means(grids: Sequence[Grid], seeds: Iterable[int], languages: Sequence[str]) -> tuple[float, ...]:
     """Return for each seed the mean over languages, then over metrics (the task score of QA is that of F1 and EM)."""
     return tuple(fmean(fmean(grid[seed][name] for name in languages) for grid in grids) for seed in seeds)
-
-
-def summarise(values: Sequence[float], statistic: Statistic) -> float:
-    """Return the mean or the median over seeds."""
-    return fmean(values) if statistic == "mean" else median(values)
 
 
 def metric_column(task: str, metrics: Sequence[str], metric: str) -> str:

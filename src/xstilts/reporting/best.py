@@ -8,10 +8,10 @@ retrieval tasks, which have neither, take a source that was fixed beforehand.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import fmean
 from typing import Any
 
-from xstilts.reporting.aggregate import Grid, Policy, Scores, choose_split, expected_languages, restrict
+from xstilts.reporting.aggregate import Grid, Policy, Scores, choose_split, expected_languages, restrict, seed_means
+from xstilts.scoring.seeds import Statistic, summarise
 
 PAPER, ENGLISH = "best-paper", "best-en"
 RULES = (PAPER, ENGLISH)
@@ -38,15 +38,15 @@ class Choice:
 Choices = Mapping[str, Mapping[str, Choice]]  # rule -> task -> choice
 
 
-def _means(grids: Mapping[str, Sequence[Grid]]) -> dict[str, float]:
-    """Return each source's mean over languages, metrics and seeds, over its seeds with all languages that any has."""
-    languages = {name for parts in grids.values() for values in parts[0].values() for name in values}
-    means = {}
+def _over_seeds(grids: Mapping[str, Sequence[Grid]], statistic: Statistic) -> dict[str, float]:
+    """Return each source's score (mean over languages and metrics) over its seeds with all languages that any has."""
+    languages = sorted({name for parts in grids.values() for values in parts[0].values() for name in values})
+    found = {}
     for source, parts in grids.items():
-        whole = [seed for seed, values in parts[0].items() if set(values) >= languages]
+        whole = [seed for seed, values in parts[0].items() if set(values) >= set(languages)]
         if languages and whole:
-            means[source] = fmean(fmean(part[seed].values()) for part in parts for seed in whole)
-    return means
+            found[source] = summarise(seed_means(parts, whole, languages), statistic)
+    return found
 
 
 def _best(scores: Mapping[str, float], on: str, on_test: bool) -> Choice:
@@ -61,11 +61,12 @@ def choose(
     candidates: Sequence[str],
     own_dev: OwnDev,
     retrieval_source: str,
+    statistic: Statistic = "mean",
 ) -> dict[str, dict[str, Choice]]:
     """Return the source of each task by both rules; of equal ones the first in the table's order.
 
-    Scores are means over languages (question answering: of F1 and exact match) and over seeds, whatever a table shows
-    of several seeds. A candidate without all the languages that others have is not chosen.
+    Scores are means over languages (question answering: of F1 and exact match), and over seeds what the tables show. A
+    candidate without all the languages that others have is not chosen.
 
     Args:
         scores: one model's scores.
@@ -73,6 +74,7 @@ def choose(
         candidates: the sources that are chosen from: the intermediate ones, no control.
         own_dev: English development score and number of examples of each target training.
         retrieval_source: what ``best-en`` takes for retrieval.
+        statistic: how seeds become one number.
     """
     found: dict[str, dict[str, Choice]] = {rule: {} for rule in RULES}
     for task, entry in tasks.items():
@@ -84,13 +86,14 @@ def choose(
         }
         has_dev = split == "dev"
         on = "dev, all languages" if has_dev else f"{split}: no development set"
-        found[PAPER][task] = _best(_means(grids), on, not has_dev)
+        found[PAPER][task] = _best(_over_seeds(grids, statistic), on, not has_dev)
         if entry["target"] == "none":
             there = retrieval_source in candidates
             reason = "" if there else f"{retrieval_source}, fixed beforehand, is not a source of this run"
             found[ENGLISH][task] = Choice(retrieval_source if there else None, "fixed beforehand", reason=reason)
             continue
-        english = _means({name: [restrict(grid, ["en"]) for grid in parts] for name, parts in grids.items()})
+        in_english = {name: [restrict(grid, ["en"]) for grid in parts] for name, parts in grids.items()}
+        english = _over_seeds(in_english, statistic)
         place = entry["target"]
         if has_dev and english:
             found[ENGLISH][task] = _best(english, DEV_ENGLISH, False)
@@ -99,7 +102,7 @@ def choose(
             source: [score for (name, target, _), (score, _) in own_dev.items() if (name, target) == (source, place)]
             for source in candidates
         }
-        own = {source: fmean(values) for source, values in by_seed.items() if values}
+        own = {source: summarise(values, statistic) for source, values in by_seed.items() if values}
         found[ENGLISH][task] = _best(own, f"English examples of {place}'s training", False)
     return found
 

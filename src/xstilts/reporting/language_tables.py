@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 from xstilts.reporting.aggregate import (
     Policy,
     Scores,
-    Statistic,
     choose_split,
     expected_languages,
     index_scores,
     metric_column,
-    summarise,
 )
 from xstilts.reporting.render import column_title, markdown_table, number, write_table
+from xstilts.scoring.seeds import Statistic, summarise
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,10 +4,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from xstilts.reporting.aggregate import Policy, Statistic, choose_split, index_scores, metric_column
+from xstilts.reporting.aggregate import Policy, choose_split, index_scores, metric_column
 from xstilts.reporting.best import Choices
 from xstilts.reporting.notes import table_notes
 from xstilts.reporting.rows import Row, Tasks, best_row, source_row
+from xstilts.scoring.seeds import Statistic
 
 if TYPE_CHECKING:
     import pandas as pd

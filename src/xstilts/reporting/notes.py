@@ -3,7 +3,8 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from xstilts.reporting.aggregate import Policy, Scores, Statistic, expected_languages
+from xstilts.reporting.aggregate import Policy, Scores, expected_languages
+from xstilts.scoring.seeds import Statistic
 
 if TYPE_CHECKING:
     from xstilts.reporting.rows import Row

@@ -9,15 +9,14 @@ from xstilts.reporting.aggregate import (
     OFFICIAL_TASKS,
     Grid,
     Scores,
-    Statistic,
     expected_languages,
     metric_column,
     pair,
     restrict,
     seed_means,
-    summarise,
 )
 from xstilts.reporting.best import Choice
+from xstilts.scoring.seeds import Statistic, summarise
 
 Tasks = Mapping[str, Mapping[str, Any]]
 

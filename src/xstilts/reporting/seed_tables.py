@@ -9,6 +9,7 @@ from xstilts.reporting.aggregate import metric_column
 from xstilts.reporting.notes import MISSING
 from xstilts.reporting.render import column_title, markdown_table, number
 from xstilts.reporting.scores import csv_text
+from xstilts.scoring.seeds import Statistic
 from xstilts.scoring.uncertainty import ITEMS_AND_SEEDS
 
 COLUMNS = (
@@ -18,7 +19,7 @@ COLUMNS = (
     "metric",
     "split",
     "seeds",
-    "mean",
+    "value",
     "deviation",
     "lower",
     "upper",
@@ -30,8 +31,9 @@ COLUMNS = (
 def seed_rows(intervals: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return a row a score and a row a difference (``minus`` names what is taken off) from rows of ``intervals.csv``.
 
-    ``mean`` and ``deviation`` (standard deviation) are over seeds; of a difference they are over the seed by seed
-    differences. The bounds are those of the 95 % interval over examples and, from three seeds on, over seeds.
+    ``value`` (mean or median) and ``deviation`` (standard deviation) are over seeds; the deviation of a difference is
+    that of the seed by seed differences. The bounds are those of the 95 % interval over examples and, from three seeds
+    on, over seeds.
     """
     rows = []
     seen = set()
@@ -40,11 +42,11 @@ def seed_rows(intervals: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         shared = {key: row[key] for key in ("source", "task", "metric", "split", "seeds", "method", "examples")}
         if cell not in seen:
             seen.add(cell)
-            own = {"mean": row["value"], "deviation": row["deviation"], "lower": row["lower"], "upper": row["upper"]}
+            own = {"value": row["value"], "deviation": row["deviation"], "lower": row["lower"], "upper": row["upper"]}
             rows.append({**shared, "minus": "", **own})
         if row["difference"] is not None:
             gain = {name: row[f"diff_{name}"] for name in ("deviation", "lower", "upper")}
-            rows.append({**shared, "minus": row["baseline"], "mean": row["difference"], **gain})
+            rows.append({**shared, "minus": row["baseline"], "value": row["difference"], **gain})
     return rows
 
 
@@ -58,7 +60,7 @@ def _grid(
     sources: Sequence[str],
     tasks: Mapping[str, Mapping[str, Any]],
 ) -> str:
-    """A table of cells ``mean ± deviation (lower to upper)``: a line a column of the main table, a column a source."""
+    """A table of cells ``value ± deviation (lower to upper)``: a line a column of the main table, a column a source."""
     shown = [source for source in sources if any(row["source"] == source for row in rows)]
     cells = {(_column(row, tasks), row["source"]): _cell(row) for row in rows}
     lines = [
@@ -70,7 +72,7 @@ def _grid(
 
 def _cell(row: Mapping[str, Any]) -> str:
     signed = bool(row["minus"])
-    text = number(row["mean"], signed)
+    text = number(row["value"], signed)
     if row["deviation"] is not None:
         text += f" ± {number(row['deviation'])}"
     text += f" ({number(row['lower'], signed)} to {number(row['upper'], signed)})"
@@ -84,6 +86,7 @@ def seeds_markdown(
     tasks: Mapping[str, Mapping[str, Any]],
     title: str,
     remarks: Sequence[str] = (),
+    statistic: Statistic = "mean",
 ) -> str:
     """Return the scores and then the differences to each other source that something was taken off, as Markdown.
 
@@ -93,16 +96,19 @@ def seeds_markdown(
         tasks: the registry's entries.
         title: the first line.
         remarks: sentences at the end.
+        statistic: how seeds became one number.
     """
     few = any(row["method"] != ITEMS_AND_SEEDS for row in rows)
-    parts = [
-        f"**{title}**\n",
-        "Cells: mean over seeds ± standard deviation over seeds (95 % interval of the mean). The interval is over "
-        "examples and, from three seeds on, over seeds too; differences are paired by seed and example. Languages and "
-        "tasks are fixed. Bold: an interval over examples and seeds without 0; not corrected for how many there are."
-        + (" Where fewer than three seeds are there the interval is over examples only." if few else "")
-        + "\n",
+    sentences = [
+        f"Cells: {statistic} over seeds ± standard deviation over seeds (95 % interval of the {statistic}).",
+        "The interval is over examples and, from three seeds on, over seeds too.",
+        "Differences are paired by seed and example"
+        + (", and are those of the medians." if statistic == "median" else "."),
+        "Languages and tasks are fixed.",
+        "Bold: an interval over examples and seeds without 0; not corrected for how many there are.",
+        *(["Where fewer than three seeds are there the interval is over examples only."] if few else []),
     ]
+    parts = [f"**{title}**\n", " ".join(sentences) + "\n"]
     for minus in dict.fromkeys(row["minus"] for row in rows):
         heading = f"Difference to {minus}, seed by seed" if minus else "Scores, in percent"
         parts.append(f"{heading}\n\n" + _grid([row for row in rows if row["minus"] == minus], sources, tasks))
@@ -117,8 +123,9 @@ def write_seeds(
     stem: str,
     title: str,
     remarks: Sequence[str] = (),
+    statistic: Statistic = "mean",
 ) -> None:
     """Write ``STEM.{csv,md}`` from one table's rows of ``intervals.csv``."""
     rows = seed_rows(intervals)
     write_text(Path(folder) / f"{stem}.csv", csv_text(rows, COLUMNS))
-    write_text(Path(folder) / f"{stem}.md", seeds_markdown(rows, sources, tasks, title, remarks))
+    write_text(Path(folder) / f"{stem}.md", seeds_markdown(rows, sources, tasks, title, remarks, statistic))

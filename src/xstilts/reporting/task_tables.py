@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from xstilts.reporting.aggregate import Statistic, summarise
 from xstilts.reporting.render import write_table
+from xstilts.scoring.seeds import Statistic, summarise
 from xstilts.tasks.sources import WITH_TEXT
 
 TASK_COLUMNS = (

@@ -7,7 +7,7 @@ import numpy as np
 
 from xstilts.scoring.resampling import Array
 from xstilts.scoring.selection import Noise, deviations
-from xstilts.scoring.uncertainty import Runs
+from xstilts.scoring.uncertainty import Runs, weighted
 
 Weights = Mapping[tuple[str, str], float]  # (source, task) -> what its score is multiplied with
 
@@ -27,7 +27,7 @@ class Contrast:
 
 
 def contrast(runs: Mapping[str, Runs], weights: Weights, noise: Noise) -> Contrast | None:
-    """Return a weighted sum of cells, seed by seed and then over seeds; None where a cell is not there.
+    """Return a weighted sum of cells over the seeds that all of them have; None where a cell is not there.
 
     Args:
         runs: {task: scores by source and seed}.
@@ -38,11 +38,6 @@ def contrast(runs: Mapping[str, Runs], weights: Weights, noise: Noise) -> Contra
     shared = set.intersection(*(set(cell) for cell in cells.values())) if cells else set()
     if not shared:
         return None
-    by_seed = {
-        seed: (
-            sum(weight * cells[place][seed][0] for place, weight in weights.items()),
-            np.sum([weight * cells[place][seed][1] for place, weight in weights.items()], axis=0),
-        )
-        for seed in sorted(shared)
-    }
+    factors = list(weights.values())
+    by_seed = {seed: weighted([cells[place][seed] for place in weights], factors) for seed in sorted(shared)}
     return Contrast(*deviations(by_seed, noise), len(shared))

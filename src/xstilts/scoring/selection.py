@@ -13,10 +13,12 @@ import numpy as np
 
 from xstilts.scoring.benchmark import TASKS
 from xstilts.scoring.resampling import Array, TaskDraws
+from xstilts.scoring.seeds import Statistic
 from xstilts.scoring.uncertainty import (
     ITEMS_AND_SEEDS,
     ITEMS_ONLY,
     SEED,
+    Cell,
     Drawn,
     Expected,
     Interval,
@@ -24,10 +26,20 @@ from xstilts.scoring.uncertainty import (
     Tables,
     all_languages,
     item_draws,
+    median_draws,
+    over_seeds,
     runs_of,
+    weighted,
 )
 
-Noise = Mapping[int, Array]  # seed -> (resamples,)
+
+@dataclass(frozen=True)
+class Noise:
+    """How seeds become one number, and the variates by which it varies in each resample, by seed."""
+
+    statistic: Statistic
+    weights: Mapping[int, Array]  # (resamples,)
+    normal: Mapping[int, Array]  # (seeds, resamples); empty for means
 
 
 @dataclass(frozen=True)
@@ -63,29 +75,36 @@ def english_runs(draws: TaskDraws) -> Runs:
     return runs
 
 
-def seed_noise(chains: Sequence[int], resamples: int, seed: int = SEED) -> Noise:
+def seed_noise(chains: Sequence[int], resamples: int, seed: int = SEED, statistic: Statistic = "mean") -> Noise:
     """Return weights of the seeds in each resample, one set for all sources, tasks and splits.
 
     ``sum(weight * (value - mean)) / sqrt(n (n - 1))`` over n seeds is then a t(n - 1) variate times the standard error
-    over seeds, and a difference of two sources varies as their differences by seed do.
+    over seeds, and a difference of two sources varies as their differences by seed do. For medians there are also the
+    variates of ``median_draws``.
     """
     generator = np.random.default_rng([seed, len(chains)])
     normal = generator.standard_normal((len(chains), resamples))
     if len(chains) > 1:
         normal *= np.sqrt((len(chains) - 1) / generator.chisquare(len(chains) - 1, resamples))
-    return dict(zip(chains, normal, strict=True))
+    medians = {}
+    if statistic == "median":
+        medians = {chain: generator.standard_normal((len(chains), resamples)) for chain in chains}
+    return Noise(statistic, dict(zip(chains, normal, strict=True)), medians)
 
 
-def deviations(by_seed: Mapping[int, tuple[float, Array]], noise: Noise) -> tuple[float, Array]:
-    """Return the mean over seeds and its deviations (resamples,), over items and from three seeds on over seeds."""
-    values = np.array([value for value, _ in by_seed.values()])
+def deviations(by_seed: Mapping[int, Cell], noise: Noise) -> tuple[float, Array]:
+    """Return the number over seeds and its deviations (resamples,), over items and from three seeds on over seeds."""
+    values = np.stack([np.atleast_1d(value) for value, _ in by_seed.values()])
     around = item_draws(np.stack([draws for _, draws in by_seed.values()]))
     count = len(values)
     if count >= 3:
-        apart = values - values.mean()
-        weights = np.stack([noise[chain] for chain in by_seed])
-        around = around + apart @ weights / np.sqrt(count * (count - 1))
-    return float(values.mean()), around
+        totals = values.sum(axis=1)
+        weights = np.stack([noise.weights[chain] for chain in by_seed])
+        around = around + (totals - totals.mean()) @ weights / np.sqrt(count * (count - 1))
+        if noise.statistic == "median":
+            normal = np.stack([noise.normal[chain][:count] for chain in by_seed])
+            around = around + median_draws(values, normal)
+    return over_seeds(values, noise.statistic), around
 
 
 def winners(runs: Runs, candidates: Collection[str], noise: Noise) -> tuple[list[str], Array]:
@@ -101,11 +120,7 @@ def winners(runs: Runs, candidates: Collection[str], noise: Noise) -> tuple[list
 def _differences(runs: Runs, baseline: str) -> Runs:
     base = runs.get(baseline, {})
     found = {
-        source: {
-            chain: (value - base[chain][0], draws - base[chain][1])
-            for chain, (value, draws) in by_seed.items()
-            if chain in base
-        }
+        source: {chain: weighted([cell, base[chain]], [1.0, -1.0]) for chain, cell in by_seed.items() if chain in base}
         for source, by_seed in runs.items()
     }
     return {source: by_seed for source, by_seed in found.items() if by_seed}
@@ -143,6 +158,7 @@ def best_intervals(
     baseline: str = "none",
     expected: Expected = all_languages,
     seed: int = SEED,
+    statistic: Statistic = "mean",
 ) -> list[Interval]:
     """Return the rows of a row of best sources: each task and metric of each table, and the average.
 
@@ -157,11 +173,13 @@ def best_intervals(
         baseline: the source from which differences are taken, seed by seed.
         expected: the languages of a complete score by task and split.
         seed: of the draws.
+        statistic: how seeds become one number.
 
     Returns:
         Rows without p values: after a choice they would mean nothing.
     """
-    noise = seed_noise(chains, next(iter(drawn.values())).draws.shape[2], seed) if drawn else {}
+    resamples = next(iter(drawn.values())).draws.shape[2] if drawn else 0
+    noise = seed_noise(chains, resamples, seed, statistic)
     rows: list[Interval] = []
     for table, splits in tables.items():
         means: list[_Error] = []

@@ -4,7 +4,8 @@ Two things vary: the items that were drawn (resampled, see `resampling`) and the
 over n seeds is its deviation when items are drawn again, plus a t(n-1) variate times the standard error over seeds.
 The variance over seeds holds their interaction with the items (each seed errs on other items), which the resampled
 items show too: that part, estimated from the resampling, is taken off the latter, as for two crossed random factors.
-Intervals are 95 % and uncorrected.
+Where the median stands for several seeds, a draw deviates further by what a median differs from a mean among seeds
+drawn from a normal distribution with the covariances of those that were run. Intervals are 95 % and uncorrected.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -15,6 +16,7 @@ import numpy as np
 
 from xstilts.scoring.benchmark import TASKS
 from xstilts.scoring.resampling import Array, Key, TaskDraws, resample_task
+from xstilts.scoring.seeds import Statistic
 from xstilts.tasks import task as task_entry
 
 RESAMPLES = 20_000
@@ -85,24 +87,68 @@ def item_draws(draws: Array) -> Array:
     return around * np.sqrt(max(1 - interaction / items, 0.0)) if items else around
 
 
-def estimate(values: Array, draws: Array, noise: Array) -> _Estimate:
-    """Return the mean over seeds with its 95 % interval, and a two-sided p value of its being 0.
+def over_seeds(values: Array, statistic: Statistic) -> float:
+    """Return one number for the seeds of a sum of terms (seeds, terms): of each term over its seeds, then added up."""
+    return float(values.sum(axis=1).mean() if statistic == "mean" else np.median(values, axis=0).sum())
 
-    Shapes: values (seeds,); draws (seeds, resamples), the deviations under resampled items; noise (resamples,),
-    t(seeds - 1) variates, used from three seeds on.
+
+def median_draws(values: Array, normal: Array) -> Array:
+    """Return how far medians lie from means (resamples,) when seeds are drawn anew, summed over terms.
+
+    Of normal seeds the two are independent, so these draws are added to those of the mean. Each resample has as many
+    new seeds as were run, normal and with the terms' own covariances.
+
+    Shapes: values (seeds, terms); normal (seeds, seeds, resamples), independent standard normal variates.
     """
-    seeds = len(values)
-    mean = float(values.mean())
+    seeds, around = len(values), np.zeros(normal.shape[2])
+    for apart in (values - values.mean(axis=0)).T:
+        if apart.any():
+            drawn = np.tensordot(apart, normal, axes=1) / np.sqrt(seeds - 1)
+            around += np.median(drawn, axis=0) - drawn.mean(axis=0)
+    return around
+
+
+@dataclass(frozen=True)
+class SeedNoise:
+    """How seeds become one number, and the variates by which it varies, each by the number of seeds from three on."""
+
+    statistic: Statistic
+    student: Mapping[int, Array]  # (resamples,): t variates, one degree of freedom less than seeds
+    normal: Mapping[int, Array]  # (seeds, seeds, resamples); empty for means
+
+
+def draw_seed_noise(most: int, resamples: int, seed: int, statistic: Statistic) -> SeedNoise:
+    """Return variates for up to ``most`` seeds; the same for the same arguments."""
+    generator = np.random.default_rng(seed)
+    numbers = range(3, most + 1)
+    student = {n: generator.standard_t(n - 1, size=resamples) for n in numbers}
+    medians = numbers if statistic == "median" else ()
+    return SeedNoise(statistic, student, {n: generator.standard_normal((n, n, resamples)) for n in medians})
+
+
+def estimate(values: Array, draws: Array, noise: SeedNoise) -> _Estimate:
+    """Return a sum of terms over seeds with its 95 % interval, and a two-sided p value of its being 0.
+
+    Shapes: values (seeds, terms), each of which goes over the seeds by itself; draws (seeds, resamples), the deviations
+    of the sum under resampled items.
+    """
+    seeds, totals = len(values), values.sum(axis=1)
+    value = over_seeds(values, noise.statistic)
     around = item_draws(draws)
     if seeds >= 3:
-        around = around + noise * values.std(ddof=1) / np.sqrt(seeds)
+        around = around + noise.student[seeds] * totals.std(ddof=1) / np.sqrt(seeds)
+        if noise.statistic == "median":
+            around = around + median_draws(values, noise.normal[seeds])
     low, high = np.quantile(around, [0.025, 0.975])
-    reached = int((np.abs(around) >= abs(mean)).sum())
-    deviation = float(values.std(ddof=1)) if seeds > 1 else None
-    return _Estimate(mean, mean + float(low), mean + float(high), deviation, (1 + reached) / (1 + len(around)), seeds)
+    reached = int((np.abs(around) >= abs(value)).sum())
+    deviation = float(totals.std(ddof=1)) if seeds > 1 else None
+    p = (1 + reached) / (1 + len(around))
+    return _Estimate(value, value + float(low), value + float(high), deviation, p, seeds)
 
 
-Runs = dict[str, dict[int, tuple[float, Array]]]  # source -> seed -> (value, its draws)
+# A run's number as the terms that it is the sum of (a float when it is one), and the draws of the sum.
+Cell = tuple[float | Array, Array]
+Runs = dict[str, dict[int, Cell]]  # source -> seed -> cell
 Expected = Callable[[str, str], Collection[str]]  # task, split -> the languages of a complete score
 Tables = Mapping[str, Mapping[str, str]]  # table -> task -> split
 Drawn = dict[tuple[str, str], TaskDraws]  # task, split
@@ -137,6 +183,13 @@ def runs_of(draws: TaskDraws, metrics: slice, baseline: str = "none") -> Runs:
     return runs
 
 
+def weighted(cells: Sequence[Cell], weights: Sequence[float]) -> Cell:
+    """Return a weighted sum of cells of one seed, whose terms stay apart."""
+    terms = [weight * np.atleast_1d(value) for (value, _), weight in zip(cells, weights, strict=True)]
+    draws = np.sum([weight * draws for (_, draws), weight in zip(cells, weights, strict=True)], axis=0)
+    return np.concatenate(terms), draws
+
+
 def average_runs(tasks: Sequence[Runs]) -> Runs:
     """Return the mean over tasks, for the sources and seeds that every task has."""
     average: Runs = {}
@@ -144,8 +197,7 @@ def average_runs(tasks: Sequence[Runs]) -> Runs:
         for seed in tasks[0][source]:
             parts = [runs[source][seed] for runs in tasks if seed in runs.get(source, {})]
             if len(parts) == len(tasks):
-                mean = float(np.mean([value for value, _ in parts])), np.mean([draws for _, draws in parts], axis=0)
-                average.setdefault(source, {})[seed] = mean
+                average.setdefault(source, {})[seed] = weighted(parts, [1 / len(parts)] * len(parts))
     return average
 
 
@@ -158,6 +210,7 @@ def intervals(
     controls: Sequence[str] = (),
     expected: Expected = all_languages,
     drawn: Drawn | None = None,
+    statistic: Statistic = "mean",
 ) -> list[Interval]:
     """Return a row for each cell of each table, and for each source's average.
 
@@ -171,6 +224,7 @@ def intervals(
             in no family of tests.
         expected: the languages of a complete score by task and split.
         drawn: what ``draw_tables`` gave for the same arguments, when it was called already.
+        statistic: how seeds become one number; a difference is that of the two numbers, an average that of the tasks'.
 
     Returns:
         Rows by table, task, metric, baseline and source. A source and seed that lacks a language others have gives no
@@ -178,9 +232,7 @@ def intervals(
         all expected languages, else `avg_available`.
     """
     drawn = draw_tables(scores, tables, resamples, seed) if drawn is None else drawn
-    chains = sorted({key[1] for key in scores})
-    generator = np.random.default_rng(seed)
-    noise = {n: generator.standard_t(n - 1, size=resamples) for n in range(3, len(chains) + 1)}
+    noise = draw_seed_noise(len({key[1] for key in scores}), resamples, seed, statistic)
     rows: list[Interval] = []
     against = (baseline, *controls)
     for table, splits in tables.items():
@@ -206,13 +258,13 @@ def intervals(
 
 
 def _rows(
-    place: tuple[str, str, str, str], runs: Runs, against: Sequence[str], noise: Mapping[int, Array], examples: int
+    place: tuple[str, str, str, str], runs: Runs, against: Sequence[str], noise: SeedNoise, examples: int
 ) -> list[Interval]:
     """Return one cell's row for each source and baseline; ``place`` is (task, metric, split, table)."""
 
-    def estimated(pairs: Sequence[tuple[float, Array]]) -> _Estimate:
-        values, draws = np.array([value for value, _ in pairs]), np.stack([draws for _, draws in pairs])
-        return estimate(values, draws, noise.get(len(pairs), np.zeros(draws.shape[1])))
+    def estimated(cells: Sequence[Cell]) -> _Estimate:
+        values = np.stack([np.atleast_1d(value) for value, _ in cells])
+        return estimate(values, np.stack([draws for _, draws in cells]), noise)
 
     task, metric, split, table = place
     own = {source: estimated(list(by_seed.values())) for source, by_seed in runs.items()}
@@ -222,7 +274,7 @@ def _rows(
     for source, baseline in pairs:
         by_seed, base = runs[source], runs.get(baseline, {})
         shared = [seed for seed in by_seed if seed in base] if source != baseline else []
-        differences = [(by_seed[seed][0] - base[seed][0], by_seed[seed][1] - base[seed][1]) for seed in shared]
+        differences = [weighted([by_seed[seed], base[seed]], [1.0, -1.0]) for seed in shared]
         gain = estimated(differences) if differences else None
         seeds = gain.seeds if gain else own[source].seeds
         rows.append(

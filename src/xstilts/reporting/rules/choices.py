@@ -19,7 +19,8 @@ def best_choices(run: RunFolder, model: str) -> Choices:
     if len(names) < 2:
         return {}
     scores = index_scores(run.scores(), model)
-    return choose(scores, run.tasks, names, own_dev(run, model), run.settings["retrieval_source"])
+    settings = run.settings
+    return choose(scores, run.tasks, names, own_dev(run, model), settings["retrieval_source"], settings["statistic"])
 
 
 def own_dev(run: RunFolder, model: str) -> OwnDev:

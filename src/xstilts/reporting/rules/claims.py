@@ -34,7 +34,7 @@ def _on_dev(run: RunFolder, model: str) -> list[tuple[Verdict, str]]:
     view = {task: choose_split(task, entry, "dev", indexed) for task, entry in run.tasks.items()}
     drawn = draw_tables(scores_of(run, model), {"main": view})
     runs = {task: runs_of(draws, slice(None)) for (task, _), draws in drawn.items()}
-    noise = seed_noise(settings["seeds"], RESAMPLES)
+    noise = seed_noise(settings["seeds"], RESAMPLES, statistic=settings["statistic"])
     plain = [name for name in settings["candidates"] if name in settings["trained_on"] and not name.endswith(WITH_TEXT)]
     found = claims(settings["sources"], plain, settings["translated"], list(run.tasks))
     return [(judge(claim, runs, noise), claim.reported) for claim in found]

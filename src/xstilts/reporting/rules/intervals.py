@@ -53,7 +53,8 @@ def _of_sources(
     run: RunFolder, scores: Mapping[Key, Mapping[str, Any]], tables: Tables, drawn: Drawn
 ) -> list[Interval]:
     controls = [source for source in run.settings["sources"] if source in CONTROLS]
-    return resample(scores, tables, controls=controls, expected=_expected(run), drawn=drawn)
+    statistic = run.settings["statistic"]
+    return resample(scores, tables, controls=controls, expected=_expected(run), drawn=drawn, statistic=statistic)
 
 
 def _of_best(run: RunFolder, model: str, tables: Tables, drawn: Drawn) -> list[Interval]:
@@ -76,7 +77,15 @@ def _of_best(run: RunFolder, model: str, tables: Tables, drawn: Drawn) -> list[I
                 selection[task] = own_dev_runs(own, target, RESAMPLES)
         chosen = {task: choice.source for task, choice in choices.items() if choice.source}
         rows += best_intervals(
-            drawn, tables, rule, chosen, selection, names, run.settings["seeds"], expected=_expected(run)
+            drawn,
+            tables,
+            rule,
+            chosen,
+            selection,
+            names,
+            run.settings["seeds"],
+            expected=_expected(run),
+            statistic=run.settings["statistic"],
         )
     return rows
 

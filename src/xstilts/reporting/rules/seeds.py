@@ -16,4 +16,4 @@ def table_seeds(run: RunFolder) -> None:
             stem = main_stem(table.replace("main", "seeds"), model, run.settings["models"])
             seeds = ", ".join(map(str, run.settings["seeds"]))
             title = f"{model}, {'development' if policy == 'dev' else 'test'} sets, seeds {seeds}"
-            write_seeds(rows, sources, run.tasks, run.tables, stem, title, remarks)
+            write_seeds(rows, sources, run.tasks, run.tables, stem, title, remarks, run.settings["statistic"])
