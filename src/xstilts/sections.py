@@ -162,6 +162,12 @@ class TrainingSettings(Batches):
 
     epochs: Positive = Field(description="passes over the training set; a fraction is fine")
     learning_rate: Positive | None = Field(default=None, description="overrides the phase's")
+    warmup: Annotated[float, Field(ge=0), BeforeValidator(read_number)] | None = Field(
+        default=None, description="overrides optimisation.warmup; from 1 on it is a number of steps"
+    )
+    weight_decay: Annotated[float, Field(ge=0), BeforeValidator(read_number)] | None = Field(
+        default=None, description="overrides optimisation.weight_decay"
+    )
     limit: Count | None = Field(default=None, description="first N training examples by hash; null: all")
 
 

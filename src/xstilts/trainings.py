@@ -9,6 +9,7 @@ from xstilts.data.registry import TRANSLATION
 from xstilts.sections import Batches, Phase, TrainingSettings
 
 TEXT = "text/mlm"  # the run's sample of raw text
+OVERRIDES = {"warmup", "weight_decay"}  # settings of `optimisation` that a training set may have of its own
 
 
 def parts_of_source(run: Run, name: str) -> list[dict[str, Any]]:
@@ -69,7 +70,7 @@ def source_training(run: Run, name: str, seed: int) -> dict[str, Any]:
     source, phase = run.source(name), run.intermediate
     own = {"mnli-shuffled": "mnli", "mlm-en": "mlm-en"}.get(name, source.base)
     rate = phase.mlm.learning_rate if source.mlm and phase.mlm else _rate(phase, own)
-    settings = _training(run, parts_of_source(run, name), rate, seed)
+    settings = _training(run, parts_of_source(run, name), rate, seed, phase.sets.get(own))
     if name == "mlm-en":
         settings["steps_of"] = part("mnli", phase.sets["mnli"])
     return settings
@@ -78,7 +79,8 @@ def source_training(run: Run, name: str, seed: int) -> dict[str, Any]:
 def target_training(run: Run, source: str, target: str, seed: int) -> dict[str, Any]:
     """Return the settings of the training on a target, after a source."""
     rate = run.source(source).rate or _rate(run.target, target)
-    return _training(run, [part(target, run.target.sets[target])], rate, seed)
+    sets = run.target.sets
+    return _training(run, [part(target, sets[target])], rate, seed, sets[target])
 
 
 def _rate(phase: Phase, name: str) -> float:
@@ -86,13 +88,15 @@ def _rate(phase: Phase, name: str) -> float:
     return own or phase.learning_rate
 
 
-def _training(run: Run, parts: list[dict[str, Any]], rate: float, seed: int) -> dict[str, Any]:
+def _training(
+    run: Run, parts: list[dict[str, Any]], rate: float, seed: int, own: TrainingSettings | None
+) -> dict[str, Any]:
     return {
         "seed": seed,
         "parts": parts,
         "learning_rate": rate,
         "lengths": lengths(run, {part["family"] for part in parts}),
-        "optimisation": optimisation(run),
+        "optimisation": optimisation(run) | (own.model_dump(include=OVERRIDES, exclude_none=True) if own else {}),
         "selection": run.selection.model_dump(),
     }
 

@@ -111,6 +111,10 @@ CHANGES: dict[str, tuple[dict[str, Any], Callable[[tuple[Any, ...]], bool]]] = {
         {"target": target_sets(squad={"batch_size": 2, "epochs": 16})},
         lambda job: job[0] == "train_target" and job[3] == "squad",
     ),
+    "a target's warm-up and decay": (
+        {"target": target_sets(tydiqa={"warmup": 500, "weight_decay": 0.0})},
+        lambda job: job[0] == "train_target" and job[3] == "tydiqa",
+    ),
     "the settings of an intermediate task": (
         {
             "intermediate": BASE["intermediate"]

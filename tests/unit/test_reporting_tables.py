@@ -86,6 +86,10 @@ def test_settings_stand_by_training_set(tmp_path):
     found = {(row["phase"], row["set"]): tuple(row[name] for name in columns) for row in rows}
     assert found["intermediate", "anli"] == ("1e-05", 24, "examples", "2", "mine")
     assert found["target", "mnli"] == ("3e-06", 16384, "tokens", "2", "mine")
+    config["target"]["sets"]["squad"] |= {"warmup": 500, "weight_decay": 0.0}
+    again = hyperparameters_table("mine", config, used, tmp_path, "again")
+    own = {row["set"]: (row["warmup"], row["weight_decay"]) for row in again}
+    assert own == {"anli": ("0.1", "0.01"), "multi": ("0.1", "0.01"), "mnli": ("0.1", "0.01"), "squad": ("500", "0")}
     assert "optimisation: warmup 0.1, " in (tmp_path / "hyperparameters.md").read_text(encoding="utf-8")
 
 

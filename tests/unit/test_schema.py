@@ -6,6 +6,7 @@ import yaml
 from xstilts.config import load
 from xstilts.errors import ConfigError
 from xstilts.schema import keys, page, schema, schema_text
+from xstilts.trainings import optimisation, target_training
 
 ROOT = Path(__file__).parents[2]
 BASE = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
@@ -109,11 +110,13 @@ def test_recipes_change_what_their_sources_state():
             "rates": [1e-5] * 6,
             "batch_size": [32, 32, 32, 32, 16, 16],
             "epochs": [2, 5, 10, 10, 2, 2],
+            "own": {},
         },
         "xtreme": {
             "rates": [2e-5] * 4 + [3e-5] * 2,
             "batch_size": [32, 32, 32, 32, 16, 16],
             "epochs": [5, 5, 10, 10, 2, 2],
+            "own": {name: {"warmup": 500, "weight_decay": 1e-4} for name in ("squad", "tydiqa")},
         },
     }
     for recipe, values in expected.items():
@@ -122,6 +125,10 @@ def test_recipes_change_what_their_sources_state():
         assert [sets[name].learning_rate or run.target.learning_rate for name in names] == values["rates"]
         assert [sets[name].batch_size for name in names] == values["batch_size"]
         assert [sets[name].epochs for name in names] == values["epochs"]
+        own = {name: target_training(run, "none", name, 1)["optimisation"] for name in names}
+        for name, settings in own.items():
+            differs = {key: value for key, value in settings.items() if value != optimisation(run)[key]}
+            assert differs == values["own"].get(name, {}), name
         assert (run.run, run.recipe_name) == (f"paper-{recipe}", recipe) and run.source_names == load(BASE).source_names
 
 

@@ -231,13 +231,14 @@ def test_equal_seeds_equal_weights_other_seeds_other_weights(tmp_path):
     assert not same(one, other)
 
 
-def test_learning_rate_is_that_of_transformers():
+@pytest.mark.parametrize(("warmup", "steps"), [(0.1, 10), (0, 0), (1, 1), (25, 25), (120, 120)])
+def test_learning_rate_is_that_of_transformers(warmup, steps):
     from transformers import get_linear_schedule_with_warmup
 
     optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=2.0)
-    theirs = get_linear_schedule_with_warmup(optimiser, num_warmup_steps=10, num_training_steps=100)
+    theirs = get_linear_schedule_with_warmup(optimiser, num_warmup_steps=steps, num_training_steps=100)
     for step in range(100):
-        assert learning_rate(step, 100, 2.0, 0.1) == pytest.approx(theirs.get_last_lr()[0], abs=1e-12)
+        assert learning_rate(step, 100, 2.0, warmup) == pytest.approx(theirs.get_last_lr()[0], abs=1e-12)
         optimiser.step()
         theirs.step()
 

@@ -107,7 +107,7 @@ def sizes_table(counts: Sequence[Mapping[str, Any]], folder: Path | str, stem: s
 def hyperparameters_table(
     recipe: str, config: Mapping[str, Any], used: Mapping[str, Sequence[str]], folder: Path | str, stem: str
 ) -> list[dict[str, Any]]:
-    """Write and return the settings of each training set, and below the table those that all share.
+    """Write and return the settings of each training set, and below the table those of the whole run.
 
     Args:
         recipe: its name.
@@ -123,6 +123,8 @@ def hyperparameters_table(
             if settings is None:
                 continue
             rate = settings.get("learning_rate") or config[phase]["learning_rate"]
+            shared = {key: config["optimisation"][key] for key in ("warmup", "weight_decay")}
+            own = {key: settings[key] for key in shared if settings.get(key) is not None}
             rows.append(
                 {
                     "recipe": recipe,
@@ -133,13 +135,14 @@ def hyperparameters_table(
                     "unit": "examples" if settings.get("batch_size") else "tokens",
                     "epochs": f"{float(settings['epochs']):g}" if "epochs" in settings else None,
                     "limit": settings.get("limit") or settings.get("sentences"),
+                    **{key: f"{value:g}" for key, value in (shared | own).items()},
                 }
             )
     notes = []
     for section in ("optimisation", "lengths", "selection", "evaluation"):
         values = ", ".join(f"{key} {'none' if value is None else value}" for key, value in config[section].items())
         notes.append(f"{section}: {values}.")
-    columns = ("recipe", "phase", "set", "learning_rate", "batch", "unit", "epochs", "limit")
+    columns = ("recipe", "phase", "set", "learning_rate", "batch", "unit", "epochs", "limit", "warmup", "weight_decay")
     write_table(folder, stem, columns, rows, "Settings of the trainings", notes)
     return rows
 

@@ -80,9 +80,10 @@ def build_optimiser(model: nn.Module, weight_decay: float, epsilon: float) -> Ad
 def learning_rate(step: int, steps: int, peak: float, warmup: float) -> float:
     """Return the rate of a step (from 0): linear warm-up over a share of all steps, then linearly to zero.
 
-    The same values as transformers' ``get_linear_schedule_with_warmup``, which the authors' code uses.
+    A warm-up from 1 on is a number of steps; a training that has fewer never reaches the peak. The same values as
+    transformers' ``get_linear_schedule_with_warmup``, which the authors' code uses.
     """
-    rising = int(warmup * steps)
+    rising = int(warmup * steps if warmup < 1 else warmup)
     if step < rising:
         return peak * step / max(1, rising)
     return peak * max(0.0, (steps - step) / max(1, steps - rising))
