@@ -132,6 +132,7 @@ class Run:
             assert self.process.poll() is None, self.said[-6000:]
             for name in names:
                 folder = self.folder / "results/tiny/models/tiny" / name
+                assert not (folder / "manifest.json").exists(), f"{name} ended before it was seen"
                 where = holder(folder) if next(folder.glob("checkpoints/step-*"), None) else None
                 if where and where["slurm_job"] not in {None, *self.held}:
                     caught.append((name, Held(where["process"], where["slurm_job"])))
