@@ -29,6 +29,19 @@ def lay(place: Place, rule: str, **trap: object) -> None:
     (place.traps / f"000-{rule}.json").write_text(json.dumps(trap))
 
 
+@pytest.fixture
+def place(undisturbed: Place, tmp_path: Path) -> Place:
+    """A place of a test's own with the finished run."""
+    return undisturbed.twin(tmp_path / "place")
+
+
+@pytest.fixture
+def training(place: Place) -> Place:
+    """The same, where one training and what is made of it must run again."""
+    lose(place, TRAINED)
+    return place
+
+
 def assert_goes_on(place: Place, undisturbed: Place) -> int:
     """Run on to the end; the training took up its checkpoint, whose step is returned, and all ends as undisturbed."""
     place.snakemake("--config", FREQUENT)
@@ -61,19 +74,16 @@ def remount(folder: Path, options: str) -> None:
     subprocess.run(["mount", "-o", f"remount,{options}", folder], check=True)
 
 
-def test_a_full_disk_is_named_and_the_training_goes_on_when_there_is_room(undisturbed: Place, tmp_path: Path) -> None:
-    place = undisturbed.twin(tmp_path / "place")
-    lose(place, TRAINED)
-    with mounted(place.run / TRAINED, "size=480k"):  # room for two checkpoints of 180 KB, not for a third
-        errors = place.errors(place.snakemake("--config", FREQUENT, fails=True))
+def test_a_full_disk_is_named_and_the_training_goes_on_when_there_is_room(training: Place, undisturbed: Place) -> None:
+    with mounted(training.run / TRAINED, "size=480k"):  # room for two checkpoints of 180 KB, not for a third
+        errors = training.errors(training.snakemake("--config", FREQUENT, fails=True))
         assert len(errors) == 1 and errors[0].startswith(f"error: {RUN}/{TRAINED}/checkpoints/"), errors
         assert errors[0].endswith(": No space left on device")
-        remount(place.run / TRAINED, "size=50m")
-        assert assert_goes_on(place, undisturbed) >= 1
+        remount(training.run / TRAINED, "size=50m")
+        assert assert_goes_on(training, undisturbed) >= 1
 
 
-def test_a_folder_that_may_not_be_written_is_named(undisturbed: Place, tmp_path: Path) -> None:
-    place = undisturbed.twin(tmp_path / "place")
+def test_a_folder_that_may_not_be_written_is_named(place: Place, undisturbed: Place) -> None:
     lose(place, PREDICTED)
     with mounted(place.run / PREDICTED, "size=5m"):
         remount(place.run / PREDICTED, "ro")
@@ -83,25 +93,21 @@ def test_a_folder_that_may_not_be_written_is_named(undisturbed: Place, tmp_path:
         assert_as(place, undisturbed)
 
 
-def test_a_job_that_dies_of_memory_says_so_and_goes_on(undisturbed: Place, tmp_path: Path) -> None:
-    place = undisturbed.twin(tmp_path / "place")
-    lose(place, TRAINED)
-    lay(place, "train_target", do="memory", call="accumulate", count=4)
-    errors = place.errors(place.snakemake("--config", FREQUENT, fails=True))
+def test_a_job_that_dies_of_memory_says_so_and_goes_on(training: Place, undisturbed: Place) -> None:
+    lay(training, "train_target", do="memory", call="accumulate", count=4)
+    errors = training.errors(training.snakemake("--config", FREQUENT, fails=True))
     assert len(errors) == 1 and errors[0].startswith("error: out of memory"), errors
-    assert assert_goes_on(place, undisturbed) >= 3
+    assert assert_goes_on(training, undisturbed) >= 3
 
 
 @pytest.mark.parametrize("damage", [truncate, flip])
-def test_a_damaged_checkpoint_is_passed_over(undisturbed: Place, tmp_path: Path, damage) -> None:
-    place = undisturbed.twin(tmp_path / "place")
-    lose(place, TRAINED)
-    lay(place, "train_target", do="kill", call="accumulate", count=5)
-    place.snakemake("--config", FREQUENT, fails=True)
-    older, newest = sorted((place.run / TRAINED / "checkpoints").iterdir())
+def test_a_damaged_checkpoint_is_passed_over(training: Place, undisturbed: Place, damage) -> None:
+    lay(training, "train_target", do="kill", call="accumulate", count=5)
+    training.snakemake("--config", FREQUENT, fails=True)
+    older, newest = sorted((training.run / TRAINED / "checkpoints").iterdir())
     damage(newest / "optimiser.safetensors")
-    assert assert_goes_on(place, undisturbed) == int(older.name.removeprefix("step-"))
-    assert f"checkpoint {newest.name} is damaged (optimiser.safetensors differs" in place.log(TRAINING)
+    assert assert_goes_on(training, undisturbed) == int(older.name.removeprefix("step-"))
+    assert f"checkpoint {newest.name} is damaged (optimiser.safetensors differs" in training.log(TRAINING)
 
 
 DAMAGED = {  # a file -> what is lost too, so that its reader runs
@@ -112,9 +118,8 @@ DAMAGED = {  # a file -> what is lost too, so that its reader runs
 
 @pytest.mark.parametrize("damage", [truncate, flip])
 @pytest.mark.parametrize("what", DAMAGED)
-def test_a_damaged_file_is_named_with_what_to_do(undisturbed: Place, tmp_path: Path, what: str, damage) -> None:
+def test_a_damaged_file_is_named_with_what_to_do(place: Place, undisturbed: Place, what: str, damage) -> None:
     path, lost, manifest = DAMAGED[what]
-    place = undisturbed.twin(tmp_path / "place")
     (file,) = place.run.glob(path)
     (remedy,) = place.run.glob(manifest)
     damage(file)
@@ -128,48 +133,42 @@ def test_a_damaged_file_is_named_with_what_to_do(undisturbed: Place, tmp_path: P
     assert_as(place, undisturbed)
 
 
-def test_two_workflows_at_once(undisturbed: Place, tmp_path: Path) -> None:
-    place = undisturbed.twin(tmp_path / "place")
-    lose(place, TRAINED)
-    lay(place, "train_target", do="wait", call="accumulate", count=3)
-    with place.start(cores=1) as first:
-        while first.poll() is None and not list(place.traps.glob("*.sprung")):
+def test_two_workflows_at_once(training: Place, undisturbed: Place) -> None:
+    lay(training, "train_target", do="wait", call="accumulate", count=3)
+    with training.start(cores=1) as first:
+        while first.poll() is None and not list(training.traps.glob("*.sprung")):
             time.sleep(0.1)
         assert first.poll() is None, "it is training"
-        refused = place.snakemake(fails=True)
+        refused = training.snakemake(fails=True)
         assert "Directory cannot be locked. Please make sure that no other Snakemake process" in refused
-        with place.start("--nolock", cores=1) as second:
-            while second.poll() is None and "waits for process" not in place.log(TRAINING):
+        with training.start("--nolock", cores=1) as second:
+            while second.poll() is None and "waits for process" not in training.log(TRAINING):
                 time.sleep(0.1)
             assert second.poll() is None, "it trains the same, and waits"
-            (place.traps / "go").touch()
+            (training.traps / "go").touch()
             second.communicate()
             first.communicate()
-    place.snakemake()  # one may have read a manifest while the other published it anew
-    assert_as(place, undisturbed)
-    assert place.snakemake("--dry-run").count("Nothing to be done") == 1
+    training.snakemake()  # one may have read a manifest while the other published it anew
+    assert_as(training, undisturbed)
+    assert training.snakemake("--dry-run").count("Nothing to be done") == 1
 
 
-def test_a_clock_that_was_set_back_is_named_and_new_dates_are_enough(undisturbed: Place, tmp_path: Path) -> None:
-    place = undisturbed.twin(tmp_path / "place")
-    lose(place, TRAINED)
-    files = [path for path in (place.folder / "results").rglob("*") if path.is_file()]
+def test_a_clock_that_was_set_back_is_named_and_new_dates_are_enough(training: Place, undisturbed: Place) -> None:
+    files = [path for path in (training.folder / "results").rglob("*") if path.is_file()]
     for path in files:  # all that is there was written before the clock was set back by a day
         date = path.stat().st_mtime + 86400
         os.utime(path, (date, date))
-    assert "This could indicate a clock skew problem" in place.snakemake("--config", FREQUENT, fails=True)
+    assert "This could indicate a clock skew problem" in training.snakemake("--config", FREQUENT, fails=True)
     for path in files:
         if path.exists():
             os.utime(path)
-    place.snakemake("--config", FREQUENT)
-    assert_as(place, undisturbed)
-    assert place.snakemake("--dry-run").count("Nothing to be done") == 1
+    training.snakemake("--config", FREQUENT)
+    assert_as(training, undisturbed)
+    assert training.snakemake("--dry-run").count("Nothing to be done") == 1
 
 
-def test_a_clock_set_back_during_a_training_changes_nothing(undisturbed: Place, tmp_path: Path) -> None:
-    place = undisturbed.twin(tmp_path / "place")
-    lose(place, TRAINED)
-    lay(place, "train_target", do="clock", call="accumulate", count=3)
-    place.snakemake("--config", FREQUENT)
-    assert list(place.traps.glob("*.sprung"))
-    assert_as(place, undisturbed)
+def test_a_clock_set_back_during_a_training_changes_nothing(training: Place, undisturbed: Place) -> None:
+    lay(training, "train_target", do="clock", call="accumulate", count=3)
+    training.snakemake("--config", FREQUENT)
+    assert list(training.traps.glob("*.sprung"))
+    assert_as(training, undisturbed)
