@@ -43,6 +43,7 @@ class Checkout:
     """A copy of the checkout: the workflow reads code, configuration and results of this folder only."""
 
     folder: Path
+    configuration: tuple[str, ...] = CONFIGURATION
 
     @property
     def probes(self) -> Path:
@@ -70,7 +71,7 @@ class Checkout:
     def snakemake(self, *arguments: str, check: bool = True) -> str:
         """Run the workflow on one core; return all that it printed."""
         command = [sys.executable, "-m", "snakemake", *arguments, "--cores", "1", "--nocolor"]
-        command += ["--configfile", *CONFIGURATION]
+        command += ["--configfile", *self.configuration]
         environment = os.environ | {
             "PYTHONPATH": str(self.folder / "src"),
             "PROBE": str(self.probes),
@@ -126,7 +127,7 @@ class Checkout:
     def twin(self, folder: Path) -> "Checkout":
         """Return a copy of this checkout with all dates kept, in which jobs may run."""
         shutil.copytree(self.folder, folder, symlinks=True)
-        return Checkout(folder)
+        return Checkout(folder, self.configuration)
 
     def log(self, job: str) -> str:
         """Return the log of a job of the run."""

@@ -5,6 +5,9 @@ from collections.abc import Iterable
 import pytest
 from checkout import Checkout
 
+from xstilts.data import lock
+from xstilts.data.lock import LOCK, Pin
+
 pytestmark = pytest.mark.slow
 
 PIPELINE = {"world", "prepare", "pretrain", "train_intermediate", "train_target", "predict", "score"}
@@ -186,6 +189,15 @@ def test_what_changes_no_result_reruns_nothing(run: Checkout, name: str) -> None
     path, changes = NOTHING[name]
     with run.edited(path, *changes):
         assert run.plan() == set()
+
+
+def test_a_pinned_revision_that_the_run_does_not_read_reruns_nothing(run: Checkout) -> None:
+    """What a moved pin reruns where it is read: test_pins.py."""
+    lock.write({"facebook/xnli": Pin("facebook/xnli", "a" * 40, {"en/test-0.parquet": "b" * 64})}, run.folder / LOCK)
+    try:
+        assert run.plan() == set()
+    finally:
+        (run.folder / LOCK).unlink()
 
 
 def test_the_table_builder_reruns_tables_only(run: Checkout) -> None:

@@ -205,6 +205,17 @@ def test_the_lock_file_pins_once_and_is_renewed_only_when_asked(hub: Hub, capsys
     assert f"facebook/xnli: was pinned at {before['facebook/xnli'].commit}" in said
 
 
+def test_data_sets_of_one_repository_move_together(hub: Hub) -> None:
+    hub_repositories.publish(hub)
+    main(["lock", "--data", "mnli", "qqp"])
+    before = lock.read()["nyu-mll/glue"]
+    moved = hub.put("datasets/nyu-mll/glue", **{"qqp/train-00000-of-00001.parquet": b"PAR1"})
+    assert main(["lock", "--data", "mnli", "--renew"]) == 0
+    after = lock.read()["nyu-mll/glue"]
+    assert after.commit == moved and after.files.keys() == before.files.keys()
+    assert sets("qqp")["hub"]["pin"] is not None, "a run that reads it still knows from where"
+
+
 def test_what_cannot_be_pinned_is_said_and_the_rest_is_pinned(hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
     hub_repositories.publish(hub, without=("facebook/anli",))
     assert main(["lock", "--data", "anli", "csqa", "--model", "acme/none"]) == 1

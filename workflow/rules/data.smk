@@ -38,7 +38,6 @@ rule download:
         jobs.download("{dataset}"),
     log:
         jobs.log("download", "{dataset}"),
-    retries: 2
     localrule: True
     conda:
         "../../envs/environment.yaml"

@@ -30,6 +30,8 @@ def run(options: argparse.Namespace) -> int:
             if all(any(lock.matches(name, one) for name in old.files) for one in wanted):
                 continue
             revision = old.commit  # two data sets of one repository
+        elif old:
+            wanted = list(dict.fromkeys([*wanted, *_pinned_beside(old)]))  # they move together
         try:
             new = resolve(repository, kind, wanted, revision, _say, optional=WANTED if kind == "model" else ())
         except DownloadError as error:
@@ -44,6 +46,13 @@ def run(options: argparse.Namespace) -> int:
         asked.add(repository)
         lock.write(pins)
     return 1 if failed else 0
+
+
+def _pinned_beside(old: Pin) -> list[str]:
+    """Return the patterns of files of all data sets that a repository's pin holds."""
+    sets = {name: entry for name, entry in hub_tables.load().items() if entry.repository == old.repository}
+    held = [name for name, entry in sets.items() if hub_tables.part(name, entry, old)]
+    return [pattern for name in held for pattern in hub_tables.patterns(name, sets[name])]
 
 
 def _wanted(options: argparse.Namespace) -> list[tuple[str, Kind, list[str], str | None]]:
