@@ -66,8 +66,15 @@ def _missing(rows: Sequence["Row"], tasks: Sequence[str]) -> list[str]:
     for reason, cells in reasons.items():
         concerned = filled | {source for source, _ in cells}  # not rows that are empty for another reason
         sources = [row.source for row in rows if row.source in concerned]
-        notes.append(f"{MISSING} {name_cells(cells, sources, tasks)}: {reason}.")
+        notes.append(f"{MISSING} {name_cells(cells, sources, tasks)}: {_in_short(reason)}.")
     return notes
+
+
+def _in_short(reason: str) -> str:
+    """Name the first of many files (one a language) that are absent for the same reason."""
+    parts = reason.split("; ")
+    alike = len({part.partition(" (")[0] for part in parts}) == 1
+    return f"{parts[0]}, and so on for {len(parts) - 1} more" if alike and len(parts) > 2 else reason
 
 
 def _partial(

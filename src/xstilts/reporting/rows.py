@@ -53,6 +53,13 @@ class Row:
 
 def _why_missing(scores: Scores, source: str, task: str, split: str) -> str:
     reasons = scores.reasons.get((source, task, split), {})
+    if not reasons:  # of another split: a row without data has none of the files that others are scored on instead
+        reasons = {
+            language: reason
+            for (of, about, _), said in scores.reasons.items()
+            if (of, about) == (source, task)
+            for language, reason in said.items()
+        }
     return "; ".join(dict.fromkeys(reasons.values())) or "not part of this run"
 
 
