@@ -22,6 +22,11 @@ def read_number(value: Any) -> Any:
     return value
 
 
+def read_null(value: Any) -> Any:
+    """Read ``null`` as the nothing that it is in a file: Snakemake takes values of the command line for strings."""
+    return None if value == "null" else value
+
+
 def read_list(value: Any) -> Any:
     """Read ``a,b`` or ``a b`` or a single number as a list, so that one line of a command picks a part."""
     if isinstance(value, int):
@@ -34,6 +39,7 @@ def read_list(value: Any) -> Any:
 Number = Annotated[float, BeforeValidator(read_number)]
 Positive = Annotated[float, Field(gt=0), BeforeValidator(read_number)]
 Count = Annotated[int, Field(gt=0), BeforeValidator(read_number)]
+CountOrNull = Annotated[Count | None, BeforeValidator(read_null)]
 Names = Annotated[list[str], BeforeValidator(read_list)]
 
 
@@ -140,10 +146,10 @@ class Optimisation(Section):
 class Batches(Section):
     """What an optimiser step reads, whatever fits into memory at once: so many examples, or so many tokens."""
 
-    batch_size: Count | None = Field(
+    batch_size: CountOrNull = Field(
         default=None, description="examples of an optimiser step, or null and `batch_tokens`"
     )
-    batch_tokens: Count | None = Field(
+    batch_tokens: CountOrNull = Field(
         default=None, description="tokens of an optimiser step at most, padding not counted, instead of `batch_size`"
     )
 

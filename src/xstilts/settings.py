@@ -15,6 +15,7 @@ from xstilts.tasks.sources import WITH_TEXT, Source
 from xstilts.trainings import lengths, optimisation, source_training, target_training
 
 Settings = dict[str, Any]
+NAME_THE_RECIPE = ("collect_scores", "table_main")
 
 
 def settings_of(jobs: Jobs, rule: str, *wildcards: Any) -> Settings:
@@ -22,7 +23,7 @@ def settings_of(jobs: Jobs, rule: str, *wildcards: Any) -> Settings:
     if rule in BY_RULE:
         return BY_RULE[rule](jobs, *wildcards)
     if rule in REPORTING:
-        return reporting(jobs)
+        return reporting(jobs) | ({"recipe": jobs.run.recipe_name} if rule in NAME_THE_RECIPE else {})
     raise ValueError(f"no settings for rule {rule!r}")
 
 
@@ -182,7 +183,10 @@ def table_hyperparameters(jobs: Jobs) -> Settings:
         "keep": True,
         "optimisation": {"checkpoint_minutes", "activation_checkpointing"},
     }
-    return reporting(jobs) | {"configuration": jobs.run.model_dump(exclude=machine)}
+    return reporting(jobs) | {
+        "configuration": jobs.run.model_dump(exclude=machine),
+        "recipe": jobs.run.recipe_name,
+    }
 
 
 def reporting(jobs: Jobs) -> Settings:
@@ -194,7 +198,6 @@ def reporting(jobs: Jobs) -> Settings:
     training |= {name: [jobs.data(part, "en") for part in tasks.training_set(name).parts] for name in run.targets}
     return {
         "run": run.run,
-        "recipe": run.recipe_name,
         "generated": run.data.origin == "world",
         "models": run.models,
         "sources": run.source_names,

@@ -209,6 +209,13 @@ def test_the_table_builder_reruns_tables_only(run: Checkout) -> None:
         assert not reporting & {"collect_scores", "baseline", "overlaps"}, "what the tables are made of"
 
 
+def test_another_name_of_the_recipe_reruns_what_is_made_of_the_scores_only(run: Checkout) -> None:
+    with run.edited(TINY, ("recipe: tiny", "recipe: mine")):
+        reporting = divide(run.plan())[1]
+        assert {"collect_scores", "table_main", "table_hyperparameters"} <= reporting
+        assert not {job for job in reporting if job.startswith(("baseline", "overlaps", "table_tasks"))}
+
+
 def test_a_colour_reruns_figures_only(run: Checkout) -> None:
     with run.edited("src/xstilts/reporting/style.py", ('"#0072B2"', '"#0072B3"')):
         pipeline, reporting = divide(run.plan())

@@ -94,6 +94,9 @@ def test_text_is_read_as_the_number_or_list_that_it_stands_for():
     run = load(merged(BASE, {"target": {"learning_rate": "3e-5"}, "seeds": 7, "tasks": "xnli, mlqa"}))
     assert (run.target.learning_rate, run.seeds, run.tasks) == (3e-5, [7], ["xnli", "mlqa"])
     assert load(merged(BASE, {"seeds": "1,2"})).seeds == [1, 2]
+    in_tokens = {"batch_size": "null", "batch_tokens": "4096"}
+    chosen = load(merged(BASE, {"target": {"sets": {"mnli": in_tokens}}})).target.sets["mnli"]
+    assert (chosen.batch_size, chosen.batch_tokens) == (None, 4096)
 
 
 def test_a_checkpoint_of_ones_own_is_a_source():

@@ -65,7 +65,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         "tasks": ["xnli", "udpos"],
         "languages": ["en", "qaa"],
         "seeds": [1],
-        "intermediate": {"mlm": {"languages": ["en", "qaa"], "sentences": 100}},
+        "recipe": "tokens",
+        "intermediate": {
+            "mlm": {"languages": ["en", "qaa"], "sentences": 100, "batch_size": None, "batch_tokens": 200},
+            "sets": {"mnli": {"batch_size": None, "batch_tokens": 300}},
+        },
         "target": {"rates": RATES},
     }
     given = [f"{key}={json.dumps(value)}" for key, value in changes.items()]
@@ -86,6 +90,16 @@ def table(place: Path, name: str) -> list[dict[str, str]]:
 
 def made(place: Path, *parts: str) -> dict:
     return read_json(place.joinpath("results/paper/models/xlm-roberta-large", *parts, "manifest.json"))
+
+
+def test_trainings_on_batches_of_tokens_keep_to_them_and_the_tables_name_them_and_the_recipe(place: Path) -> None:
+    work = made(place, "mnli", "none", "1")["made"]["work"]
+    assert 150 * work["steps"] < work["tokens"] <= 300 * work["steps"]
+    batches = {row["set"]: (row["batch"], row["unit"]) for row in table(place, "hyperparameters.csv")[:4]}
+    assert batches.items() >= {("mnli", ("300", "tokens")), ("+mlm", ("200", "tokens")), ("qqp", ("24", "examples"))}
+    named = {row["recipe"] for name in ("scores.csv", "hyperparameters.csv") for row in table(place, name)}
+    assert named == {"tokens"}
+    assert "Recipe: tokens, whose settings are not the paper's." in (place / "results/paper/tables/main.md").read_text()
 
 
 def test_every_source_has_a_row_with_all_its_numbers(place: Path) -> None:

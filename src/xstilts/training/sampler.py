@@ -105,8 +105,8 @@ def _bounds(portion: Portion, seed: int, which: int, epoch: int) -> Array:
 def cut(tokens: Array, most: int) -> Array:
     """Return where batches of at most ``most`` tokens begin, and where the last one ends; never less than one unit.
 
-    The units stay in the order of the permutation. Batches of similar lengths would save padding in attention only,
-    which a micro-batch sorts by length anyway, and would no longer be drawn at random.
+    The units stay in the order of the permutation. Batches of similar lengths would be no random draw, and would save
+    padding in attention alone: length / (6 hidden) of the work of the matrices, 2 % for 128 tokens in XLM-R Large.
     """
     read = np.append(0, np.cumsum(tokens))
     bounds = [0]

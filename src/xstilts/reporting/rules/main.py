@@ -21,7 +21,7 @@ def table_main(run: RunFolder) -> None:
         gains = gain_sentences(best_of(run, main_table(run, model, "main_test")), benchmark())
         for stem in POLICIES:
             table = main_table(run, model, stem)
-            table = replace(table, notes=(*table.notes, *gains))
+            table = replace(table, notes=(recipe_sentence(run.settings["recipe"]), *table.notes, *gains))
             write_main_table(table, run.tables, main_stem(stem, model, run.settings["models"]))
 
 
@@ -46,11 +46,7 @@ def main_table(run: RunFolder, model: str, stem: str) -> MainTable:
         marks=standard_marks(run.settings["sources"], run.settings["translated"], contaminated(run))
         | best_marks(best, POLICIES[stem]),
         significant=significant,
-        remarks=[
-            recipe_sentence(run.settings["recipe"]),
-            *standard_remarks(kept, left_out, run.settings["limit"], run.generated),
-            *best_remarks(best),
-        ],
+        remarks=standard_remarks(kept, left_out, run.settings["limit"], run.generated) + best_remarks(best),
         headline=run.settings["headline"] or None,
         model=model,
         blocks=run.settings["blocks"] | dict.fromkeys(best, "Best source for each task"),
