@@ -68,6 +68,12 @@ def find_row(table: Path, header: list[str], rows: list[dict[str, str]], wanted:
     raise UserError(f"{table}: unknown row {wanted!r}; known {known}")
 
 
+def recipe_of(run: RunFolder) -> str:
+    """Return the recipe that the run's ``scores.csv`` names: the settings may have got another name since."""
+    with open(run.tables / "scores.csv", encoding="utf-8", newline="") as handle:
+        return next(iter(csv.DictReader(handle)), {}).get("recipe") or "not written down"
+
+
 def score_rows(run: RunFolder) -> list[ScoreRow]:
     """Return the rows of the run's ``scores.csv``."""
     path = run.tables / "scores.csv"

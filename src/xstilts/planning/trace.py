@@ -9,7 +9,7 @@ from xstilts.artifacts import Manifest, read_manifest
 from xstilts.errors import UserError
 from xstilts.planning.cells import Number, find_number
 from xstilts.planning.reasons import flat
-from xstilts.planning.tables import ScoreRow, open_run
+from xstilts.planning.tables import ScoreRow, open_run, recipe_of
 from xstilts.reporting.run import RunFolder
 from xstilts.scoring.score_file import read_scores
 from xstilts.tasks import task as task_of
@@ -61,7 +61,7 @@ def trace(table: Path, row: str, column: str) -> tuple[str, list[str]]:
     found = Trace(run)
     shown = "no number" if number.value is None else f"{number.value:.6f}"
     lines = [f"{table}, row {row}, column {column}: {shown}", *(f"  {word}" for word in number.words)]
-    lines.append(f"  recipe    {run.settings.get('recipe', 'not written down')}")
+    lines.append(f"  recipe    {recipe_of(run)}")
     lines += ["", *_scores(found, number)]
     made = [path for cell in number.cells if (path := _prediction(found, cell)) is not None]
     for path in dict.fromkeys(made):
