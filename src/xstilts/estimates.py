@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from xstilts.storage import Size
 
-HOST = 3e-4  # seconds a row: reading, tokenising, decoding (assumed)
+HOST = 1e-4  # seconds a row: reading, decoding (assumed)
+TOKENISING = 2e-4  # seconds a row on one thread (assumed)
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,11 @@ def memory_mb(work: Work, size: Size, rule: str, attempt: int = 1) -> int:
     weights = (8 if rule == "predict" else 20) * size.parameters
     mined = 12 * size.hidden * math.sqrt(work.pairs)
     return round((3000 + (weights + 2500 * work.rows + mined) / 1e6) * 1.5 ** (attempt - 1))
+
+
+def tokenising_threads(rows: int) -> int:
+    """Return the threads that tokenise so many rows: one where a second would hardly have started (assumed)."""
+    return 4 if rows > 50_000 else 1
 
 
 def minutes(work: Work, size: Size, attempt: int = 1) -> int:

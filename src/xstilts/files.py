@@ -76,6 +76,17 @@ def copy_file(source: Path, path: Path) -> None:
         shutil.copyfile(source, beside)
 
 
+def link_file(source: Path, path: Path) -> None:
+    """Give a file a second name, or copy it where the disk knows no such thing; what stood there is replaced."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    beside.unlink(missing_ok=True)
+    try:
+        os.link(source, beside)
+    except OSError:
+        shutil.copyfile(source, beside)
+    beside.replace(path)
+
+
 def write_text(path: Path | str, text: str) -> None:
     """Write a UTF-8 text file whole or not at all."""
     with replacing(path) as beside:

@@ -1,4 +1,4 @@
-"""From a configuration to jobs: which there are, and what each reads."""
+"""From a configuration to jobs: which there are."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,13 +6,9 @@ from typing import Any
 
 from xstilts import tasks
 from xstilts.data.hub_tables import load as hub_sets
-from xstilts.data.registry import TRANSLATION, dataset, holds
-from xstilts.data.upstream import load as archives
-from xstilts.modeling.fetch import wanted_files
-from xstilts.places import Places
+from xstilts.reads import Reads
 from xstilts.tasks.sources import starts_pretrained
-from xstilts.trainings import TEXT, parts_of_source
-from xstilts.translation.fetch import OWN_FILES
+from xstilts.trainings import parts_of_source
 
 Cell = tuple[str, str, str, int, str]  # model, source, target, seed, task
 REPORTING = (  # rules that make tables and figures
@@ -37,7 +33,7 @@ REPORTING = (  # rules that make tables and figures
 )
 
 
-class Jobs(Places):
+class Jobs(Reads):
     """All jobs of one run."""
 
     # ---- what there is
@@ -115,6 +111,13 @@ class Jobs(Places):
         models += [self.pretrained(model) for model in self.run.models]
         return [*dict.fromkeys(models), *(self.prediction(*cell) for cell in self.cells())]
 
+    def featurised(self) -> list[tuple[str, str, str, str]]:
+        """Every (model, start, use, name) whose texts become features; see ``features``."""
+        found = [path for cell in self.intermediate() for path in self.features_of_source(*cell[:2])]
+        found += [self.features_of_target(*cell[:3]) for cell in self.target_trainings()]
+        found += [self.features_of_task(*cell[:2], cell[4]) for cell in self.cells()]
+        return [(path.parts[-5], path.parts[-4], path.parts[-3], path.parts[-2]) for path in dict.fromkeys(found)]
+
     def every(self) -> Iterator[tuple[Any, ...]]:
         """Yield (rule, *wildcards) of every job that has a spec."""
         run = self.run
@@ -134,6 +137,8 @@ class Jobs(Places):
             for source in run.own_encoders:
                 for seed in run.seeds:
                     yield "adopt_source", model, source, seed
+        for features in self.featurised():
+            yield "featurise", *features
         for trained in self.intermediate():
             yield "train_intermediate", *trained
         for trained_target in self.target_trainings():
@@ -188,74 +193,7 @@ class Jobs(Places):
         """The manifests of everything that comes from the Hub."""
         return {self.download(name) for name in self.hub_data()}.union(*self.hub_models().values())
 
-    # ---- what a job reads
-
-    def download_of(self, name: str, language: str) -> list[Path]:
-        """The download that a data set is read from in a language: none when the mirror has it, or nobody else."""
-        if self.run.data.origin != "public" or not (name in hub_sets() or name in archives()):
-            return []
-        mirror = self.run.mirror
-        if mirror is not None and holds(dataset(name), language, Path(mirror)):
-            return []
-        return [self.download(name)]
-
-    def data_of_source(self, source: str) -> list[Path]:
-        """The data that an intermediate training reads."""
-        parts = parts_of_source(self.run, source)
-        names = [name for part in parts for name in (*part["data"], *part.get("chosen_on", ()))]
-        if source == "mlm-en":
-            names += ["mnli/en"]
-        return [self.text if name == TEXT else self.data(*name.split("/")) for name in dict.fromkeys(names)]
-
-    def text_of_sample(self) -> list[Path]:
-        """The raw text that the run's sample is drawn from."""
-        assert self.run.intermediate.mlm is not None
-        return [self.data("text", code) for code in self.run.intermediate.mlm.languages]
-
-    def evaluation_data(self) -> list[Path]:
-        """The evaluation data of all tasks of the run: no sentence of it stays in the sample of raw text."""
-        return list(dict.fromkeys(path for task in self.run.tasks for path in self.data_of_task(task)))
-
-    def candidates(self, model: str, target: str, seed: int | str) -> list[Path]:
-        """The trainings among which the learning rate of a target is chosen."""
-        return [self.trained(model, source, target, seed) for source in self.run.candidates(target)]
-
-    def data_of_target(self, target: str) -> list[Path]:
-        """The data that a target training reads: English only; XQuAD to keep its paragraphs out of the choice."""
-        names = [f"{part}/en" for part in tasks.training_set(target).parts]
-        if target == "squad" and self.run.selection.recipe == "clean":
-            names.append("xquad/en")
-        return [self.data(*name.split("/")) for name in names]
-
-    def data_of_task(self, task: str) -> list[Path]:
-        """The evaluation data of a task in the languages of the run."""
-        return [self.data(tasks.task(task).dataset, language) for language in self.run.languages_of(task)]
-
-    def data_of_pretraining(self, model: str) -> list[Path]:
-        """The text (and the English task text) that a small encoder is pretrained on."""
-        settings = self.run.encoders[model].pretraining
-        assert settings is not None
-        return [self.data("text", code) for code in settings.languages] + [
-            self.data(part, "en") for name in settings.task_text for part in tasks.training_set(name).parts
-        ]
-
-    def data_of_translation(self, name: str) -> Path:
-        """The English data that a translation is made of."""
-        return self.data(name.removesuffix(TRANSLATION), "en")
-
-    def files_of_translator(self) -> list[Path]:
-        """The files that the translation model is taken from: none when it comes from the Hub."""
-        own = self.run.translation
-        return wanted_files(Path(own.model).expanduser(), OWN_FILES) if own else []
-
-    def files_of_model(self, model: str) -> list[Path]:
-        """The files that a model is taken from: none when it comes from the Hub."""
-        weights = self.run.encoders[model].weights
-        return wanted_files(Path(weights).expanduser()) if weights else []
-
-    def files_of_source(self, source: str) -> list[Path]:
-        """The files that a user's own source is taken from: none when it comes from the Hub."""
-        return wanted_files(Path(self.run.own_encoders[source]).expanduser())
+    # ---- what many jobs read
 
     def all_data(self) -> list[Path]:
         """Every data set and language that the run touches, training sets first."""
@@ -291,8 +229,3 @@ class Jobs(Places):
     def published(self) -> list[Path]:
         """The published numbers."""
         return sorted(Path("resources/published").glob("*.csv"))
-
-    def data_of_baseline(self, task: str) -> list[Path]:
-        """The evaluation data of a task and the English data of its target."""
-        target = tasks.task(task).target
-        return self.data_of_task(task) + ([] if target == "none" else self.data_of_target(target))

@@ -40,7 +40,7 @@ class Places:
     @property
     def world(self) -> Path:
         """The manifest of the generated world."""
-        return self.results / "store" / "origins" / self.origin / "manifest.json"
+        return self.store / "origins" / self.origin / "manifest.json"
 
     @cached_property
     def translations(self) -> str:
@@ -51,11 +51,11 @@ class Places:
     @property
     def translator(self) -> Path:
         """The manifest of the translation model."""
-        return self.results / "store" / "translators" / self.translations / "manifest.json"
+        return self.store / "translators" / self.translations / "manifest.json"
 
     def translated(self, name: str, language: str) -> Path:
         """The manifest of a data set that is translated here."""
-        return self.results / "store" / "translated" / self.translations / name / language / "manifest.json"
+        return self.store / "translated" / self.translations / name / language / "manifest.json"
 
     def is_translated_here(self, name: str, language: str) -> bool:
         """Say whether a data set is a translation that is made here: one that the mirror does not hold."""
@@ -73,13 +73,18 @@ class Places:
 
     def download(self, name: str) -> Path:
         """The manifest of a public data set as it was fetched."""
-        return self.results / "store" / "origins" / self.origin / name / "manifest.json"
+        return self.store / "origins" / self.origin / name / "manifest.json"
 
     def data(self, name: str, language: str) -> Path:
         """The manifest of one data set in one language."""
         if self.is_translated_here(name, language):
             return self.translated(name, language)
-        return self.results / "store" / "data" / self.origin / name / language / "manifest.json"
+        return self.store / "data" / self.origin / name / language / "manifest.json"
+
+    @property
+    def store(self) -> Path:
+        """The folder of what all runs share."""
+        return self.results / "store"
 
     @property
     def text(self) -> Path:
@@ -102,6 +107,17 @@ class Places:
             return self.encoder(model, source, seed)
         return self.here / "models" / model / source / target / str(seed) / "manifest.json"
 
+    def features(self, model: str, start: str, use: str, name: str) -> Path:
+        """The manifest of stored features.
+
+        Args:
+            model: the model.
+            start: whose tokenizer it is: ``none`` is the pretrained encoder, else a source of the user's own.
+            use: ``intermediate``, ``target`` or ``task``.
+            name: of the training set or task.
+        """
+        return self.here / "features" / model / start / use / name / "manifest.json"
+
     def marker(self, model: str, source: str, target: str, seed: int | str) -> Path:
         """Says that the weights of a model were dropped; target `none` is the encoder that came of a source."""
         return self.here / "models" / model / source / target / str(seed) / MARKER
@@ -116,7 +132,7 @@ class Places:
 
     def spec(self, rule: str, *wildcards: object) -> Path:
         """The spec of a job; what all runs share stands in the store."""
-        base = self.results / "store" if rule in SHARED else self.here
+        base = self.store if rule in SHARED else self.here
         own = self.translations if rule in ("translate", "fetch_translator") else self.origin
         first = [own] if rule in SHARED else []
         return base.joinpath(
@@ -130,7 +146,7 @@ class Places:
 
     def modules(self, digest: str) -> Path:
         """The modules that a digest of code covers, each with its own."""
-        return self.results / "store" / "code" / f"{digest}.json"
+        return self.store / "code" / f"{digest}.json"
 
     def log(self, rule: str, *wildcards: object) -> Path:
         """The log of a job."""

@@ -50,11 +50,15 @@ def _fail(message: str, code: int) -> None:
     raise SystemExit(code)
 
 
-def use_threads(count: int) -> None:
-    """Fix the number of threads before any numerical library is imported, and keep the process off the network."""
+def use_threads(count: int, tokenising: bool = False) -> None:
+    """Fix the number of threads before any numerical library is imported.
+
+    The tokenizers take threads only where tokenising is all that a job does.
+    """
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = str(count)
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    os.environ["RAYON_NUM_THREADS"] = str(count)
+    os.environ["TOKENIZERS_PARALLELISM"] = "true" if tokenising and count > 1 else "false"
 
 
 def role(manifest: Path) -> str:

@@ -12,7 +12,7 @@ from xstilts.errors import ConfigError, DataError
 from xstilts.jobs import REPORTING, Jobs
 from xstilts.modeling.fetch import origin
 from xstilts.tasks.sources import WITH_TEXT, Source
-from xstilts.trainings import lengths, optimisation, source_training, target_training
+from xstilts.trainings import featurised, lengths, optimisation, source_training, target_training
 
 Settings = dict[str, Any]
 NAME_THE_RECIPE = ("collect_scores", "table_main")
@@ -126,6 +126,11 @@ def sample_text(jobs: Jobs) -> Settings:
     """Return how much raw text is drawn, and how."""
     assert jobs.run.intermediate.mlm is not None
     return jobs.run.intermediate.mlm.model_dump(include={"languages", "sentences", "alpha"})
+
+
+def featurise(jobs: Jobs, model: str, start: str, use: str, name: str) -> Settings:
+    """Return what the features of a training set or a task depend on."""
+    return featurised(jobs.run, use, name)
 
 
 def train_intermediate(jobs: Jobs, model: str, source: str, seed: int) -> Settings:
@@ -249,6 +254,7 @@ BY_RULE: dict[str, Callable[..., Settings]] = {
         fetch_translator,
         translate,
         sample_text,
+        featurise,
         train_intermediate,
         train_target,
         choose_rate,

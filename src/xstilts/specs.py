@@ -12,6 +12,7 @@ from xstilts import tasks
 from xstilts.data.readers import reader_module
 from xstilts.data.registry import dataset
 from xstilts.digest import code_digest, module_digests
+from xstilts.featurising import job as featurising
 from xstilts.files import dump_json
 from xstilts.jobs import Jobs
 from xstilts.prediction import languages
@@ -58,6 +59,9 @@ def opened_by_name(jobs: Jobs, rule: str, *wildcards: Any) -> tuple[str, ...]:
     """Return the modules that a job's script imports by a string: they belong to its code too."""
     if rule in ("download", "prepare"):
         return (reader_module(dataset(wildcards[0])),)
+    if rule == "featurise":
+        settings = settings_of(jobs, rule, *wildcards)
+        return featurising.opened_by_name(settings["kind"], settings["family"])
     if rule == "train_intermediate":
         return phase.opened_by_name({part["family"] for part in parts_of_source(jobs.run, wildcards[1])})
     if rule == "train_target":

@@ -7,9 +7,11 @@ from xstilts import tasks
 from xstilts.config import Run
 from xstilts.data.registry import TRANSLATION
 from xstilts.sections import Batches, Phase, TrainingSettings
+from xstilts.tasks.sources import Source
 
 TEXT = "text/mlm"  # the run's sample of raw text
 OVERRIDES = {"warmup", "weight_decay"}  # settings of `optimisation` that a training set may have of its own
+FEATURISED = ("family", "data", "chosen_on", "labels", "no_answer", "limit", "packed")  # settings that features have
 
 
 def parts_of_source(run: Run, name: str) -> list[dict[str, Any]]:
@@ -27,7 +29,13 @@ def parts_of_source(run: Run, name: str) -> list[dict[str, Any]]:
     return parts
 
 
-def part(name: str, settings: TrainingSettings, epochs: float | None = None, language: str = "en") -> dict[str, Any]:
+def part(
+    name: str,
+    settings: TrainingSettings,
+    epochs: float | None = None,
+    language: str = "en",
+    phase: str = "intermediate",
+) -> dict[str, Any]:
     """Return one training set as a training reads it; ``epochs`` override its own.
 
     Translated data train only: ``chosen_on`` names the English data that choose the checkpoint.
@@ -37,6 +45,7 @@ def part(name: str, settings: TrainingSettings, epochs: float | None = None, lan
     translated = {"data": [f"{one}{TRANSLATION}/{language}" for one in known.parts], "chosen_on": english}
     return ({"data": english} if language == "en" else translated) | {
         "name": name,
+        "features": f"{phase}/{name}" + (f"-{language}" if language != "en" else ""),
         "family": known.family,
         "labels": known.labels,
         "no_answer": known.no_answer,
@@ -56,6 +65,7 @@ def _text_part(data: str, settings: Batches, epochs: float, packed: bool) -> dic
     """Return raw text as a part: 0 epochs where the labelled parts beside it say how long the training is."""
     return {
         "name": "mlm",
+        "features": "intermediate/mlm" if data == TEXT else "intermediate/mlm-en",
         "family": "mlm",
         "data": [data],
         **_batch(settings),
@@ -79,8 +89,52 @@ def source_training(run: Run, name: str, seed: int) -> dict[str, Any]:
 def target_training(run: Run, source: str, target: str, seed: int) -> dict[str, Any]:
     """Return the settings of the training on a target, after a source."""
     rate = run.source(source).rate or _rate(run.target, target)
-    sets = run.target.sets
-    return _training(run, [part(target, sets[target])], rate, seed, sets[target])
+    return _training(run, [part_of_target(run, target)], rate, seed, run.target.sets[target])
+
+
+def part_of_target(run: Run, target: str) -> dict[str, Any]:
+    """Return what the training on a target trains on."""
+    return part(target, run.target.sets[target], phase="target")
+
+
+def featurised(run: Run, use: str, name: str) -> dict[str, Any]:
+    """Return what the features of a use depend on: neither seed nor rate, batch size, epochs or source.
+
+    Args:
+        run: the run.
+        use: ``intermediate``, ``target`` or ``task``.
+        name: as in a part's ``features``, or the name of a task.
+
+    Returns:
+        Settings with kind (who featurises), family, lengths and data; of a training set its labels, limit and the
+        choice of dev examples, of a task what is evaluated.
+    """
+    if use == "task":
+        task = tasks.task(name)
+        return {
+            "kind": "evaluation",
+            "family": task.family,
+            "splits": task.splits,
+            "languages": run.languages_of(name),
+            "limit": run.evaluation.limit,
+            "lengths": lengths(run, {task.family}),
+            "labels": () if task.target == "none" else tasks.training_set(task.target).labels,
+        }
+    if use == "target":
+        found = part_of_target(run, name)
+    else:
+        parts = (one for source in run.parsed_sources for one in _parts(run, source))
+        found = next(one for one in parts if one["features"] == f"{use}/{name}")
+    kept = {key: found[key] for key in FEATURISED if key in found}
+    kept["lengths"] = lengths(run, {found["family"]})
+    if found["family"] == "mlm":
+        return kept | {"kind": "raw_text"}
+    spared = ["xquad/en"] if use == "target" and name == "squad" and run.selection.recipe == "clean" else []
+    return kept | {"kind": "training_set", "selection": run.selection.model_dump(), "spared": spared}
+
+
+def _parts(run: Run, source: Source) -> list[dict[str, Any]]:
+    return parts_of_source(run, source.name) if source.kind in ("trained", "control") else []
 
 
 def _rate(phase: Phase, name: str) -> float:

@@ -12,7 +12,7 @@ from typing import Any
 
 from xstilts import tasks
 from xstilts.data.registry import TRANSLATION, dataset
-from xstilts.estimates import Work, memory_mb, minutes, threads
+from xstilts.estimates import Work, memory_mb, minutes, threads, tokenising_threads
 from xstilts.jobs import Jobs
 from xstilts.settings import settings_of
 from xstilts.storage import LARGE, ON_THE_HUB, Size
@@ -81,6 +81,17 @@ class Workload:
     def threads(self, model: str) -> int:
         """Return the threads of every job that runs a model."""
         return threads(self.size(model)[0])
+
+    def rows_of_features(self, use: str, name: str) -> int:
+        """Return the rows that are tokenised for a training set or a task."""
+        places = self.jobs.data_of_features(use, name)
+        names = [(path.parts[-3], path.parts[-2]) for path in places]
+        splits = tasks.task(name).splits if use == "task" else ("train",)
+        return sum(self.rows(*one, split)[0] for one in names for split in splits)
+
+    def threads_of_features(self, model: str, start: str, use: str, name: str) -> int:
+        """Return the threads that tokenise; their number changes no result."""
+        return tokenising_threads(self.rows_of_features(use, name))
 
     def _work_like(self, rule: str, name: str) -> Work:
         """All jobs of a rule with one model, source, target or task are the same work."""

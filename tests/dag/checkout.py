@@ -15,9 +15,12 @@ PARTS = ("Snakefile", "config.yaml", "config", "envs", "profiles", "resources", 
 CONFIGURATION = ("config/demo.yaml", "tests/tiny.yaml")
 SPEC = re.compile(r"--spec (\S+)/specs/(\S+)\.json")
 
-# Every Python process starts with it: a job writes down what it imported of the package and which files it read.
+# Every Python process starts with it: a job writes down what it imported of the package and of heavy libraries, and
+# which files it read.
 PROBE = """
 import atexit, os, pathlib, sys
+
+HEAVY = ("tokenizers", "torch", "transformers")
 
 if "--spec" in sys.argv:
     read = set()
@@ -28,7 +31,7 @@ if "--spec" in sys.argv:
 
     def write():
         spec = sys.argv[sys.argv.index("--spec") + 1]
-        modules = sorted(name for name in sys.modules if name.split(".")[0] == "xstilts")
+        modules = sorted(name for name in sys.modules if name.split(".")[0] == "xstilts" or name in HEAVY)
         files = sorted(name for name in read if name.startswith(("results/", "resources/")) and os.path.isfile(name))
         path = pathlib.Path(os.environ["PROBE"]) / spec.replace("/", "!")
         path.write_text("\\n".join(modules) + "\\n\\n" + "\\n".join(files))

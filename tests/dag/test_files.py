@@ -13,12 +13,16 @@ from test_reruns import CASES, PIPELINE, divide
 
 from xstilts.config import load
 from xstilts.digest import MACHINERY, modules_behind
+from xstilts.files import read_json
 from xstilts.jobs import Jobs
 from xstilts.scoring.score_file import write_scores
 from xstilts.specs import opened_by_name
 
 pytestmark = pytest.mark.slow
+HEAVY = {"tokenizers", "torch", "transformers"}
 UDPOS = "results/tiny/models/tiny/none/udpos/1"
+FEATURES = "results/tiny/features/tiny/none"
+TASKS_WITH_QAB = ("xnli", "udpos", "xquad", "mlqa", "tatoeba")
 PREDICTED = "results/tiny/predictions/tiny/none/udpos/1/udpos"
 
 
@@ -65,6 +69,9 @@ def test_a_further_language_costs_its_own_forward_passes_only(run: Checkout, tmp
         asked = 2 if job.endswith("tatoeba") else 3
         assert [line.partition(":")[0] for line in lines if line.endswith(" examples")] == ["qab"], job
         assert f"1 of {asked} languages needed forward passes" in lines, job
+    for task in TASKS_WITH_QAB:
+        said = twin.log(f"featurise/tiny/none/task/{task}").splitlines()
+        assert [line.partition(":")[0] for line in said if "tokenised" in line] == ["qab"], task
     assert {name: (twin.folder / name).read_bytes() for name in before} == before
     assert len(predictions(twin)) > len(before)
     twin.snakemake(f"{PREDICTED}/manifest.json")
@@ -84,6 +91,10 @@ DAMAGED = {
     "weights": (f"{UDPOS}/model.safetensors", f"{PREDICTED}/manifest.json"),
     "head": (f"{UDPOS}/head.safetensors", f"{PREDICTED}/manifest.json"),
     "pretrained weights": ("results/tiny/models/tiny/model.safetensors", f"{UDPOS}/manifest.json"),
+    "features to train on": (f"{FEATURES}/target/udpos/train.safetensors", f"{UDPOS}/manifest.json"),
+    "examples that choose": (f"{FEATURES}/target/udpos/dev.jsonl", f"{UDPOS}/manifest.json"),
+    "features of a language": (f"{FEATURES}/task/udpos/dev-qaa.safetensors", f"{PREDICTED}/manifest.json"),
+    "the tokenizer": ("results/tiny/models/tiny/tokenizer.json", f"{FEATURES}/task/udpos/manifest.json"),
     "a prediction": (f"{PREDICTED}/dev-qaa.tsv", "results/tiny/scores/tiny/none/udpos/1/udpos/qaa.json"),
 }
 
@@ -200,10 +211,48 @@ def test_every_module_that_a_job_imports_belongs_to_its_digest(run: Checkout) ->
         if probe is None:
             continue
         known = {*modules_behind(ROOT / f"workflow/scripts/{rule}.py", opened_by_name(jobs, rule, *wildcards))}
-        missed = probe[0] - MACHINERY - known
+        missed = probe[0] - MACHINERY - known - HEAVY
         assert not missed, f"{rule} {wildcards}: {sorted(missed)}"
         checked.add(rule)
     assert checked >= PIPELINE | {"collect_scores", "table_main", "figure_differences"}
+
+
+def test_what_trains_and_predicts_has_no_tokenizer_and_what_tokenises_nothing_else(run: Checkout) -> None:
+    imported: dict[str, set[str]] = {}
+    for spec in run.declared():
+        rule, probe = spec.split("/specs/")[1].split("/")[0], run.probe(spec)
+        assert probe is not None
+        imported.setdefault(rule, set()).update(probe[0] & HEAVY)
+    assert imported["featurise"] == {"tokenizers"}
+    assert [imported[rule] for rule in ("train_intermediate", "train_target", "predict")] == [{"torch"}] * 3
+
+
+def test_a_run_of_another_name_tokenises_nothing_anew(run: Checkout, tmp_path: Path) -> None:
+    twin = run.twin(tmp_path / "twin")
+    entries = {path: path.stat().st_mtime_ns for path in twin.folder.glob("results/store/features/*/manifest.json")}
+    changes = ("run: tiny\n", "run: other\n"), ("{batch_size: 16, epochs: 2}", "{batch_size: 8, epochs: 1}")
+    with twin.edited("tests/tiny.yaml", *changes):
+        twin.snakemake("results/other/features/tiny/none/target/udpos/manifest.json")
+    found = twin.folder / "results/other/features/tiny/none/target/udpos"
+    assert (found / "train.safetensors").stat().st_nlink > 1, "a second name"
+    assert (
+        "train: in the store, " in (twin.folder / "results/other/logs/featurise/tiny/none/target/udpos.log").read_text()
+    )
+    assert {path: path.stat().st_mtime_ns for path in entries} == entries
+    assert len(list(twin.folder.glob("results/store/features/*/manifest.json"))) == len(entries)
+
+
+def test_features_damaged_in_run_and_store_are_made_again(run: Checkout, tmp_path: Path) -> None:
+    twin = run.twin(tmp_path / "twin")
+    place = twin.folder / FEATURES / "target/udpos"
+    whole, digest = (place / "train.safetensors").read_bytes(), read_json(place / "manifest.json")["digest"]
+    for path in (place, *twin.folder.glob("results/store/features/*")):
+        if (path / "train.safetensors").is_file() and (path / "train.safetensors").read_bytes() == whole:
+            os.truncate(path / "train.safetensors", len(whole) // 2)
+    (place / "manifest.json").unlink()
+    twin.snakemake(f"{FEATURES}/target/udpos/manifest.json")
+    assert (place / "train.safetensors").read_bytes() == whole
+    assert read_json(place / "manifest.json")["digest"] == digest, "the same bytes: what follows has no work"
 
 
 def test_every_file_that_a_job_reads_is_one_of_its_inputs(run: Checkout) -> None:
@@ -213,7 +262,8 @@ def test_every_file_that_a_job_reads_is_one_of_its_inputs(run: Checkout) -> None
         probe = run.probe(spec)
         assert probe is not None, spec
         folders = {Path(name).parent for name in inputs | outputs if name.endswith("/manifest.json")}
-        trees = [folder for folder in folders if folder.parent.name == "origins"]  # a generated world
+        trees = [Path("results/store/features")] if "/featurise/" in spec else []  # it looks there by content
+        trees += [folder for folder in folders if folder.parent.name == "origins"]  # a generated world
         missed = [
             name
             for name in sorted(probe[1] - inputs - outputs - {spec})

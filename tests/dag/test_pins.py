@@ -86,10 +86,18 @@ def trained(source: str, *targets: str) -> set[str]:
 
 
 INTERMEDIATE = {"train_intermediate/tiny/mnli/1"}
+MNLI = {"featurise/tiny/none/intermediate/mnli", "featurise/tiny/none/target/mnli"}
+FEATURES = MNLI | {f"featurise/tiny/none/{name}" for name in ("target/pawsx", "task/xnli", "task/pawsx")}
 FOLLOWS = {
-    XNLI: {"download/xnli", "prepare/xnli/en", "prepare/xnli/de"}.union(*(evaluations(s, "mnli") for s in SOURCES)),
-    GLUE: {"download/mnli", "prepare/mnli/en"} | INTERMEDIATE | trained("mnli", *TASKS) | trained("none", "mnli"),
-    ENCODER: {"fetch_model/tiny"} | INTERMEDIATE | trained("mnli", *TASKS) | trained("none", *TASKS),
+    XNLI: {"download/xnli", "prepare/xnli/en", "prepare/xnli/de", "featurise/tiny/none/task/xnli"}.union(
+        *(evaluations(s, "mnli") for s in SOURCES)
+    ),
+    GLUE: {"download/mnli", "prepare/mnli/en"}
+    | MNLI
+    | INTERMEDIATE
+    | trained("mnli", *TASKS)
+    | trained("none", "mnli"),
+    ENCODER: {"fetch_model/tiny"} | FEATURES | INTERMEDIATE | trained("mnli", *TASKS) | trained("none", *TASKS),
 }
 
 

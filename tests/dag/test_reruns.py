@@ -10,7 +10,7 @@ from xstilts.data.lock import LOCK, Pin
 
 pytestmark = pytest.mark.slow
 
-PIPELINE = {"world", "prepare", "pretrain", "train_intermediate", "train_target", "predict", "score"}
+PIPELINE = {"world", "prepare", "pretrain", "featurise", "train_intermediate", "train_target", "predict", "score"}
 TASKS = {"mnli": ["xnli"], "udpos": ["udpos"], "squad": ["xquad", "mlqa"], "none": ["tatoeba"]}
 SOURCES = ("none", "mnli")
 TINY, LOOP, MLQA = "tests/tiny.yaml", "src/xstilts/training/loop.py", "src/xstilts/scoring/mlqa.py"
@@ -39,9 +39,16 @@ def source(name: str, seed: int = 1) -> set[str]:
     return evaluations(name, "none", seed=seed).union(*(target(name, t, seed) for t in ("mnli", "udpos", "squad")))
 
 
+def features(*names: str) -> set[str]:
+    return {f"featurise/tiny/none/{name}" for name in names}
+
+
+TRAINED = ("intermediate/mnli", "target/mnli", "target/udpos", "target/squad")
+EVALUATED = features(*(f"task/{task}" for tasks in TASKS.values() for task in tasks))
+FEATURES = EVALUATED | features(*TRAINED)
 INTERMEDIATE = {"train_intermediate/tiny/mnli/1"}
 TRAININGS = INTERMEDIATE | source("mnli") | (source("none") - evaluations("none", "none"))  # retrieval has none
-EVERYTHING_LEARNT = {"pretrain/tiny"} | TRAININGS | source("none")
+EVERYTHING_LEARNT = {"pretrain/tiny"} | FEATURES | TRAININGS | source("none")
 FORWARD = {name for s in SOURCES for t in TASKS for name in evaluations(s, t)}
 
 # name -> (file, replacements, the pipeline's jobs); tables follow from scores
@@ -85,16 +92,19 @@ CASES = {
     "a language more": (
         TINY,
         [("languages: [en, qaa]\npre", "languages: [en, qaa, qab]\npre")],
-        {f"prepare/{task}/qab" for tasks in TASKS.values() for task in tasks}.union(
-            *(evaluations(s, t, ("en", "qaa", "qab")) for s in SOURCES for t in TASKS)
+        EVALUATED.union(
+            {f"prepare/{task}/qab" for tasks in TASKS.values() for task in tasks},
+            *(evaluations(s, t, ("en", "qaa", "qab")) for s in SOURCES for t in TASKS),
         ),
     ),
     "a source more": (
         TINY,
         [("sources: [none, mnli]", "sources: [none, mnli, hellaswag]")],
-        {"prepare/hellaswag/en", "train_intermediate/tiny/hellaswag/1"} | source("hellaswag"),
+        {"prepare/hellaswag/en", "train_intermediate/tiny/hellaswag/1"}
+        | features("intermediate/hellaswag")
+        | source("hellaswag"),
     ),
-    "how many examples are scored": (TINY, [("limit: 20", "limit: 19")], FORWARD),
+    "how many examples are scored": (TINY, [("limit: 20", "limit: 19")], EVALUATED | FORWARD),
     "the pretraining": (TINY, [("alpha: 0.5,", "alpha: 0.6,")], EVERYTHING_LEARNT),
     "a function of the training loop": (LOOP, [("remaining = int(", "remaining = 0 + int(")], EVERYTHING_LEARNT),
     "a function of both phases": (
@@ -105,17 +115,32 @@ CASES = {
     "a function of one family's featuriser": (
         "src/xstilts/tasks/tagging.py",
         [("def featurise(", "def unused() -> None:\n    pass\n\n\ndef featurise(")],
-        target("none", "udpos") | target("mnli", "udpos"),
+        features("target/udpos", "task/udpos") | target("none", "udpos") | target("mnli", "udpos"),
+    ),
+    "how a training set is divided": (
+        "src/xstilts/featurising/training_set.py",
+        [("def divide(", "def unused() -> None:\n    pass\n\n\ndef divide(")],
+        features(*TRAINED) | TRAININGS,
+    ),
+    "the length of one family": (
+        TINY,
+        [("seeds: [1]", "seeds: [1]\nlengths: {tagging: 64}")],
+        features("target/udpos", "task/udpos") | target("none", "udpos") | target("mnli", "udpos"),
+    ),
+    "how many examples choose a checkpoint": (
+        TINY,
+        [("selection: {examples: 20,", "selection: {examples: 19,")],
+        features(*TRAINED) | TRAININGS,
     ),
     "the featuriser of retrieval": (
         "src/xstilts/tasks/retrieval.py",
         [("def featurise(", "def unused() -> None:\n    pass\n\n\ndef featurise(")],
-        evaluations("none", "none") | evaluations("mnli", "none"),
+        features("task/tatoeba") | evaluations("none", "none") | evaluations("mnli", "none"),
     ),
     "the reader of one format": (
         "src/xstilts/data/readers/retrieval.py",
         [("def tatoeba(", "def unused() -> None:\n    pass\n\n\ndef tatoeba(")],
-        {"prepare/tatoeba/qaa"} | evaluations("none", "none") | evaluations("mnli", "none"),
+        {"prepare/tatoeba/qaa"} | features("task/tatoeba") | evaluations("none", "none") | evaluations("mnli", "none"),
     ),
     "a function of one metric": (
         MLQA,

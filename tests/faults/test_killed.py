@@ -57,6 +57,8 @@ def traps(generator: random.Random) -> list[Trap]:
     ):
         found += [(rule, moment, renamed | {"count": generator.randint(1, 2) if rule == "world" else 1})] * times
     found += [("prepare", rename, PUBLISHED), ("prepare", clean, DONE)]
+    found += [("featurise", write, {"event": "os.rename", "match": r"\.safetensors ", "count": n}) for n in (1, 2)]
+    found += [("featurise", rename, PUBLISHED), ("featurise", clean, DONE)]
     found += [("score", "in scoring", {"event": "open", "match": r"/(udpos|tatoeba) None "})] * 2
     found += [("score", "in scoring", {"call": "score_language"})] * 2
     predicting = "in prediction"

@@ -15,6 +15,7 @@ from place import FREQUENT, GONE_ON, RUN, STEP, Place, flip, truncate
 pytestmark = pytest.mark.slow
 
 TRAINED = "models/tiny/mnli/udpos/1"
+FEATURES = "features/tiny/none/target/udpos"
 PREDICTED = "predictions/tiny/mnli/udpos/1/udpos"
 TRAINING = "train_target/tiny/mnli/udpos/1"
 
@@ -112,7 +113,8 @@ def test_a_damaged_checkpoint_is_passed_over(training: Place, undisturbed: Place
 
 DAMAGED = {  # a file -> what is lost too, so that its reader runs
     "a model": (f"{TRAINED}/model.safetensors", [PREDICTED], f"{TRAINED}/manifest.json"),
-    "prepared data": ("../store/data/*/udpos/en/train.jsonl", [TRAINED], "../store/data/*/udpos/en/manifest.json"),
+    "prepared data": ("../store/data/*/udpos/en/dev.jsonl", [PREDICTED], "../store/data/*/udpos/en/manifest.json"),
+    "features": (f"{FEATURES}/train.safetensors", [TRAINED], f"{FEATURES}/manifest.json"),
 }
 
 

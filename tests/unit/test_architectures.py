@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from family_tokenizers import LINES, trained
 from xstilts.artifacts import Manifest, Product, produce, read_manifest
 from xstilts.config import load
 from xstilts.errors import UserError
+from xstilts.featurising.job import featurise
 from xstilts.files import write_json
 from xstilts.jobs import Jobs
 from xstilts.modeling.encoder import open_encoder
@@ -150,6 +152,10 @@ class Made:
         roles = {name.replace("__", "/"): path for name, path in inputs.items()}
         return produce(self.folder / place / "manifest.json", spec, roles, job)
 
+    def features(self, use: str, name: str, encoder: Manifest, **inputs: Path) -> Path:
+        job = partial(featurise, encoder=encoder, store=self.folder / "store")
+        return self.make(job, f"features/{use}/{name}", "featurise", "m", "none", use, name, **inputs).path
+
     def data(self, name: str, **splits: list[dict[str, Any]]) -> Path:
         def write(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) -> Product:
             for split, rows in splits.items():
@@ -180,25 +186,24 @@ def test_an_encoder_goes_through_both_phases_and_evaluation(upstream: Path, tmp_
         "mlm-en",
         1,
         encoder=encoder.path,
-        text__en=lines,
         mnli__en=mnli,
+        **{"intermediate/mlm-en": made.features("intermediate", "mlm-en", encoder, text__en=lines)},
     )
     assert source.results["steps"] > 0
-    model = made.make(
-        train_target, "target", "train_target", "m", "mlm-en", "mnli", 1, encoder=source.path, mnli__en=mnli
-    )
+    target = {"target/mnli": made.features("target", "mnli", encoder, mnli__en=mnli)}
+    model = made.make(train_target, "target", "train_target", "m", "mlm-en", "mnli", 1, encoder=source.path, **target)
     assert {"head.safetensors", "model.safetensors", "config.json"} <= set(model.content["files"])
     trained_config = json.loads((model.folder / "config.json").read_text())
     assert trained_config["model_type"] == json.loads((upstream / "config.json").read_text())["model_type"]
     transformers.AutoModel.from_pretrained(model.folder)
-    found = made.make(
-        predict_task, "xnli", "predict", "m", "mlm-en", "mnli", 1, "xnli", model=model.path, xnli__de=german
-    )
+    german_features = made.features("task", "xnli", encoder, xnli__de=german)
+    given = {"model": model.path, "features": german_features, "xnli/de": german}
+    found = made.make(predict_task, "xnli", "predict", "m", "mlm-en", "mnli", 1, "xnli", **given)
     labels = (found.folder / "dev-de.tsv").read_text(encoding="utf-8").split()
     assert len(labels) == 9 and set(labels) <= {*LABELS}
-    found = made.make(
-        predict_task, "tatoeba", "predict", "m", "mlm-en", "none", 1, "tatoeba", model=source.path, tatoeba__de=tatoeba
-    )
+    sentences = made.features("task", "tatoeba", encoder, tatoeba__de=tatoeba)
+    given = {"model": source.path, "features": sentences, "tatoeba/de": tatoeba}
+    found = made.make(predict_task, "tatoeba", "predict", "m", "mlm-en", "none", 1, "tatoeba", **given)
     assert len((found.folder / "test-de.tsv").read_text(encoding="utf-8").split()) == 5
     read_manifest(model.path).check()
 
@@ -272,7 +277,7 @@ def test_limits_beyond_the_positions_are_refused(tmp_path: Path) -> None:
     )
     made.jobs = Jobs(long, ROOT, tmp_path / "results")
     tatoeba = made.data("tatoeba", test=retrieval())
+    sentences = made.features("task", "tatoeba", encoder, tatoeba__de=tatoeba)
     with pytest.raises(UserError, match=r"lengths\.retrieval: found 129; expected at most 128 tokens"):
-        made.make(
-            predict_task, "t", "predict", "m", "none", "none", 1, "tatoeba", model=encoder.path, tatoeba__de=tatoeba
-        )
+        given = {"model": encoder.path, "features": sentences, "tatoeba/de": tatoeba}
+        made.make(predict_task, "t", "predict", "m", "none", "none", 1, "tatoeba", **given)

@@ -10,6 +10,7 @@ import pytest
 from xstilts import digest, tasks
 from xstilts.data.readers import reader, reader_module
 from xstilts.data.registry import dataset, names
+from xstilts.featurising import job as featurising
 from xstilts.prediction import languages
 from xstilts.scoring import evaluate
 from xstilts.training import phase
@@ -157,6 +158,20 @@ def test_a_training_depends_on_its_own_family_and_metric_only() -> None:
     assert {name for name in behind_target("mnli") if name.startswith("scoring.")} == {"scoring.accuracy"}
     assert not any(name.startswith("scoring") for name in behind("pretrain"))
     assert "training.language_modelling" not in behind_target("mnli")
+
+
+@pytest.mark.parametrize(
+    ("kind", "family"), [("training_set", "span_qa"), ("evaluation", "tagging"), ("raw_text", "mlm")]
+)
+def test_features_depend_on_their_own_family_and_on_nothing_that_learns(kind: str, family: str) -> None:
+    found = behind("featurise", featurising.opened_by_name(kind, family))
+    assert {name for name in found if name.partition(".")[2] in tasks.FAMILIES} == {f"tasks.{family}"}
+    assert {name for name in found if name.startswith("featurising.")} - {f"featurising.{kind}"} == {
+        "featurising.job",
+        "featurising.piece",
+    }
+    assert not {name.partition(".")[0] for name in found} & {"training", "prediction", "scoring", "jobs", "config"}
+    assert {name for name in found if name.startswith("modeling")} == {"modeling", "modeling.fast_tokenizer"}
 
 
 def test_scores_depend_on_their_own_metric_only() -> None:

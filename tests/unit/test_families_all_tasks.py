@@ -13,6 +13,7 @@ from family_tokenizers import bert, pieces
 
 from xstilts.tasks import registry, task, training_set
 from xstilts.tasks.features import TOKEN_ARRAYS, Features, FeatureSettings, lengths
+from xstilts.tasks.stored import open_features, save_features
 
 TASKS, TRAINING = registry()
 LANGUAGE = {"xnli": "th", "pawsx": "ja", "udpos": "ar", "panx": "de", "xquad": "zh", "mlqa": "hi", "tydiqa": "ko",
@@ -78,6 +79,19 @@ def round_trip(family: str, rows: list[dict[str, Any]], tokenizer: Any, settings
     return features
 
 
+def stays_the_same_in_a_file(features: Features, folder: Path) -> None:
+    """Check that features that were stored are those that were made, to the type of each array."""
+    save_features(features, folder / "stored.safetensors")
+    found = open_features(folder / "stored.safetensors")
+    for group in ("targets", "context"):
+        assert getattr(found, group).keys() == getattr(features, group).keys()
+    pairs = [(getattr(features, name), getattr(found, name)) for name in ("input_ids", "offsets", "example")]
+    pairs += [(values, found.targets[name]) for name, values in features.targets.items()]
+    pairs += [(values, found.context[name]) for name, values in features.context.items()]
+    for made, stored in pairs:
+        assert stored.dtype == made.dtype and np.array_equal(stored, made) and not stored.flags.writeable
+
+
 @pytest.mark.parametrize("make", [pieces, bert])
 @pytest.mark.parametrize("name", TASKS)
 def test_every_task_goes_to_features_and_back(name: str, make, tmp_path: Path) -> None:
@@ -85,7 +99,7 @@ def test_every_task_goes_to_features_and_back(name: str, make, tmp_path: Path) -
     rows = real_rows(found.dataset, LANGUAGE[name], tmp_path)
     labels = training_set(found.target).labels if found.target != "none" else ()
     settings = FeatureSettings(max_length=512 if found.family == "retrieval" else 256, labels=tuple(labels))
-    round_trip(found.family, rows, make(), settings)
+    stays_the_same_in_a_file(round_trip(found.family, rows, make(), settings), tmp_path)
 
 
 @pytest.mark.parametrize("name", TRAINING)
@@ -98,6 +112,7 @@ def test_every_training_set_goes_to_features_with_all_its_targets(name: str, tmp
         labels = sorted({tag for row in rows for tag in row["tags"]}) if found.labels == "data" else found.labels
         settings = FeatureSettings(max_length=256, labels=tuple(labels), no_answer=found.no_answer)
         features = round_trip(found.family, rows, pieces(), settings)
+        stays_the_same_in_a_file(features, tmp_path)
         if found.family == "tagging":
             assert (features.targets["tag"] >= 0).sum() == sum(len(row["tokens"]) for row in rows)
         elif found.family == "span_qa":

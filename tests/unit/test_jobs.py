@@ -49,6 +49,7 @@ def test_what_there_is() -> None:
     assert count["train_intermediate"] == 3 * 2, "every source but none, with each seed"
     assert count["train_target"] == 4 * 6 * 2, "XQuAD and MLQA share a training, retrieval has none"
     assert count["predict"] == 4 * 9 * 2
+    assert count["featurise"] == 2 + 6 + 9, "training sets of each phase and tasks: no source or seed has its own"
     assert count["score"] == len(jobs.scores()) == 4 * 2 * (6 * 2 + 1 + 2), "TyDiQA has no German, retrieval pairs it"
     assert ("predict", "xlm-roberta-large", "mnli", "mnli", 2, "xnli") in every
     assert ("predict", "xlm-roberta-large", "mnli", "none", 2, "tatoeba") in every
@@ -70,6 +71,33 @@ def test_the_encoder_of_source_none_is_the_pretrained_one() -> None:
     assert jobs.encoder("m", "none", 2) == jobs.pretrained("m") == jobs.trained("m", "none", "none", 2)
     assert jobs.trained("m", "mnli", "none", 2) == jobs.encoder("m", "mnli", 2)
     assert jobs.trained("m", "mnli", "squad", 2).parts[-4:] == ("mnli", "squad", "2", "manifest.json")
+
+
+def test_sources_and_seeds_share_features_and_a_users_own_tokenizer_has_its_own() -> None:
+    jobs = planned(
+        sources=["none", "mnli", "mnli-de+mlm", "multi", "mnli-shuffled", "mlm-en", {"my": {"encoder": "x"}}]
+    )
+    made = {job[1:] for job in jobs.every() if job[0] == "featurise"}
+    own = {job for job in made if job[1] == "my"}
+    assert {job[2:] for job in made if job[2] == "intermediate"} == {
+        ("intermediate", name) for name in ("mnli", "mnli-de", "mlm", "mlm-en")
+    }
+    shared = {job[2:] for job in made - own if job[2] != "intermediate"}
+    assert len(shared) == 6 + 9 and {job[2:] for job in own} == shared
+    model = jobs.run.models[0]
+    assert jobs.tokenizer_of(model, "none") == jobs.pretrained(model)
+    assert jobs.tokenizer_of(model, "my") == jobs.encoder(model, "my", 1)
+    assert jobs.features_of_source(model, "multi") == jobs.features_of_source(model, "mnli")
+    assert jobs.counted_for_source("mlm-en") == [jobs.data("mnli", "en")] and not jobs.counted_for_source("mnli")
+
+
+def test_equal_sets_of_both_phases_are_one_entry_of_the_store() -> None:
+    jobs, clean = planned(), planned(selection=BASE["selection"] | {"recipe": "clean"})
+    for name in ("mnli", "squad"):
+        both = [settings_of(jobs, "featurise", "m", "none", use, name) for use in ("intermediate", "target")]
+        assert both[0] == both[1]
+    assert settings_of(clean, "featurise", "m", "none", "target", "squad")["spared"] == ["xquad/en"]
+    assert clean.data_of_features("target", "squad")[-1] == clean.data("xquad", "en")
 
 
 def test_the_artifacts_of_a_run() -> None:
@@ -131,6 +159,7 @@ CHANGES: dict[str, tuple[dict[str, Any], Callable[[tuple[Any, ...]], bool]]] = {
         lambda job: (
             (job[0] == "train_target" and job[3] in ("udpos", "panx"))
             or (job[0] == "predict" and job[5] in ("udpos", "panx"))
+            or (job[0] == "featurise" and job[4] in ("udpos", "panx"))
         ),
     ),
     "the stride": (
@@ -139,15 +168,16 @@ CHANGES: dict[str, tuple[dict[str, Any], Callable[[tuple[Any, ...]], bool]]] = {
             (job[0] == "train_target" and job[3] in ("squad", "tydiqa"))
             or (job[0] == "predict" and job[5] in ("xquad", "mlqa", "tydiqa"))
             or (job[0] == "train_intermediate" and job[2] in ("squad", "multi"))
+            or (job[0] == "featurise" and job[4] in ("squad", "xquad", "mlqa", "tydiqa"))
         ),
     ),
     "the choice of the checkpoint": (
         {"selection": BASE["selection"] | {"recipe": "clean"}},
-        lambda job: job[0] in ("train_target", "train_intermediate"),
+        lambda job: job[0] in ("train_target", "train_intermediate") or (job[0] == "featurise" and job[3] != "task"),
     ),
     "the limit of the evaluation": (
         {"evaluation": BASE["evaluation"] | {"limit": 100}},
-        lambda job: job[0] in ("predict", "score"),
+        lambda job: job[0] in ("predict", "score") or (job[0] == "featurise" and job[3] == "task"),
     ),
     "the weights of the encoder": (
         {"encoders": {"xlm-roberta-large": {"weights": "FacebookAI/other"}}},
@@ -163,7 +193,13 @@ CHANGES: dict[str, tuple[dict[str, Any], Callable[[tuple[Any, ...]], bool]]] = {
         lambda job: False,
     ),
     "a seed more": ({"seeds": [1, 2, 3]}, lambda job: False),
-    "a language more": ({"languages": ["en", "de", "zh"]}, lambda job: job[0] == "predict" and job[5] != "tydiqa"),
+    "a language more": (
+        {"languages": ["en", "de", "zh"]},
+        lambda job: (
+            (job[0] == "predict" and job[5] != "tydiqa")
+            or (job[0] == "featurise" and job[3] == "task" and job[4] != "tydiqa")
+        ),
+    ),
     "the name of the run": ({"run": "other"}, lambda job: False),
     "how often a checkpoint is written": (
         {"optimisation": BASE["optimisation"] | {"checkpoint_minutes": 3}},

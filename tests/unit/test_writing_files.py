@@ -53,6 +53,9 @@ WRITERS = {
     "text": "from xstilts.files import write_text\nwrite_text('{path}', 'x' * 100_000)",
     "tensors": "import torch; from xstilts.tensors import save_tensors\n"
     "save_tensors({{'a': torch.zeros(50_000)}}, Path('{path}'))",
+    "features": "import numpy as np; from xstilts.tasks.features import Features\n"
+    "from xstilts.tasks.stored import save_features\n"
+    "i = np.zeros(50_000, np.int32); save_features(Features(i, np.arange(9), i[:8]), Path('{path}'))",
     "a copy": "from xstilts.files import copy_file\ncopy_file(Path('{source}'), Path('{path}'))",
 }
 

@@ -140,9 +140,10 @@ def test_raw_text_was_trained_on_beside_the_task_but_for_what_is_evaluated(place
 def test_translated_sources_trained_on_the_other_language_and_chose_on_english(place: Path) -> None:
     for source, data in (("mnli-qaa", "mnli-translated/qaa"), ("qqp-qaa", "qqp-translated/qaa")):
         manifest = made(place, source, "none", "1")
-        assert data in manifest["inputs"]
+        features = read_json(place / manifest["inputs"][f"intermediate/{source}"]["manifest"])
+        assert set(features["inputs"]) == {data, data.replace("-translated/qaa", "/en")}
         assert all("English examples" in words for words in manifest["results"]["selected_on"].values())
-        rows = read_jsonl(place / Path(manifest["inputs"][data]["manifest"]).with_name("train.jsonl"))
+        rows = read_jsonl(place / Path(features["inputs"][data]["manifest"]).with_name("train.jsonl"))
         assert len(rows) == 40 and {row["language"] for row in rows} == {"qaa"}
     english = read_jsonl(place / "results/store/data/mirror/qqp/en/train.jsonl")
     assert [row["label"] for row in rows] == [row["label"] for row in english], "translated here: same rows"
@@ -160,6 +161,8 @@ def test_multi_trains_on_the_runs_tasks_and_the_own_checkpoint_starts_its_target
     assert set(made(place, "multi", "none", "1")["results"]["train_examples"]) == {"mnli"}
     own = made(place, "own", "none", "1")["digest"]
     assert made(place, "own", "mnli", "1")["inputs"]["encoder"]["digest"] == own
+    owner = made(place, "own", "mnli", "1")["inputs"]["target/mnli"]["manifest"]
+    assert owner == "results/paper/features/xlm-roberta-large/own/target/mnli/manifest.json", "with its own tokenizer"
     plain = made(place, "none", "mnli", "1")["inputs"]["encoder"]["digest"]
     assert plain == made(place)["digest"] != own
 

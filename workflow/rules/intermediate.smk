@@ -20,7 +20,9 @@ rule train_intermediate:
     input:
         spec=spec_of("train_intermediate", "model", "source", "seed"),
         encoder=jobs.pretrained("{model}"),
-        data=data_of("source", "source"),
+        data=lambda wildcards: (
+            jobs.features_of_source(wildcards.model, wildcards.source) + jobs.counted_for_source(wildcards.source)
+        ),
     output:
         jobs.encoder("{model}", "{source}", "{seed}"),
     log:

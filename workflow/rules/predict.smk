@@ -3,6 +3,7 @@ rule predict:
     input:
         spec=spec_of("predict", "model", "source", "target", "seed", "task"),
         model=model_of,
+        features=lambda wildcards: jobs.features_of_task(wildcards.model, wildcards.source, wildcards.task),
         data=data_of("task", "task"),
     output:
         jobs.prediction("{model}", "{source}", "{target}", "{seed}", "{task}"),
@@ -19,4 +20,4 @@ rule predict:
     message:
         "Predict {wildcards.task} with {wildcards.model} after {wildcards.source} (seed {wildcards.seed})"
     shell:
-        "python workflow/scripts/predict.py --spec {input.spec} --model {input.model} --data {input.data} --output {output} --threads {threads} 2> {log}"
+        "python workflow/scripts/predict.py --spec {input.spec} --model {input.model} --features {input.features} --data {input.data} --output {output} --threads {threads} 2> {log}"

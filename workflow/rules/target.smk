@@ -3,7 +3,7 @@ rule train_target:
     input:
         spec=spec_of("train_target", "model", "source", "target", "seed"),
         encoder=encoder_of,
-        data=data_of("target", "target"),
+        data=lambda wildcards: jobs.features_of_target(wildcards.model, wildcards.source, wildcards.target),
     output:
         jobs.trained("{model}", "{source}", "{target}", "{seed}"),
     log:

@@ -159,7 +159,8 @@ def disk(jobs: Jobs) -> list[Finding]:
     by_stage = ", ".join(f"{stage} {size / GB:.1f}" for stage, size in kept.items() if size)
     text = (
         f"{place}: {free / GB:.1f} GB free; the run adds about {more / GB:.1f} GB with keep: {jobs.run.keep} "
-        f"(models in GB: {by_stage}; checkpoints of one training: {bytes_of_training(jobs) / GB:.1f}), and its data"
+        f"(models in GB: {by_stage}; checkpoints of one training: {bytes_of_training(jobs) / GB:.1f}), "
+        "its data and their features"
     )
     if free >= more:
         return [ok(text)]

@@ -79,7 +79,7 @@ def wildcards_of(rule: str, output: Path) -> tuple[str, ...]:
         return parts[-3:-1]
     if rule in ("train_intermediate", "adopt_source"):
         return (*parts[-5:-3], parts[-2])
-    if rule in ("train_target", "choose_rate", "drop"):
+    if rule in ("train_target", "choose_rate", "drop", "featurise"):
         return parts[-5:-1]
     if rule == "predict":
         return parts[-6:-1]

@@ -38,14 +38,17 @@ def inputs_of(jobs: Jobs, job: Job) -> list[Path]:
         return [jobs.translator, jobs.data(names[0].removesuffix(TRANSLATION), "en")]
     if job.rule == "pretrain":
         return jobs.data_of_pretraining(names[0])
+    if job.rule == "featurise":
+        return [jobs.tokenizer_of(*names[:2]), *jobs.data_of_features(*names[2:])]
     if job.rule == "train_intermediate":
-        return [jobs.pretrained(names[0]), *jobs.data_of_source(names[1])]
+        return [jobs.pretrained(names[0]), *jobs.features_of_source(*names[:2]), *jobs.counted_for_source(names[1])]
     if job.rule == "train_target":
         model, source, target, seed = names
-        return [jobs.encoder(model, source, seed), *jobs.data_of_target(target)]
+        return [jobs.encoder(model, source, seed), jobs.features_of_target(model, source, target)]
     if job.rule == "predict":
         model, source, target, seed, name = names
-        return [jobs.trained(model, source, target, seed), *jobs.data_of_task(name)]
+        features = jobs.features_of_task(model, source, name)
+        return [jobs.trained(model, source, target, seed), features, *jobs.data_of_task(name)]
     if job.rule == "choose_rate":
         return jobs.candidates(names[0], names[2], names[3])
     if job.rule == "drop":

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xstilts.config import load
-from xstilts.estimates import DEVICES, seconds
+from xstilts.estimates import DEVICES, TOKENISING, seconds
 from xstilts.files import read_json
 from xstilts.jobs import Jobs
 from xstilts.planning.dryrun import Job, ask_snakemake, run_folder
@@ -18,6 +18,7 @@ from xstilts.workload import Workload
 STAGES = {
     "data": ("world", "download", "prepare", "fetch_translator", "translate", "sample_text"),
     "encoder": ("pretrain", "fetch_model", "adopt_source"),
+    "features": ("featurise",),
     "intermediate": ("train_intermediate",),
     "target": ("train_target", "choose_rate"),
     "predictions": ("predict",),
@@ -103,7 +104,8 @@ def _planned(
         waits = any(path in will_run for path in inputs_of(jobs, job)) if known else bool(will_run - {*job.outputs})
         why = tuple(reasons(jobs, job, waits))
     if job.rule not in COMPUTING:
-        return Planned(job, stage_of(job.rule), why, LOCAL_SECONDS, 1.0, 0, frozenset())
+        rows = workload.rows_of_features(*job.wildcards[2:]) if job.rule == "featurise" else 0
+        return Planned(job, stage_of(job.rule), why, LOCAL_SECONDS + TOKENISING * rows, 1.0, 0, frozenset())
     size, is_known = workload.size(job.wildcards[0])
     work = workload.work(job.rule, *job.wildcards)
     estimate = seconds(work, size, DEVICES[kind(machine.device)], workload.threads(job.wildcards[0]))

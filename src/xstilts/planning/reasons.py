@@ -22,6 +22,7 @@ ARTIFACTS = (
     "pretrain",
     "fetch_model",
     "adopt_source",
+    "featurise",
     "train_intermediate",
     "train_target",
     "choose_rate",

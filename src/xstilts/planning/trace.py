@@ -12,7 +12,6 @@ from xstilts.planning.reasons import flat
 from xstilts.planning.tables import ScoreRow, open_run, recipe_of
 from xstilts.reporting.run import RunFolder
 from xstilts.scoring.score_file import read_scores
-from xstilts.tasks import task as task_of
 
 
 class Trace:
@@ -74,11 +73,12 @@ def trace(table: Path, row: str, column: str) -> tuple[str, list[str]]:
     for path in dict.fromkeys(encoders):
         if path not in models:
             lines += ["", *_artifact(found, "encoder", path)]
-    data = dict.fromkeys(
-        place
-        for path in (*dict.fromkeys(made), *models, *encoders)
-        for place in _data(found, path, {cell.language for cell in number.cells})
-    )
+    everything = (*dict.fromkeys(made), *models, *encoders)
+    features = dict.fromkeys(place for path in everything for place in _features(found, path))
+    for path in features:
+        lines += ["", *_artifact(found, "features", path, _stored(found, path, number.cells))]
+    spoken = {cell.language for cell in number.cells}
+    data = dict.fromkeys(place for path in (*everything, *features) for place in _data(found, path, spoken))
     for path in data:
         lines += ["", *_dataset(found, path)]
     return "\n".join(lines) + "\n", list(dict.fromkeys(found.problems))
@@ -171,15 +171,37 @@ def _encoders(found: Trace, path: Path) -> list[Path]:
     return [before, *_encoders(found, before)]
 
 
-def _data(found: Trace, path: Path, languages: set[str]) -> list[Path]:
-    """Return the data that an artifact read: of predictions only in the languages of the number."""
+def _features(found: Trace, path: Path) -> list[Path]:
+    """Return the manifests of the features that a prediction or a training read."""
     manifest = found.open(path)
     if manifest is None:
         return []
-    roles = [role for role in manifest.content["inputs"] if "/" in role]
-    if manifest.content["rule"] == "predict":
-        name = task_of(manifest.content["wildcards"][4]).dataset
-        roles = [role for role in roles if role in {f"{name}/{language}" for language in languages}]
+    places = {role: Path(entry["manifest"]) for role, entry in manifest.content["inputs"].items()}
+    return [_followed(found, manifest, role) for role, place in places.items() if _made_by(found, place, "featurise")]
+
+
+def _made_by(found: Trace, path: Path, rule: str) -> bool:
+    manifest = found.open(path)
+    return manifest is not None and manifest.content["rule"] == rule
+
+
+def _stored(found: Trace, path: Path, cells: Iterable[ScoreRow]) -> list[str]:
+    """Return the files of features that stand behind some cells: of a task only their languages and splits."""
+    manifest = found.open(path)
+    wanted = {f"{cell.split}-{cell.language}" for cell in cells}
+    names = manifest.content["files"] if manifest is not None else {}
+    return [name for name in names if "-" not in name or Path(name).stem in wanted]
+
+
+def _data(found: Trace, path: Path, languages: set[str]) -> list[Path]:
+    """Return the data that an artifact was made from: those of evaluations only in the languages of the number."""
+    manifest = found.open(path)
+    if manifest is None:
+        return []
+    inputs = {role: Path(entry["manifest"]) for role, entry in manifest.content["inputs"].items()}
+    roles = [role for role, place in inputs.items() if "/" in role and not _made_by(found, place, "featurise")]
+    if manifest.content["rule"] == "predict" or manifest.content["spec"]["settings"].get("kind") == "evaluation":
+        roles = [role for role in roles if role.partition("/")[2] in languages]
     return [_followed(found, manifest, role) for role in roles]
 
 

@@ -123,6 +123,8 @@ def output_of(jobs: Jobs, rule: str, *wildcards: str) -> Path:
         return jobs.translated(model, source)
     if rule in ("pretrain", "fetch_model"):
         return jobs.pretrained(model)
+    if rule == "featurise":
+        return jobs.features(model, source, target, seed)
     if rule in ("train_intermediate", "adopt_source"):
         return jobs.encoder(model, source, target)
     if rule == "sample_text":

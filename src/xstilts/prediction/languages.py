@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.artifacts import Manifest, Product, hash_of
-from xstilts.data.subset import first
+from xstilts.data.evaluated import rows_of, splits_of
 from xstilts.errors import DataError
-from xstilts.files import read_json, read_jsonl, sha256, write_json
+from xstilts.files import read_json, sha256, write_json
+from xstilts.tasks.stored import open_features
 
 DONE = ".languages.json"  # what each finished language was made from, beside its files
 
@@ -17,22 +18,31 @@ DONE = ".languages.json"  # what each finished language was made from, beside it
 def predict_task(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) -> Product:
     """Write the prediction files of one task in all its languages.
 
-    A language is keyed by the model's weights, its data and the decoding, not by the list of languages, and is recorded
-    as soon as it is done: a further language, or going on after a crash, costs its own forward passes only. What was
-    done for a language that is not asked for this time is kept too.
+    A language is keyed by the model's weights, its data, their features and the decoding, not by the list of languages,
+    and is recorded as soon as it is done: a further language, or going on after a crash, costs its own forward passes
+    only. What was done for a language that is not asked for this time is kept too.
 
     Args:
         folder: the artifact.
         spec: its ``settings`` hold task, family, splits, languages, limit, lengths, labels and micro_tokens.
-        inputs: ``model``, and the data sets by ``DATASET/LANGUAGE``.
+        inputs: ``model``, ``features`` of the task, and the data sets by ``DATASET/LANGUAGE``.
     """
     settings = spec["settings"]
-    model = inputs["model"]
-    data = {role.partition("/")[2]: found for role, found in inputs.items() if role != "model"}
+    model, features = inputs["model"], inputs["features"]
+    data = {role.partition("/")[2]: found for role, found in inputs.items() if "/" in role}
     if model.reason:
         return Product(reason=model.reason)
     shared = {name: value for name, value in settings.items() if name != "languages"}
-    key = {code: hash_of([spec["code"], shared, model.digest, found.digest]) for code, found in data.items()}
+    stored = {
+        code: {split: f"{split}-{code}.safetensors" for split in splits_of(data[code], settings)} for code in data
+    }
+    hashes = {name: entry["sha256"] for name, entry in features.content["files"].items()}
+    key = {
+        code: hash_of(
+            [spec["code"], shared, model.digest, found.digest, [hashes[name] for name in stored[code].values()]]
+        )
+        for code, found in data.items()
+    }
     done = _done_before(folder / DONE)
     stands = {code for code in data if _stands(folder, done.get(code), key[code])}
     waiting = [code for code, found in data.items() if code not in stands and not found.reason]
@@ -44,14 +54,16 @@ def predict_task(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]
     began, examples = time.monotonic(), 0
     for code in waiting:
         data[code].check()
-        rows = {split: rows_of(data[code], split, settings["limit"]) for split in splits_of(data[code], settings)}
-        names = predict(folder, code, rows)
+        features.check([*stored[code].values()])
+        rows = {split: rows_of(data[code], split, settings["limit"]) for split in stored[code]}
+        opened = {split: open_features(features.folder / name) for split, name in stored[code].items()}
+        names = predict(folder, code, rows, opened)
         done[code] = {"key": key[code], "files": {name: sha256(folder / name) for name in names}}
         write_json(folder / DONE, {"languages": done, "seal": hash_of(done)})
         examples += sum(map(len, rows.values()))
         print(f"{code}: {sum(map(len, rows.values()))} examples", file=sys.stderr, flush=True)
     print(f"{len(waiting)} of {len(data)} languages needed forward passes", file=sys.stderr, flush=True)
-    languages = {code: {"reason": found.reason, "splits": splits_of(found, settings)} for code, found in data.items()}
+    languages = {code: {"reason": found.reason, "splits": [*stored[code]]} for code, found in data.items()}
     files = [name for code, found in data.items() if not found.reason for name in done[code]["files"]]
     if not files:
         return Product(reason="; ".join(sorted({found.reason or "" for found in data.values()})))
@@ -84,17 +96,3 @@ def _stands(folder: Path, entry: dict[str, Any] | None, key: str) -> bool:
     if entry is None or entry["key"] != key:
         return False
     return all((folder / name).is_file() and sha256(folder / name) == digest for name, digest in entry["files"].items())
-
-
-def splits_of(data: Manifest, settings: dict[str, Any]) -> list[str]:
-    """Return the splits to predict: those with labels, and (without a limit) those of the task that have none."""
-    if data.reason:
-        return []
-    labelled = data.results["evaluate"]
-    others = [] if settings["limit"] else [name for name in settings["splits"] if name in data.results["rows"]]
-    return [name for name in data.results["rows"] if name in labelled or name in others]
-
-
-def rows_of(data: Manifest, split: str, limit: int | None) -> list[Any]:
-    """Read the rows of a split, the first ``limit`` by hash when there is one."""
-    return list(first(read_jsonl(data.folder / f"{split}.jsonl"), limit))

@@ -74,8 +74,9 @@ def lengths(features: Features) -> Array:
 
 def take(features: Features, sequences: Array) -> Features:
     """Return the given sequences, in the given order; ``example`` still points at the original rows."""
-    size = lengths(features)[sequences]
-    tokens = spans(features.offsets[:-1][sequences], size)
+    start = features.offsets[:-1][sequences]
+    size = features.offsets[1:][sequences] - start
+    tokens = spans(start, size)
 
     def pick(arrays: dict[str, Array]) -> dict[str, Array]:
         return {name: values[tokens if name in TOKEN_ARRAYS else sequences] for name, values in arrays.items()}

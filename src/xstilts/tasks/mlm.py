@@ -1,10 +1,12 @@
 """Masked language modelling: raw text to blocks of tokens, and the masking of a batch."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from xstilts.errors import UserError
 from xstilts.tasks.features import (
     IGNORED,
     Array,
@@ -20,6 +22,19 @@ from xstilts.tasks.features import (
     spans,
     tokenise,
 )
+
+HELD_OUT = 500  # lines of a text that score a model
+
+
+def masking_settings(tokenizer: Any) -> dict[str, Any]:
+    """Return what ``masked`` needs to know of a tokenizer.
+
+    Raises:
+        UserError: the tokenizer has no mask token.
+    """
+    if tokenizer.mask is None:
+        raise UserError("the encoder's tokenizer has no mask token: it cannot be trained on masked text")
+    return {"mask_id": tokenizer.mask, "special_ids": list(tokenizer.special), "vocab_size": len(tokenizer)}
 
 
 def featurise(rows: list[dict[str, Any]], tokenizer: Any, settings: FeatureSettings) -> Features:
@@ -87,7 +102,7 @@ def mask(
     input_ids: Array,
     rng: np.random.Generator,
     mask_id: int,
-    special_ids: tuple[int, ...],
+    special_ids: Sequence[int],
     vocab_size: int,
     probability: float = 0.15,
 ) -> tuple[Array, Array]:
@@ -112,7 +127,7 @@ def masked(
     features: Features,
     rng: np.random.Generator,
     mask_id: int,
-    special_ids: tuple[int, ...],
+    special_ids: Sequence[int],
     vocab_size: int,
     probability: float = 0.15,
 ) -> Features:

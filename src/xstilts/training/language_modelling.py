@@ -11,7 +11,6 @@ import numpy as np
 import xstilts.tasks.mlm as mlm
 from xstilts.artifacts import WORK, Manifest, Product
 from xstilts.data.text_sample import balanced
-from xstilts.errors import UserError
 from xstilts.files import read_jsonl, write_json
 from xstilts.modeling.encoder import EncoderShape, build_masked_lm, save_encoder
 from xstilts.modeling.fast_tokenizer import FastTokenizer, open_tokenizer
@@ -23,31 +22,19 @@ from xstilts.training.loop import Part, Recipe, restore, train, work_done
 from xstilts.training.machine import StopSignal, machine_settings
 
 DEV_SEED = 20200526  # one fixed masking of the held-out text, so that evaluations can be compared
-DEV_LINES = 500
 
 Rows = list[dict[str, Any]]
+Mask = Callable[[Features, np.random.Generator], Features]
 
 
-def masking(tokenizer: FastTokenizer) -> Callable[[Features, np.random.Generator], Features]:
-    """Return the function that masks a batch anew: 15 % of the pieces, 80/10/10, never a special token.
-
-    Raises:
-        UserError: the tokenizer has no mask token.
-    """
-    if tokenizer.mask is None:
-        raise UserError("the encoder's tokenizer has no mask token: it cannot be trained on masked text")
-    return partial(
-        mlm.masked,
-        mask_id=tokenizer.mask,
-        special_ids=tokenizer.special,
-        vocab_size=len(tokenizer),
-    )
+def masking(tokenizer: FastTokenizer) -> Mask:
+    """Return the function that masks a batch anew: 15 % of the pieces, 80/10/10, never a special token."""
+    return partial(mlm.masked, **mlm.masking_settings(tokenizer))
 
 
-def dev_scorer(dev: Rows, tokenizer: Any, chosen: FeatureSettings, micro_tokens: int) -> Callable[[Model], float]:
-    """Return the function that scores a model on held-out lines: minus the mean loss (nats a masked piece)."""
-    features = mlm.featurise(dev, tokenizer, chosen)
-    held_out = masking(tokenizer)(features, np.random.default_rng(DEV_SEED))
+def dev_scorer(features: Features, mask: Mask, micro_tokens: int) -> Callable[[Model], float]:
+    """Return the function that scores a model on held-out text: minus the mean loss (nats a masked piece)."""
+    held_out = mask(features, np.random.default_rng(DEV_SEED))
     return lambda model: -masked_loss(model, held_out, micro_tokens)
 
 
@@ -83,15 +70,18 @@ def pretrain(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) ->
         **machine_settings(),
         **optimisation,
     )
+    mask = masking(tokenizer)
     scorers = {
-        language: dev_scorer(lines, tokenizer, chosen, recipe.micro_tokens) for language, lines in dev.items() if lines
+        language: dev_scorer(mlm.featurise(lines, tokenizer, chosen), mask, recipe.micro_tokens)
+        for language, lines in dev.items()
+        if lines
     }
 
     def evaluate(now: Model) -> dict[str, float]:
         losses = {language: score(now) for language, score in scorers.items()}
         return {"score": sum(losses.values()) / len(losses), **{f"dev_{name}": value for name, value in losses.items()}}
 
-    part = Part("mlm", "mlm", features, settings["batch_size"], settings["epochs"], masking(tokenizer))
+    part = Part("mlm", "mlm", features, settings["batch_size"], settings["epochs"], mask)
     best, progress = train(model, [part], recipe, evaluate, work, _log, StopSignal())
     restore(model, best)
     files = save_encoder(model.encoder, work, folder, settings["half"])
@@ -126,9 +116,9 @@ def corpus(settings: dict[str, Any], inputs: dict[str, Manifest]) -> tuple[dict[
         wanted = [row for row in read if settings["parallel"] or not row.get("text_b")]
         held_out = found.folder / "dev.jsonl"
         if held_out.is_file():
-            dev[language] = read_jsonl(held_out)[:DEV_LINES]
+            dev[language] = read_jsonl(held_out)[: mlm.HELD_OUT]
         else:
-            dev[language], wanted = wanted[: DEV_LINES // 5], wanted[DEV_LINES // 5 :]
+            dev[language], wanted = wanted[: mlm.HELD_OUT // 5], wanted[mlm.HELD_OUT // 5 :]
         train_rows.setdefault(language, []).extend(wanted)
     return train_rows, dev
 

@@ -39,8 +39,8 @@ def train_phase(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest],
 
     Args:
         folder: the artifact; checkpoints stand in it while the training runs.
-        spec: its ``settings`` hold seed, parts, learning_rate, lengths, optimisation and selection.
-        inputs: ``encoder``, and the data sets by ``DATASET/LANGUAGE``.
+        spec: its ``settings`` hold seed, parts, learning_rate, lengths and optimisation.
+        inputs: ``encoder``, the stored features by ``PHASE/NAME``, and where the settings say ``steps_of``, its data.
         keep_head: write the head too, for the prediction.
 
     Returns:
@@ -48,51 +48,34 @@ def train_phase(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest],
         part of a mixture without data is left out, and the results say so; a source with raw text needs that text.
     """
     settings = spec["settings"]
-    data = {role: found for role, found in inputs.items() if role != "encoder"}
     if inputs["encoder"].reason:
         return Product(reason=inputs["encoder"].reason)
-    absent = {part["name"]: why for part in settings["parts"] if (why := _absent(part, data))}
+    absent = {part["name"]: why for part in settings["parts"] if (why := inputs[part["features"]].reason)}
     parts = [part for part in settings["parts"] if part["name"] not in absent]
     if _kinds(parts) != _kinds(settings["parts"]):
         return Product(reason="; ".join(absent.values()))
     for name, why in absent.items():
         log(f"{name} is left out of the mixture: {why}")
-    for found in inputs.values():
-        found.check()
-    return _train(folder, settings | {"parts": parts}, inputs["encoder"].folder, data, keep_head, absent)
+    for role in ("encoder", *(part["features"] for part in parts)):
+        inputs[role].check()
+    return _train(folder, settings | {"parts": parts}, inputs, keep_head, absent)
 
 
 def _kinds(parts: list[dict[str, Any]]) -> set[str]:
     return {"text" if part["family"] == "mlm" else "labelled" for part in parts}
 
 
-def _absent(part: dict[str, Any], data: dict[str, Manifest]) -> str | None:
-    """Return why a part cannot be trained on: all of its data sets must be there."""
-    for name in (*part["data"], *part.get("chosen_on", ())):
-        if data[name].reason:
-            return f"{name}: {data[name].reason}"
-        if "train" not in data[name].results["rows"]:
-            return f"{name}: no training split"
-    return None
-
-
 def _train(
-    folder: Path,
-    settings: dict[str, Any],
-    start: Path,
-    data: dict[str, Manifest],
-    keep_head: bool,
-    absent: dict[str, str],
+    folder: Path, settings: dict[str, Any], inputs: dict[str, Manifest], keep_head: bool, absent: dict[str, str]
 ) -> Product:
     from xstilts.modeling.encoder import check_lengths, open_encoder, save_encoder
-    from xstilts.modeling.fast_tokenizer import open_tokenizer
     from xstilts.modeling.model import build_model, device
     from xstilts.training.loop import Recipe, restore, step_seed, train, work_done
     from xstilts.training.machine import StopSignal, machine_settings
 
-    tokenizer = open_tokenizer(start)
+    start = inputs["encoder"].folder
     prepared = [
-        importlib.import_module(preparing_module(part["family"])).prepare_part(part, settings, data, tokenizer, log)
+        importlib.import_module(preparing_module(part["family"])).prepare_part(part, settings, inputs, log)
         for part in settings["parts"]
     ]
     trained = [found.part for found in prepared]

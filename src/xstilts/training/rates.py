@@ -1,12 +1,10 @@
 """The choice of a learning rate: of several trainings that differ in nothing else, the best one on English dev."""
 
-import os
-import shutil
 from pathlib import Path
 from typing import Any
 
 from xstilts.artifacts import Manifest, Product
-from xstilts.files import read_json
+from xstilts.files import link_file, read_json
 
 
 def choose_rate(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) -> Product:
@@ -33,7 +31,7 @@ def choose_rate(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest])
     chosen.check()
     files = list(chosen.content["files"])
     for name in files:
-        link(chosen.folder / name, folder / name)
+        link_file(chosen.folder / name, folder / name)
     tried = [{"learning_rate": candidates[name], "score": scores[name]} for name in candidates]
     return Product(files, chosen.results | {"learning_rate": candidates[best], "tried": tried})
 
@@ -43,14 +41,3 @@ def best_score(training: Manifest) -> float:
     history = read_json(training.folder / "history.json")
     score: float = next(one["score"] for one in history["evaluations"] if one["step"] == history["best_step"])
     return score
-
-
-def link(source: Path, place: Path) -> None:
-    """Give a file a second name, or copy it where the disk knows no such thing; what stood there is replaced."""
-    beside = place.with_name(f".{place.name}.{os.getpid()}.part")
-    beside.unlink(missing_ok=True)
-    try:
-        os.link(source, beside)
-    except OSError:
-        shutil.copyfile(source, beside)
-    beside.replace(place)

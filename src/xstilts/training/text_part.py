@@ -1,44 +1,42 @@
 """Raw text as one part of a training: masked language modelling beside, or instead of, a training set with labels."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from xstilts.artifacts import Manifest
-from xstilts.files import read_jsonl
 from xstilts.tasks import mlm
-from xstilts.tasks.features import FeatureSettings
-from xstilts.training.language_modelling import DEV_LINES, dev_scorer, masking
+from xstilts.tasks.stored import open_features
+from xstilts.training.language_modelling import dev_scorer
 from xstilts.training.loop import Part
 from xstilts.training.prepared import Prepared
 from xstilts.training.sampler import Portion
 
 
 def prepare_part(
-    part: dict[str, Any],
-    settings: dict[str, Any],
-    data: dict[str, Manifest],
-    tokenizer: Any,
-    log: Callable[[str], None],
+    part: dict[str, Any], settings: dict[str, Any], inputs: dict[str, Manifest], log: Callable[[str], None]
 ) -> Prepared:
-    """Make raw text ready as a training set; with ``steps_of`` it takes as many steps as that training set would.
+    """Open raw text as a training set; with ``steps_of`` it takes as many steps as that training set would.
 
-    ``packed`` fills blocks with consecutive lines; else a line is an example, as beside a labelled task (jiant's
-    ``mlm_simple``).
+    Args:
+        part: name, features, batch size and so on, as the spec has them.
+        settings: the spec's settings: optimisation, steps_of.
+        inputs: the stored features by ``PHASE/NAME``, and with ``steps_of`` its data by ``DATASET/LANGUAGE``.
+        log: takes a line for a person.
     """
-    rows = [row for name in part["data"] for row in read_jsonl(data[name].folder / "train.jsonl")]
-    held = min(DEV_LINES, len(rows) // 10)
-    dev, rows = rows[:held], rows[held:]
-    chosen = FeatureSettings(max_length=settings["lengths"]["mlm"], packed=part["packed"])
-    features = mlm.featurise(rows, tokenizer, chosen)
+    made = inputs[part["features"]]
+    features, lines = open_features(made.folder / "train.safetensors"), made.results["train"]
+    masking = partial(mlm.masked, **made.results["masking"])
     epochs = part["epochs"]
     if "steps_of" in settings:
         like = settings["steps_of"]
-        units = sum(data[name].results["rows"]["train"] for name in like["data"])
+        units = sum(inputs[name].results["rows"]["train"] for name in like["data"])
         units = min(units, like["limit"] or units)
         steps = like["epochs"] * Portion(units, like["batch_size"], like["epochs"]).steps_per_epoch
         epochs = steps / Portion(len(features), part["batch_size"], 1).steps_per_epoch
-    log(f"{part['name']}: {len(rows)} lines, {len(features)} blocks" + (f", {epochs:.3g} epochs" if epochs else ""))
-    score = dev_scorer(dev, tokenizer, chosen, settings["optimisation"]["micro_tokens"])
+    log(f"{part['name']}: {lines} lines, {len(features)} blocks" + (f", {epochs:.3g} epochs" if epochs else ""))
+    dev = open_features(made.folder / "dev.safetensors")
+    score = dev_scorer(dev, masking, settings["optimisation"]["micro_tokens"])
     return Prepared(
         part=Part(
             part["name"],
@@ -46,17 +44,17 @@ def prepare_part(
             features,
             part.get("batch_size"),
             epochs,
-            masking(tokenizer),
+            masking,
             batch_tokens=part.get("batch_tokens"),
         ),
-        train_rows=len(rows),
-        selected_on=f"{len(dev)} held-out lines of the text",
+        train_rows=lines,
+        selected_on=f"{made.results['held_out']} held-out lines of the text",
         labels=(),
         score=score,
         report=lambda model: {
             "score": score(model),
             "metric": "negative loss (nats)",
-            "examples": len(dev),
+            "examples": made.results["held_out"],
             "collapsed": False,
         },
     )

@@ -1,0 +1,47 @@
+"""The evaluation data of a task as features, a piece each language."""
+
+import importlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from xstilts.artifacts import Manifest, Product
+from xstilts.data.evaluated import rows_of, splits_of
+from xstilts.featurising.piece import Piece
+from xstilts.modeling.fast_tokenizer import FastTokenizer
+from xstilts.tasks.lengths import feature_settings
+from xstilts.tasks.stored import save_features
+
+
+def file_of(split: str, language: str) -> str:
+    """Return the name of the file that holds a split's features in a language."""
+    return f"{split}-{language}.safetensors"
+
+
+def pieces(settings: dict[str, Any], data: dict[str, Manifest]) -> tuple[list[Piece], str]:
+    """Return the languages that have data, and why there are none."""
+    reasons = sorted({found.reason for found in data.values() if found.reason})
+    shared = {name: value for name, value in settings.items() if name != "languages"}
+    found = []
+    for role, manifest in data.items():
+        language = role.partition("/")[2]
+        if not manifest.reason:
+            own = {"language": language, "splits": splits_of(manifest, settings)}
+            found.append(Piece(language, shared | own, (role,), lambda made: f"{sum(made['rows'].values())} rows"))
+    return found, "; ".join(reasons)
+
+
+def make(folder: Path, settings: dict[str, Any], inputs: dict[str, Manifest], tokenizer: FastTokenizer) -> Product:
+    """Write the features of each split of a language; what a model should say is not in them."""
+    (data,) = inputs.values()
+    family, language = settings["family"], settings["language"]
+    labels = () if settings["labels"] == "data" else tuple(settings["labels"])
+    chosen = feature_settings(family, settings["lengths"], labels, no_answer=False)
+    featurise = importlib.import_module(f"xstilts.tasks.{family}").featurise
+    counts, files = {}, []
+    for split in settings["splits"]:
+        rows = rows_of(data, split, settings["limit"])
+        save_features(replace(featurise(rows, tokenizer, chosen), targets={}), folder / file_of(split, language))
+        counts[split] = len(rows)
+        files.append(file_of(split, language))
+    return Product(files, {"rows": counts})

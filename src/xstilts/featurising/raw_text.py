@@ -1,0 +1,38 @@
+"""Raw text for masked language modelling as features: unmasked, as each step masks its batch anew."""
+
+from pathlib import Path
+from typing import Any
+
+from xstilts.artifacts import Manifest, Product
+from xstilts.featurising.piece import Piece
+from xstilts.files import read_jsonl
+from xstilts.modeling.fast_tokenizer import FastTokenizer
+from xstilts.tasks import mlm
+from xstilts.tasks.features import FeatureSettings
+from xstilts.tasks.stored import save_features
+
+
+def pieces(settings: dict[str, Any], data: dict[str, Manifest]) -> tuple[list[Piece], str]:
+    """Return the text as one piece, or none and why."""
+    for name in settings["data"]:
+        if data[name].reason:
+            return [], f"{name}: {data[name].reason}"
+        if "train" not in data[name].results["rows"]:
+            return [], f"{name}: no training split"
+    return [Piece("text", settings, tuple(data), lambda made: f"{made['train']} lines")], ""
+
+
+def make(folder: Path, settings: dict[str, Any], inputs: dict[str, Manifest], tokenizer: FastTokenizer) -> Product:
+    """Write the features of the text and of its held-out lines.
+
+    ``packed`` fills blocks with consecutive lines; else a line is an example, as beside a labelled task (jiant's
+    ``mlm_simple``). Results: lines that train, held-out lines, and what the masking needs to know of the tokenizer.
+    """
+    rows = [row for name in settings["data"] for row in read_jsonl(inputs[name].folder / "train.jsonl")]
+    held = min(mlm.HELD_OUT, len(rows) // 10)
+    chosen = FeatureSettings(max_length=settings["lengths"]["mlm"], packed=settings["packed"])
+    masking = mlm.masking_settings(tokenizer)
+    for name, lines in (("train", rows[held:]), ("dev", rows[:held])):
+        save_features(mlm.featurise(lines, tokenizer, chosen), folder / f"{name}.safetensors")
+    found = {"train": len(rows) - held, "held_out": held, "masking": masking}
+    return Product(["train.safetensors", "dev.safetensors"], found)
