@@ -30,7 +30,7 @@ def score_rows(values, seed=1, model="m", language="en", split="main"):
 
 
 def frame(rows):
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame([dict(zip(COLUMNS, row, strict=False)) for row in rows], columns=list(COLUMNS))
 
 
 def published(name):

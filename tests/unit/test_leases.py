@@ -88,6 +88,7 @@ def test_out_of_memory_beside_others_starts_again_alone_from_the_checkpoint(tmp_
     neighbour, _ = hold(leases, "5", 2)
     job = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
     try:
+        assert job.stderr.readline().startswith(f"{manifest}: process {job.pid} on ")
         assert job.stderr.readline() == "out of memory on a shared GPU: starting again, alone on one\n"
         while (leases / "gpu5-door").exists() and _gets_a_slot(leases):
             time.sleep(0.1)  # until the job has started again and closed the door
