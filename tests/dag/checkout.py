@@ -138,7 +138,7 @@ class Checkout:
         return (self.folder.joinpath("results/tiny/logs", rule, *(wildcards or [rule])).with_suffix(".log")).read_text()
 
 
-def check_out(folder: Path) -> Checkout:
+def copy_workflow(folder: Path) -> None:
     """Copy what the workflow needs of the working tree, uncommitted changes too."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", *PARTS],
@@ -151,6 +151,11 @@ def check_out(folder: Path) -> Checkout:
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)  # with its mode: the profiles hold programs
+
+
+def check_out(folder: Path) -> Checkout:
+    """Copy what the workflow needs, and let each job write down what it imports and reads."""
+    copy_workflow(folder)
     (folder / "probes").mkdir()
     (folder / "src/sitecustomize.py").write_text(PROBE)
     return Checkout(folder)

@@ -8,13 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from checkout import copy_workflow
 
 from xstilts.tasks import registry
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-PARTS = ("Snakefile", "config.yaml", "config", "envs", "profiles", "resources", "src", "workflow")
 PAIRS = "Eins .\tZwei .\t0\nDrei .\tDrei .\t1\n"
 PARAGRAPHS = (
     '{"version": "1", "data": [{"title": "Ada", "paragraphs": [{"context": "Ada wrote.", "qas": '
@@ -26,11 +26,7 @@ PARAGRAPHS = (
 def place(tmp_path_factory):
     """A copy of the project, where no results are yet."""
     folder = tmp_path_factory.mktemp("project")
-    for name in PARTS:
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.safetensors"))
-        else:
-            shutil.copyfile(ROOT / name, folder / name)
+    copy_workflow(folder)
     return folder
 
 

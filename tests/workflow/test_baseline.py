@@ -2,20 +2,19 @@
 
 import csv
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from checkout import copy_workflow
 
 from xstilts.modeling.encoder import EncoderShape, build_masked_lm, save_encoder
 from xstilts.modeling.tokenizer import train_tokenizer
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
-PARTS = ("Snakefile", "config.yaml", "config", "envs", "profiles", "resources", "src", "workflow")
 NOUNS = (
     "dog",
     "cat",
@@ -40,9 +39,7 @@ GERMAN = [f"der {a}i sieht den {b}o ." for a, b in zip(NOUNS, NOUNS[5:] + NOUNS[
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project with a finished run of config/baseline.yaml on two German data sets."""
     folder = tmp_path_factory.mktemp("project")
-    for name in PARTS:
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copyfile
-        copy(ROOT / name, folder / name)
+    copy_workflow(folder)
     mirror = folder / "mirror/targets"
     files = {"tatoeba/v1/tatoeba.deu-eng.deu": GERMAN, "tatoeba/v1/tatoeba.deu-eng.eng": ENGLISH}
     for split in ("sample", "training"):

@@ -3,13 +3,13 @@
 import csv
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from checkout import copy_workflow
 
 sys.path.append(str(Path(__file__).parents[1] / "unit"))
 from tiny_translator import write_translator
@@ -22,7 +22,6 @@ from xstilts.world.build import WorldSettings, build_world
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-PARTS = ("Snakefile", "config.yaml", "config", "envs", "profiles", "resources", "src", "workflow")
 SIZES = {"train": 40, "dev": 24, "test": 24, "intermediate_train": 40, "intermediate_dev": 24, "retrieval": 12}
 SOURCES = ["none", "none-tuned", "mnli", "multi", "mnli+mlm", "mnli-qaa", "qqp-qaa", "own"]
 TARGETS = ("mnli", "udpos")
@@ -42,11 +41,7 @@ def encoder(folder: Path, texts: list[str], seed: int) -> Path:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A copy of the project in which the paper's configuration has run, data and models changed to tiny ones."""
     folder = tmp_path_factory.mktemp("project")
-    for name in PARTS:
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.safetensors"))
-        else:
-            shutil.copyfile(ROOT / name, folder / name)
+    copy_workflow(folder)
     build_world(
         WorldSettings(languages=("en", "qaa"), distractors=6, text=120, parallel=20, **SIZES), folder / "mirror"
     )
