@@ -14,7 +14,6 @@ from xstilts.tasks import registry
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
 PAIRS = "Eins .\tZwei .\t0\nDrei .\tDrei .\t1\n"
 PARAGRAPHS = (
     '{"version": "1", "data": [{"title": "Ada", "paragraphs": [{"context": "Ada wrote.", "qas": '

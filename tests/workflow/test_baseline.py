@@ -14,7 +14,6 @@ from xstilts.modeling.encoder import EncoderShape, build_masked_lm, save_encoder
 from xstilts.modeling.tokenizer import train_tokenizer
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).parents[2]
 NOUNS = (
     "dog",
     "cat",

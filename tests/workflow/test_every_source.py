@@ -21,7 +21,6 @@ from xstilts.world.build import WorldSettings, build_world
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
 SIZES = {"train": 40, "dev": 24, "test": 24, "intermediate_train": 40, "intermediate_dev": 24, "retrieval": 12}
 SOURCES = ["none", "none-tuned", "mnli", "multi", "mnli+mlm", "mnli-qaa", "qqp-qaa", "own"]
 TARGETS = ("mnli", "udpos")
