@@ -8,7 +8,8 @@ import transformers
 from xstilts.errors import UserError
 from xstilts.modeling.encoder import EncoderShape, build_masked_lm, open_encoder, retrieval_layer, save_encoder
 from xstilts.modeling.hub import HubEncoder
-from xstilts.modeling.xlmr import XlmRoberta, layout
+from xstilts.modeling.layout import layout
+from xstilts.modeling.xlmr import XlmRoberta
 
 CPU = torch.device("cpu")
 LENGTHS = [7, 3, 12, 1, 12]

@@ -7,8 +7,8 @@ import torch
 import transformers
 
 from xstilts.modeling.encoder import EncoderShape, build_masked_lm, open_encoder
+from xstilts.modeling.layout import layout
 from xstilts.modeling.model import build_model
-from xstilts.modeling.xlmr import layout
 from xstilts.training.loop import Part, train, weights
 from xstilts.training.machine import machine_settings
 

@@ -12,8 +12,8 @@ import torch
 
 from xstilts.modeling.encoder import EncoderShape, build_masked_lm
 from xstilts.modeling.heads import by_question, loss_sum
+from xstilts.modeling.layout import layout
 from xstilts.modeling.model import build_model
-from xstilts.modeling.xlmr import layout
 from xstilts.tasks.features import Features
 from xstilts.training import checkpoint
 from xstilts.training.loop import Interrupted, Part, Recipe, train, weights

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from xstilts.modeling.xlmr import Layout, layout
+from xstilts.modeling.layout import Layout, layout
 from xstilts.tasks.features import IGNORED, Features, lengths, take
 
 
@@ -29,14 +29,15 @@ def collate(features: Features, sequences: np.ndarray, family: str, where: torch
         return torch.from_numpy(np.asarray(values, dtype=np.int64)).to(where, non_blocking=True)
 
     targets: dict[str, np.ndarray] = {}
+    sizes: dict[str, Tensor] = {}
     masked = None
     if family == "mlm":
         places = np.flatnonzero(chosen.targets["tag"] != IGNORED)
         masked = tensor(places)
         targets["masked"] = chosen.targets["tag"][places]
     elif family == "multiple_choice":
-        _, first, sizes = np.unique(chosen.example, return_index=True, return_counts=True)
-        targets["sizes"] = sizes
+        _, first, counts = np.unique(chosen.example, return_index=True, return_counts=True)
+        sizes["sizes"] = torch.from_numpy(counts)  # stays here: shapes depend on it, and asking a GPU would wait for it
         if "label" in chosen.targets:
             targets["label"] = chosen.targets["label"][first]
     else:
@@ -46,5 +47,5 @@ def collate(features: Features, sequences: np.ndarray, family: str, where: torch
         layout=layout(torch.from_numpy(lengths(chosen)), where),
         segments=tensor(chosen.context["segment"]) if "segment" in chosen.context else None,
         masked=masked,
-        targets={name: tensor(values) for name, values in targets.items()},
+        targets={name: tensor(values) for name, values in targets.items()} | sizes,
     )

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from xstilts.modeling.xlmr import Layout
+from xstilts.modeling.layout import Layout, layout
 
 INITIAL_SPREAD = 0.02  # standard deviation of fresh weights, as in BERT and XLM-R
 
@@ -69,7 +69,7 @@ def loss_sum(family: str, logits: Tensor, targets: dict[str, Tensor], where: Lay
         family: which loss.
         logits: the head's output (see the heads; for ``mlm`` [masked tokens, vocabulary]).
         targets: ``label`` [items], ``start`` and ``end`` [sequences], ``tag`` [tokens] (-100: not scored), ``sizes``
-            [items] (choices of each question), ``masked`` [masked tokens].
+            [items] (choices of each question, on the CPU), ``masked`` [masked tokens].
         where: the layout of the batch.
     """
     logits = logits.float()
@@ -100,5 +100,4 @@ def _by_sequence(logits: Tensor, where: Layout) -> Tensor:
 
 def by_question(scores: Tensor, sizes: Tensor) -> Tensor:
     """Lay the scores of choices [choices, 1] out as [questions, most choices]; absent choices get the lowest score."""
-    pieces = torch.split(scores[:, 0], sizes.tolist())
-    return nn.utils.rnn.pad_sequence(list(pieces), batch_first=True, padding_value=torch.finfo(scores.dtype).min)
+    return _by_sequence(scores, layout(sizes, scores.device))[:, :, 0]

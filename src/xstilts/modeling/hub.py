@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from xstilts.errors import UserError
 from xstilts.files import read_json
-from xstilts.modeling.xlmr import Layout
+from xstilts.modeling.layout import Layout
 
 
 class HubEncoder(nn.Module):

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from xstilts.modeling.batch import Batch
 from xstilts.modeling.heads import build_head
+from xstilts.modeling.xlmr import XlmRoberta
 
 
 class Model(nn.Module):
@@ -26,8 +27,18 @@ class Model(nn.Module):
         The master weights stay float32 in each case.
         """
         where = next(self.parameters()).device
-        enabled = self.precision == "bfloat16" and computes_in_bfloat16(where)
-        return torch.autocast(where.type, dtype=torch.bfloat16, enabled=enabled)
+        return torch.autocast(where.type, dtype=torch.bfloat16, enabled=self._half(where))
+
+    def _half(self, where: torch.device) -> bool:
+        return self.precision == "bfloat16" and computes_in_bfloat16(where)
+
+    def way(self) -> str:
+        """Say for a log where and how this model computes."""
+        where = next(self.parameters()).device
+        name = f"{torch.get_num_threads()} CPU threads" if where.type == "cpu" else torch.cuda.get_device_name(where)
+        precision = "bfloat16" if self._half(where) else "float32"
+        packed = isinstance(self.encoder, XlmRoberta) and self.encoder.attends_unpadded(where, self._half(where))
+        return f"computing in {precision} on {name}; attention {'on sequences end to end' if packed else 'padded'}"
 
     def logits(self, head: str, batch: Batch) -> Tensor:
         """Run one head on a batch; a batch with masked tokens runs the language-model head on those."""

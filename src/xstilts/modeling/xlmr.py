@@ -1,12 +1,10 @@
 """XLM-R (and RoBERTa) in plain PyTorch on unpadded tokens, reading and writing the Hub's own weight names.
 
-Sequences of a batch lie end to end; only attention itself sees a padded view, everything else works on real tokens.
+Sequences of a batch lie end to end, and everything works on real tokens; attention says where it needs a padded view.
 The numbers are those of transformers' ``XLMRobertaModel``; a process that needs no other architecture starts without
 importing that library, which takes longer than many a small job.
 """
 
-import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,43 +13,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from xstilts.files import write_json
+from xstilts.modeling.attention import attend, fits_kernel, has_unpadded_kernel
+from xstilts.modeling.layout import Layout, rounded
 from xstilts.tensors import save_tensors
 
 MODEL_TYPES = ("xlm-roberta", "roberta", "camembert")
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Where the tokens of a batch lie: flat, and in the padded view that attention sees."""
-
-    lengths: Tensor  # int64 [sequences], on the CPU
-    positions: Tensor  # int64 [tokens], from 0 within each sequence
-    slots: Tensor | None  # int64 [tokens], index into [sequences x longest]; None where nothing is padded
-    mask: Tensor | None  # bool [sequences, 1, 1, longest], True where a token is
-    longest: int
-
-    def bias(self, dtype: torch.dtype) -> Tensor:
-        """The mask as numbers to add to attention scores: 0 where a token is, else the lowest there is."""
-        assert self.mask is not None
-        return torch.zeros(self.mask.shape, dtype=dtype).masked_fill_(~self.mask, torch.finfo(dtype).min)
-
-    @property
-    def first(self) -> Tensor:
-        """The flat index of each sequence's first token."""
-        ends = torch.cumsum(self.lengths, 0)
-        return (ends - self.lengths).to(self.positions.device)
-
-
-def layout(lengths: Tensor, where: torch.device) -> Layout:
-    """Lay out a batch from the lengths of its sequences (int64 [sequences], on the CPU)."""
-    longest = int(lengths.max())
-    steps = torch.arange(longest)
-    inside = steps[None, :] < lengths[:, None]
-    positions = steps.expand(len(lengths), longest)[inside]
-    if bool(inside.all()):
-        return Layout(lengths, positions.to(where), None, None, longest)
-    slots = inside.flatten().nonzero()[:, 0]
-    return Layout(lengths, positions.to(where), slots.to(where), inside[:, None, None, :].to(where), longest)
 
 
 class Layer(nn.Module):
@@ -72,27 +38,10 @@ class Layer(nn.Module):
 
     def forward(self, states: Tensor, where: Layout) -> Tensor:
         """Map states [tokens, hidden] to states [tokens, hidden]."""
-        context = self._attend(self.qkv(states), where)
+        dropout = self.attention_dropout if self.training else 0.0
+        context = attend(self.qkv(states), where, self.heads, dropout)
         states = self.attended_norm(states + self.dropout(self.attended(context)))
         return self.outer_norm(states + self.dropout(self.outer(functional.gelu(self.inner(states)))))
-
-    def _attend(self, mixed: Tensor, where: Layout) -> Tensor:
-        hidden = mixed.shape[1] // 3
-        if where.slots is not None:
-            wide = mixed.new_zeros(len(where.lengths) * where.longest, mixed.shape[1])
-            mixed = wide.index_copy(0, where.slots, mixed)
-        split = mixed.view(len(where.lengths), where.longest, 3, self.heads, hidden // self.heads)
-        query, key, value = split.permute(2, 0, 3, 1, 4)
-        dropout = self.attention_dropout if self.training else 0.0
-        if mixed.is_cuda:
-            context = functional.scaled_dot_product_attention(query, key, value, where.mask, dropout)
-        else:  # on a CPU the fused kernel is the slower one, by far in bfloat16
-            scores = (query / math.sqrt(query.shape[3])) @ key.transpose(2, 3)
-            if where.mask is not None:
-                scores = scores + where.bias(scores.dtype)
-            context = functional.dropout(scores.softmax(3), dropout) @ value
-        flat = context.transpose(1, 2).reshape(-1, hidden)
-        return flat if where.slots is None else flat[where.slots]
 
 
 class LanguageModelHead(nn.Module):
@@ -161,11 +110,20 @@ class XlmRoberta(nn.Module):
 
         Positions start behind the padding index (2 for XLM-R), as in fairseq. Segments do not exist here.
         """
+        tokens = len(input_ids)
+        if input_ids.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
+            where = rounded(where)
+            input_ids = functional.pad(input_ids, (0, len(where.positions) - tokens), value=self.config["pad_token_id"])
         places = self.places(where.positions + self.config["pad_token_id"] + 1)
         states = self.dropout(self.norm(self.words(input_ids) + places + self.kinds.weight[0]))
         for layer in self.layers[:depth]:
             states = self._recomputed(layer, states, where) if self.recomputes else layer(states, where)
-        return states
+        return states[:tokens]
+
+    def attends_unpadded(self, where: torch.device, half: bool) -> bool:
+        """Say whether attention reads sequences as they lie on a device, in half precision or not."""
+        width = self.hidden // self.config["num_attention_heads"]
+        return half and fits_kernel(width) and has_unpadded_kernel(where)
 
     def recompute_activations(self) -> None:
         """Keep only the states between blocks for the backward pass and compute each block anew there."""

@@ -64,6 +64,7 @@ def pretrain(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) ->
     encoder = build_masked_lm(shape, len(tokenizer), settings["seed"])
     optimisation = spec["settings"]["optimisation"]
     model = build_model(encoder, {}, 0, optimisation["precision"]).to(device(optimisation["deterministic"]))
+    _log(model.way())
     recipe = Recipe(
         seed=settings["seed"],
         learning_rate=settings["learning_rate"],

@@ -94,6 +94,7 @@ def _train(
     check_lengths(encoder, start, settings["lengths"])
     model = build_model(encoder, heads, step_seed(settings["seed"], HEAD_SEED), recipe.precision)
     model.to(device(recipe.deterministic))
+    log(model.way())
     best, progress = train(
         model,
         trained,
