@@ -18,7 +18,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -283,6 +282,8 @@ def _made_before(folder: Path, key: str) -> dict[str, Any] | None:
 def circumstances(began: float) -> dict[str, Any]:
     """Return where, when, with what and how long: recorded, never compared."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
+    from importlib import metadata  # a tenth of the start of a job that scores, which writes no artifact
+
     versions = {"python": platform.python_version()}
     for name in VERSIONS:
         try:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from xstilts.modeling.layout import Layout, layout
+from xstilts.modeling.layout import Layout, layout, rounded_rows
 
 INITIAL_SPREAD = 0.02  # standard deviation of fresh weights, as in BERT and XLM-R
 
@@ -24,8 +24,8 @@ class SequenceHead(nn.Module):
 
     def forward(self, states: Tensor, where: Layout) -> Tensor:
         """Map states [tokens, hidden] to logits [sequences, outputs]."""
-        first = self.dropout(states[where.first])
-        return self.output(self.dropout(torch.tanh(self.dense(first))))
+        first = self.dropout(rounded_rows(states[where.first]))
+        return self.output(self.dropout(torch.tanh(self.dense(first))))[: len(where.lengths)]
 
 
 class TokenHead(nn.Module):
@@ -38,7 +38,7 @@ class TokenHead(nn.Module):
 
     def forward(self, states: Tensor, where: Layout) -> Tensor:
         """Map states [tokens, hidden] to logits [tokens, outputs]."""
-        return self.output(self.dropout(states))
+        return self.output(self.dropout(rounded_rows(states)))[: len(states)]
 
 
 def build_head(family: str, hidden: int, classes: int, dropout: float, seed: int) -> nn.Module:

@@ -67,6 +67,18 @@ def rounded(given: Layout) -> Layout:
     )
 
 
+def takes_few_shapes(where: torch.device) -> bool:
+    """Say whether computing here is a matter of few shapes (see ``rounded``)."""
+    return where.type == "cpu" and torch.is_autocast_enabled("cpu")
+
+
+def rounded_rows(states: Tensor) -> Tensor:
+    """Add rows of zeros where few shapes matter; the caller drops what comes of them."""
+    if not takes_few_shapes(states.device):
+        return states
+    return functional.pad(states, (0, 0, 0, _rounded(len(states)) - len(states)))
+
+
 def _rounded(size: int) -> int:
     step = 2 ** max(0, size.bit_length() - 4)  # eight steps from one power of two to the next
     return -(-size // step) * step

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from xstilts.files import write_json
 from xstilts.modeling.attention import attend, fits_kernel, has_unpadded_kernel
-from xstilts.modeling.layout import Layout, rounded
+from xstilts.modeling.layout import Layout, rounded, rounded_rows, takes_few_shapes
 from xstilts.tensors import save_tensors
 
 MODEL_TYPES = ("xlm-roberta", "roberta", "camembert")
@@ -111,7 +111,7 @@ class XlmRoberta(nn.Module):
         Positions start behind the padding index (2 for XLM-R), as in fairseq. Segments do not exist here.
         """
         tokens = len(input_ids)
-        if input_ids.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
+        if takes_few_shapes(input_ids.device):
             where = rounded(where)
             input_ids = functional.pad(input_ids, (0, len(where.positions) - tokens), value=self.config["pad_token_id"])
         places = self.places(where.positions + self.config["pad_token_id"] + 1)
@@ -138,7 +138,7 @@ class XlmRoberta(nn.Module):
     def language_model(self, states: Tensor) -> Tensor:
         """Return logits [tokens, vocabulary] for states [tokens, hidden]."""
         assert self.lm_head is not None
-        return self.lm_head(states, self.words.weight)
+        return self.lm_head(rounded_rows(states), self.words.weight)[: len(states)]
 
     def save(self, folder: Path, half: bool = False) -> list[str]:
         """Write ``config.json`` and ``model.safetensors`` for ``AutoModel`` to open; return their names."""
