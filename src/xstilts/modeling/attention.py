@@ -73,15 +73,15 @@ def has_unpadded_kernel(where: torch.device) -> bool:
         seen = mixed.detach().clone().view(63, 3, 64)
         seen[:, 2] = 1
         try:
-            pairs = [(way(mixed, small, 2, 0.0), way) for way in (unpadded, padded)]
-            gradients = [torch.autograd.grad(out.square().sum(), mixed)[0] for out, _ in pairs]
+            states = [way(mixed, small, 2, 0.0) for way in (unpadded, padded)]
+            gradients = [torch.autograd.grad(found.square().sum(), mixed)[0] for found in states]
             drawn = []
             for _ in range(2):
                 torch.manual_seed(1)
                 drawn.append(unpadded(seen.view(63, 192), small, 2, 0.3).float())
         except (RuntimeError, TypeError, AttributeError):  # no kernel for this GPU, or an operator of another shape
             return False
-        same = torch.allclose(pairs[0][0].float(), pairs[1][0].float(), rtol=0.02, atol=0.02)
+        same = torch.allclose(states[0].float(), states[1].float(), rtol=0.02, atol=0.02)
         same_gradients = torch.allclose(gradients[0].float(), gradients[1].float(), rtol=0.05, atol=0.05)
         dropped = drawn[0].std() > 0.05 and abs(drawn[0].mean() - 1) < 0.1
         return bool(same and same_gradients and dropped and torch.equal(*drawn))
