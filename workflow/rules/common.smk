@@ -1,4 +1,5 @@
 # The configuration, checked, and the jobs that follow from it; functions by which rules name their inputs.
+import gc
 import re
 import sys
 from pathlib import Path
@@ -13,6 +14,9 @@ from xstilts.jobs import Jobs
 from xstilts.specs import write_specs
 from xstilts.tasks import task as task_of
 from xstilts.workload import Workload
+
+# A plan is millions of objects, all of which stay: going through them for garbage took a quarter of its time.
+gc.disable()
 
 try:
     run = load(config)
@@ -45,6 +49,8 @@ except UserError as error:
 
 # A dry run plans without data; a run needs to know where they are before its first job.
 onstart:
+    gc.freeze()
+    gc.enable()
     # A limit on submissions (by default 100 a second) makes Snakemake 9 start a timer at each turn of its scheduler, and
     # each timer brings another turn: after N jobs N turns a second over all waiting jobs, in the end a whole core.
     workflow.scheduler.job_rate_limiter = None

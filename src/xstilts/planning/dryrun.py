@@ -8,8 +8,6 @@ from pathlib import Path
 
 from xstilts.errors import UserError
 
-# Its command line without garbage collection: thousands of small objects that all live to the end.
-SNAKEMAKE = "import gc; gc.disable(); from snakemake.cli import main; main()"
 STORE = "store"
 
 
@@ -41,7 +39,7 @@ def ask_snakemake(arguments: Sequence[str], folder: Path = Path()) -> list[Job]:
     """
     if not (folder / "Snakefile").is_file():
         raise UserError(f"{folder.resolve()}: found no Snakefile; call this where the workflow lies")
-    command = [sys.executable, "-c", SNAKEMAKE, "--summary", "--nocolor", *arguments]
+    command = [sys.executable, "-m", "snakemake", "--summary", "--nocolor", *arguments]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     if done.returncode:
         lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
