@@ -27,7 +27,7 @@ CLEANING = {"event": "os.remove", "match": r"^model\.safetensors \d"}  # the old
 
 def in_a_step(generator: random.Random, count: int) -> dict[str, Any]:
     """A moment of the ``count``-th step: before or after its gradients, within the update, or soon after."""
-    call = generator.choice(["loss_sum", "clip_grad_norm_", "adamw", "accumulate"])
+    call = generator.choice(["loss_sum", "_dense", "adamw", "accumulate"])
     return {"call": call, "count": count, "delay": generator.choice([0, generator.uniform(0.01, 0.1)])}
 
 

@@ -5,8 +5,9 @@ import torch
 
 from xstilts.modeling.attention import fits_kernel, has_unpadded_kernel, padded, unpadded
 from xstilts.modeling.encoder import EncoderShape, build_masked_lm
-from xstilts.modeling.layout import layout, rounded
+from xstilts.modeling.layout import divided, layout
 from xstilts.modeling.model import Model
+from xstilts.modeling.xlmr import XlmRoberta
 
 LENGTHS = torch.tensor([7, 3, 12, 1, 12])
 on_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no GPU")
@@ -19,7 +20,7 @@ def mixed(where, dtype, heads=2, width=16):
 
 def test_padded_attention_is_that_of_each_sequence_alone():
     states = mixed("cpu", torch.float64)
-    together = padded(states, layout(LENGTHS, torch.device("cpu")), 2, 0.0)
+    together = padded(states, layout(LENGTHS, torch.device("cpu")).whole, 2, 0.0)
     pieces = zip(states.split(LENGTHS.tolist()), together.split(LENGTHS.tolist()), strict=True)
     for piece, found in pieces:
         query, key, value = piece.view(len(piece), 3, 2, 16).permute(1, 2, 0, 3)
@@ -36,32 +37,39 @@ def test_this_pytorch_has_the_operator_with_the_arguments_that_are_given():
     assert states.grad.shape == states.shape
 
 
-@pytest.mark.parametrize("sizes", [[7, 3, 12, 1, 12], [33] * 5, [40] * 16, [1], [90, 17, 17]])
-def test_a_batch_of_rounded_shape_gives_the_same_states_and_gradients(sizes):
-    encoder = build_masked_lm(EncoderShape(2, 16, 2, 32, 100, 0.0), 60, seed=0).double()
+@pytest.mark.parametrize("few_shapes", [True, False])
+@pytest.mark.parametrize(
+    "sizes", [[7, 3, 12, 1, 12], [33] * 5, [40] * 16, [1], [90, 17, 17], [99] * 9 + [40] * 9 + [5] * 60, [3, 80] * 30]
+)
+def test_a_batch_laid_out_for_a_cpu_gives_the_same_states_and_gradients(sizes, few_shapes):
+    encoder = XlmRoberta(EncoderShape(2, 16, 2, 32, 100, 0.0).config(60), masked_lm=False).double()
     ids = torch.randint(5, 60, (sum(sizes),), generator=torch.Generator().manual_seed(0))
     exact = layout(torch.tensor(sizes), torch.device("cpu"))
-    few = rounded(exact)
-    padded_ids = torch.nn.functional.pad(ids, (0, len(few.positions) - len(ids)), value=1)
+    laid_out = divided(exact, few_shapes)
+    assert sum(part.tokens for part in laid_out.parts) == len(laid_out.positions)
     found = []
-    for given, places in ((ids, exact), (padded_ids, few)):
-        states = encoder(given, places)[: len(ids)]
-        states.square().sum().backward()
-        found.append((states, {name: p.grad for name, p in encoder.named_parameters() if p.grad is not None}))
+    for places in (exact, laid_out):
+        states = encoder.blocks(torch.nn.functional.pad(ids, (0, len(places.positions) - len(ids)), value=1), places)
+        states[: len(ids)].square().sum().backward()
+        gradients = {name: p.grad.to_dense() for name, p in encoder.named_parameters() if p.grad is not None}
+        found.append((states[: len(ids)], gradients))
         encoder.zero_grad()
     torch.testing.assert_close(found[1], found[0])
 
 
+def test_neighbours_of_about_one_length_attend_together():
+    sizes = torch.tensor([99] * 9 + [40] * 13 + [5] * 60)
+    parts = divided(layout(sizes, torch.device("cpu")), few_shapes=False).parts
+    assert [(part.rows, part.longest) for part in parts] == [(9, 99), (13, 40), (60, 5)]
+
+
 def test_rounded_batches_have_few_shapes():
     drawn = torch.Generator().manual_seed(0)
-    batches = [torch.randint(8, 160, (16,), generator=drawn) for _ in range(200)]
-    shapes = {(len(few.positions), few.rows, few.longest) for few in map(rounded, map(flat_layout, batches))}
+    batches = [torch.randint(8, 160, (16,), generator=drawn).sort(descending=True)[0] for _ in range(200)]
+    laid_out = [divided(layout(sizes, torch.device("cpu")), few_shapes=True) for sizes in batches]
     assert len({int(sizes.sum()) for sizes in batches}) > 150
-    assert len({tokens for tokens, _, _ in shapes}) < 12 and len({longest for _, _, longest in shapes}) < 6
-
-
-def flat_layout(sizes):
-    return layout(sizes, torch.device("cpu"))
+    assert len({len(few.positions) for few in laid_out}) < 12
+    assert len({(part.rows, part.longest) for few in laid_out for part in few.parts}) < 100
 
 
 def test_a_device_without_the_kernel_is_told_from_one_with_it():

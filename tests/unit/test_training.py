@@ -251,7 +251,8 @@ def test_no_decay_on_biases_and_layer_norm():
     assert dimensions == {0.01: {2}, 0.0: {1}}
 
 
-def test_optimiser_takes_the_steps_of_pytorchs():
+@pytest.mark.parametrize("clip", [1.0, 1e9])
+def test_optimiser_takes_the_steps_of_pytorchs(clip):
     ours, theirs = model(), model()
     theirs.load_state_dict(ours.state_dict())
     unused = {name for name, _ in ours.named_parameters() if name.startswith("heads.")}
@@ -268,7 +269,11 @@ def test_optimiser_takes_the_steps_of_pytorchs():
             for name, parameter in one.named_parameters():
                 gradient = torch.randn_like(parameter)
                 parameter.grad = None if name in unused else gradient
-        mine.step(rate)
+        rows = ours.encoder.words.weight.grad.index_fill(0, torch.tensor([0, 3]), 0)
+        theirs.encoder.words.weight.grad = rows
+        ours.encoder.words.weight.grad = rows.to_sparse(1)
+        mine.step(rate, clip)
+        torch.nn.utils.clip_grad_norm_(theirs.parameters(), clip)
         reference.step()
     expected = dict(theirs.named_parameters())
     for name, parameter in ours.named_parameters():

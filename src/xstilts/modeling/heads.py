@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from xstilts.modeling.dropout import Dropout
 from xstilts.modeling.layout import Layout, layout, rounded_rows
 
 INITIAL_SPREAD = 0.02  # standard deviation of fresh weights, as in BERT and XLM-R
@@ -18,7 +19,7 @@ class SequenceHead(nn.Module):
 
     def __init__(self, hidden: int, outputs: int, dropout: float) -> None:
         super().__init__()
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.dense = nn.Linear(hidden, hidden)
         self.output = nn.Linear(hidden, outputs)
 
@@ -33,7 +34,7 @@ class TokenHead(nn.Module):
 
     def __init__(self, hidden: int, outputs: int, dropout: float) -> None:
         super().__init__()
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.output = nn.Linear(hidden, outputs)
 
     def forward(self, states: Tensor, where: Layout) -> Tensor:
@@ -91,11 +92,11 @@ def loss_sum(family: str, logits: Tensor, targets: dict[str, Tensor], where: Lay
 
 def _by_sequence(logits: Tensor, where: Layout) -> Tensor:
     """Lay logits [tokens, outputs] out as [sequences, longest, outputs]; what is no token gets the lowest score."""
-    shape = (len(where.lengths), where.longest, logits.shape[1])
-    if where.slots is None:
+    shape = (len(where.lengths), where.whole.longest, logits.shape[1])
+    if where.whole.slots is None:
         return logits.view(shape)
     wide = logits.new_full((shape[0] * shape[1], shape[2]), torch.finfo(logits.dtype).min)
-    return wide.index_copy(0, where.slots, logits).view(shape)
+    return wide.index_copy(0, where.whole.slots, logits).view(shape)
 
 
 def by_question(scores: Tensor, sizes: Tensor) -> Tensor:

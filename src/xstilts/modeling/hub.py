@@ -81,7 +81,7 @@ class HubEncoder(nn.Module):
         self, input_ids: Tensor, where: Layout, segments: Tensor | None = None, depth: int | None = None
     ) -> Tensor:
         """Return states [tokens, hidden] after ``depth`` blocks; inside, the batch is padded."""
-        shape = (len(where.lengths), where.longest)
+        shape = (len(where.lengths), where.whole.longest)
         inputs = {"input_ids": self._padded(input_ids, where, shape, self.config.pad_token_id or 0)}
         inputs["attention_mask"] = self._padded(torch.ones_like(input_ids), where, shape, 0)
         if segments is not None:
@@ -89,13 +89,13 @@ class HubEncoder(nn.Module):
         answer = self.model.base_model(**inputs, output_hidden_states=depth is not None)
         states = answer.last_hidden_state if depth is None else answer.hidden_states[depth]
         flat = states.reshape(shape[0] * shape[1], -1)
-        return flat if where.slots is None else flat[where.slots]
+        return flat if where.whole.slots is None else flat[where.whole.slots]
 
     @staticmethod
     def _padded(values: Tensor, where: Layout, shape: tuple[int, int], fill: int) -> Tensor:
-        if where.slots is None:
+        if where.whole.slots is None:
             return values.view(shape)
-        return values.new_full((shape[0] * shape[1],), fill).index_copy(0, where.slots, values).view(shape)
+        return values.new_full((shape[0] * shape[1],), fill).index_copy(0, where.whole.slots, values).view(shape)
 
     def recompute_activations(self) -> None:
         """Keep less than all activations for the backward pass, where the architecture can."""

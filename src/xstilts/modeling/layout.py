@@ -1,28 +1,44 @@
 """Where the tokens of a batch lie when its sequences stand end to end."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+# Padded attention on a CPU, by measurement: scores of larger parts leave its caches, smaller parts are too many calls.
+MOST_TOKENS = 1536  # padded tokens of a part
+FEWEST_TOKENS = 512  # before shorter sequences may begin the next part
+SHORTEST = 0.5  # of a part's longest sequence: shorter ones begin the next part
+
 
 @dataclass(frozen=True)
-class Layout:
-    """Where the tokens of a batch lie: flat, and in the padded view that some attention needs."""
+class Padded:
+    """Neighbouring sequences as rows of one length, for what cannot read them end to end."""
 
-    lengths: Tensor  # int64 [sequences], on the CPU
-    bounds: Tensor  # int32 [sequences + 1], where each begins and the last ends
-    positions: Tensor  # int64 [tokens], from 0 within each sequence
-    slots: Tensor | None  # int64 [tokens], index into [sequences x longest]; None where nothing is padded
-    mask: Tensor | None  # bool [rows, 1, 1, longest], True where a token is
+    tokens: int
+    rows: int  # one a sequence, and more in a rounded layout
     longest: int
-    rows: int  # of the padded view: one a sequence, and more in a rounded layout
+    slots: Tensor | None  # int64 [tokens], index into [rows x longest]; None where nothing is padded
+    mask: Tensor | None  # bool [rows, 1, 1, longest], True where a token is
 
     def bias(self, dtype: torch.dtype) -> Tensor:
         """The mask as numbers to add to attention scores: 0 where a token is, else the lowest there is."""
         assert self.mask is not None
         return torch.zeros(self.mask.shape, dtype=dtype).masked_fill_(~self.mask, torch.finfo(dtype).min)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the tokens of a batch lie: flat, and in the padded views that some attention needs."""
+
+    lengths: Tensor  # int64 [sequences], on the CPU
+    bounds: Tensor  # int32 [sequences + 1], where each begins and the last ends
+    positions: Tensor  # int64 [tokens], from 0 within each sequence
+    whole: Padded  # all sequences
+    parts: tuple[Padded, ...]  # the same, in groups that padded attention takes one after the other
 
     @property
     def first(self) -> Tensor:
@@ -38,37 +54,57 @@ def layout(lengths: Tensor, where: torch.device) -> Layout:
     positions = steps.expand(len(lengths), longest)[inside].to(where)
     bounds = functional.pad(torch.cumsum(lengths, 0, dtype=torch.int32), (1, 0)).to(where)
     if bool(inside.all()):
-        return Layout(lengths, bounds, positions, None, None, longest, len(lengths))
-    slots = inside.flatten().nonzero()[:, 0].to(where)
-    return Layout(lengths, bounds, positions, slots, inside[:, None, None, :].to(where), longest, len(lengths))
+        whole = Padded(len(positions), len(lengths), longest, None, None)
+    else:
+        slots = inside.flatten().nonzero()[:, 0].to(where)
+        whole = Padded(len(positions), len(lengths), longest, slots, inside[:, None, None, :].to(where))
+    return Layout(lengths, bounds, positions, whole, (whole,))
 
 
-def rounded(given: Layout) -> Layout:
-    """Lay a batch out in one of few shapes: tokens, rows and the longest rounded up in steps of about a tenth.
+def divided(given: Layout, few_shapes: bool) -> Layout:
+    """Lay a batch out for a CPU: padded attention takes sequences of about one length together.
 
-    A CPU's bfloat16 kernels are compiled anew for every shape, which takes longer than a small batch itself. What is
-    added at the end are tokens at position 0 that nobody attends to; they share one empty place of the padded view.
+    With ``few_shapes`` tokens, rows and the longest are rounded up in steps of about a tenth: a CPU's bfloat16 kernels
+    are compiled anew for every shape, which takes longer than a small batch itself. What is added at the end are tokens
+    at position 0 that nobody attends to; they share one empty place of the last padded view.
     """
-    tokens = len(given.positions)
-    added = _rounded(tokens) - tokens
-    rows, longest = _rounded(given.rows), _rounded(given.longest)
+    up = _rounded if few_shapes else int
+    added = up(given.whole.tokens) - given.whole.tokens
+    sizes = given.lengths.tolist()
+    groups = [given.lengths[start:end] for start, end in pairwise(_divisions(sizes))]
+    parts = [_part(group, up(len(group)), up(int(group.max())), 0) for group in groups[:-1]]
+    parts.append(_part(groups[-1], up(len(groups[-1])), up(int(groups[-1].max())), added))
+    return replace(given, positions=functional.pad(given.positions, (0, added)), parts=tuple(parts))
+
+
+def _divisions(sizes: list[int]) -> Iterator[int]:
+    """Yield where groups of neighbours of about one length begin, and where the last ends."""
+    start = longest = 0
+    for number, size in enumerate(sizes):
+        wider = max(longest, size)
+        enough = longest * (number - start) >= FEWEST_TOKENS
+        if number == start or (enough and size < SHORTEST * longest) or wider * (number + 1 - start) > MOST_TOKENS:
+            start, longest = number, size
+            yield number
+        longest = max(longest, size)
+    yield len(sizes)
+
+
+def _part(lengths: Tensor, rows: int, longest: int, added: int) -> Padded:
+    """Return the view of a group in this shape, made one row larger where the added tokens would find no place."""
+    tokens = int(lengths.sum())
     if added and rows * longest == tokens:
         rows += 1
-    inside = torch.arange(longest)[None, :] < functional.pad(given.lengths, (0, rows - given.rows))[:, None]
+    inside = torch.arange(longest)[None, :] < functional.pad(lengths, (0, rows - len(lengths)))[:, None]
     slots, empty = inside.flatten().nonzero()[:, 0], (~inside).flatten().nonzero()[:, 0]
-    return Layout(
-        lengths=given.lengths,
-        bounds=given.bounds,
-        positions=functional.pad(given.positions, (0, added)),
-        slots=torch.cat([slots, empty[-1:].expand(added)]) if len(empty) else None,
-        mask=inside[:, None, None, :] if len(empty) else None,
-        longest=longest,
-        rows=rows,
-    )
+    if not len(empty):
+        return Padded(tokens, rows, longest, None, None)
+    slots = torch.cat([slots, empty[-1:].expand(added)])
+    return Padded(tokens + added, rows, longest, slots, inside[:, None, None, :])
 
 
 def takes_few_shapes(where: torch.device) -> bool:
-    """Say whether computing here is a matter of few shapes (see ``rounded``)."""
+    """Say whether computing here is a matter of few shapes (see ``divided``)."""
     return where.type == "cpu" and torch.is_autocast_enabled("cpu")
 
 

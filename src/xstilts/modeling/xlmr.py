@@ -14,7 +14,8 @@ from torch.nn import functional
 
 from xstilts.files import write_json
 from xstilts.modeling.attention import attend, fits_kernel, has_unpadded_kernel
-from xstilts.modeling.layout import Layout, rounded, rounded_rows, takes_few_shapes
+from xstilts.modeling.dropout import Dropout
+from xstilts.modeling.layout import Layout, divided, rounded_rows, takes_few_shapes
 from xstilts.tensors import save_tensors
 
 MODEL_TYPES = ("xlm-roberta", "roberta", "camembert")
@@ -28,7 +29,7 @@ class Layer(nn.Module):
         hidden, inner, epsilon = config["hidden_size"], config["intermediate_size"], config["layer_norm_eps"]
         self.heads = config["num_attention_heads"]
         self.attention_dropout = config["attention_probs_dropout_prob"]
-        self.dropout = nn.Dropout(config["hidden_dropout_prob"])
+        self.dropout = Dropout(config["hidden_dropout_prob"])
         self.qkv = nn.Linear(hidden, 3 * hidden)
         self.attended = nn.Linear(hidden, hidden)
         self.attended_norm = nn.LayerNorm(hidden, eps=epsilon)
@@ -66,11 +67,12 @@ class XlmRoberta(nn.Module):
         super().__init__()
         self.config = config
         hidden, epsilon = config["hidden_size"], config["layer_norm_eps"]
-        self.words = nn.Embedding(config["vocab_size"], hidden)
+        # A gradient of the rows that were read; that of the language model's output matrix, the same one, is dense.
+        self.words = nn.Embedding(config["vocab_size"], hidden, sparse=not masked_lm)
         self.places = nn.Embedding(config["max_position_embeddings"], hidden)
         self.kinds = nn.Embedding(config["type_vocab_size"], hidden)
         self.norm = nn.LayerNorm(hidden, eps=epsilon)
-        self.dropout = nn.Dropout(config["hidden_dropout_prob"])
+        self.dropout = Dropout(config["hidden_dropout_prob"])
         self.layers = nn.ModuleList(Layer(config) for _ in range(config["num_hidden_layers"]))
         self.lm_head = LanguageModelHead(config) if masked_lm else None
         self.recomputes = False
@@ -111,14 +113,18 @@ class XlmRoberta(nn.Module):
         Positions start behind the padding index (2 for XLM-R), as in fairseq. Segments do not exist here.
         """
         tokens = len(input_ids)
-        if takes_few_shapes(input_ids.device):
-            where = rounded(where)
+        if input_ids.device.type == "cpu":
+            where = divided(where, takes_few_shapes(input_ids.device))
             input_ids = functional.pad(input_ids, (0, len(where.positions) - tokens), value=self.config["pad_token_id"])
+        return self.blocks(input_ids, where, depth)[:tokens]
+
+    def blocks(self, input_ids: Tensor, where: Layout, depth: int | None = None) -> Tensor:
+        """Return the states of a batch in the very layout that is given."""
         places = self.places(where.positions + self.config["pad_token_id"] + 1)
         states = self.dropout(self.norm(self.words(input_ids) + places + self.kinds.weight[0]))
         for layer in self.layers[:depth]:
             states = self._recomputed(layer, states, where) if self.recomputes else layer(states, where)
-        return states[:tokens]
+        return states
 
     def attends_unpadded(self, where: torch.device, half: bool) -> bool:
         """Say whether attention reads sequences as they lie on a device, in half precision or not."""

@@ -116,8 +116,7 @@ def train(
         rate = learning_rate(progress.step, plan.steps, recipe.learning_rate, recipe.warmup)
         which, chosen = plan.batch(progress.step)
         step_loss, step_tokens = accumulate(model, parts[which], bounds[which], chosen, recipe, progress.step)
-        torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
-        optimiser.step(rate)
+        optimiser.step(rate, recipe.clip)
         loss += step_loss
         progress.tokens += step_tokens
         progress.step += 1
@@ -170,7 +169,7 @@ def accumulate(
     longest = np.maximum.reduceat(lengths(features), boundaries[:-1]) * np.diff(boundaries)
     loss = torch.zeros((), device=where)
     for group in split_by_tokens(longest, recipe.micro_tokens):
-        members = np.concatenate([np.arange(boundaries[unit], boundaries[unit + 1]) for unit in np.sort(group)])
+        members = np.concatenate([np.arange(boundaries[unit], boundaries[unit + 1]) for unit in group])
         batch = collate(features, members, part.family, where)
         with model.autocast():
             logits = model.logits(part.name, batch)

@@ -2,6 +2,9 @@
 
 The update itself is PyTorch's fused kernel. ``torch.optim.AdamW`` around it imports the compiler's machinery when it is
 built (a second of each job) and keeps its state in a form that has to be translated for a checkpoint.
+
+A step asks the GPU nothing, and moves no more than it must: clipping happens inside the update, and the gradient of the
+embedding, most of whose rows are zero, lies in a block that is kept, of which only the rows that were used are cleared.
 """
 
 from dataclasses import dataclass, field
@@ -23,11 +26,20 @@ class AdamW:
     steps: dict[str, Tensor] = field(default_factory=dict)  # float32 scalars, as the kernel wants them
     first: dict[str, Tensor] = field(default_factory=dict)  # mean gradient
     second: dict[str, Tensor] = field(default_factory=dict)  # mean squared gradient
+    kept: dict[str, Tensor] = field(default_factory=dict)  # dense gradients of what is used row by row, all zero
 
-    def step(self, rate: float) -> None:
-        """Take one step with a learning rate and drop the gradients; a parameter without one stays as it is."""
+    def step(self, rate: float, clip: float) -> None:
+        """Take one step and drop the gradients; a parameter without one stays as it is.
+
+        Args:
+            rate: the learning rate.
+            clip: gradients of a larger norm, all of them together, are scaled down to it.
+        """
+        gradients = {name: self._dense(name, p.grad) for name, p in self.parameters.items() if p.grad is not None}
+        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(list(gradients.values()))))
+        too_large = ((norm + 1e-6) / clip).clamp(min=1)  # as in torch.nn.utils.clip_grad_norm_
         for decay in sorted(set(self.decay.values())):
-            used = [name for name, p in self.parameters.items() if p.grad is not None and self.decay[name] == decay]
+            used = [name for name in gradients if self.decay[name] == decay]
             for name in used:
                 if name not in self.steps:
                     parameter = self.parameters[name]
@@ -36,12 +48,13 @@ class AdamW:
                     self.second[name] = torch.zeros_like(parameter)
             adamw(
                 [self.parameters[name].data for name in used],
-                [_gradient(self.parameters[name]) for name in used],
+                [gradients[name] for name in used],
                 [self.first[name] for name in used],
                 [self.second[name] for name in used],
                 [],
                 [self.steps[name] for name in used],
                 fused=True,
+                grad_scale=too_large,
                 amsgrad=False,
                 maximize=False,
                 beta1=BETAS[0],
@@ -50,8 +63,18 @@ class AdamW:
                 weight_decay=decay,
                 eps=self.epsilon,
             )
-        for parameter in self.parameters.values():
+        for name, parameter in self.parameters.items():
+            if parameter.grad is not None and parameter.grad.is_sparse:
+                self.kept[name].index_fill_(0, parameter.grad._indices()[0], 0)
             parameter.grad = None
+
+    def _dense(self, name: str, gradient: Tensor) -> Tensor:
+        """Return a gradient as the kernel wants it; that of some rows is added up in the block that is kept for it."""
+        if not gradient.is_sparse:
+            return gradient
+        if name not in self.kept:
+            self.kept[name] = torch.zeros_like(self.parameters[name])
+        return self.kept[name].index_add_(0, gradient._indices()[0], gradient._values())
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the state as flat tensors, ``KIND.PARAMETER``; parameters that were never used have none."""
@@ -63,11 +86,6 @@ class AdamW:
         for key, tensor in tensors.items():
             kind, _, name = key.partition(".")
             getattr(self, kind)[name] = tensor.to(self.parameters[name].device)
-
-
-def _gradient(parameter: nn.Parameter) -> Tensor:
-    assert parameter.grad is not None
-    return parameter.grad
 
 
 def build_optimiser(model: nn.Module, weight_decay: float, epsilon: float) -> AdamW:
