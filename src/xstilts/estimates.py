@@ -46,16 +46,23 @@ class Work:
 
 def seconds(work: Work, size: Size, device: Device, threads: int = 1) -> float:
     """Return how long a job takes on one device: the larger of arithmetic and launches, the optimiser, the host."""
-    rate = device.rate * threads
-    token: float = (
-        2 * size.layers * (4 * size.hidden**2 + 2 * size.hidden * size.inner)
-    )  # a forward pass, matrices only
-    token += 4 * size.layers * work.length * size.hidden  # and attention
+    rate, token = device.rate * threads, operations_of_token(work, size)
     training = max(3 * token * work.tokens / rate, device.launch * size.layers * work.micro_batches)
     training += work.steps * 28 * size.parameters / device.bandwidth  # bytes of one step of AdamW in float32
     forward = max(token * work.forward / rate, device.launch / 3 * size.layers * work.forward_batches)
     mining = 4 * size.hidden * work.pairs / device.mining  # a product each way
     return device.start + 4 * size.parameters / 1e9 + training + forward + HOST * work.rows + mining
+
+
+def operations_of_token(work: Work, size: Size) -> float:
+    """Return the multiplications and additions of a token's forward pass; a training takes three times as many."""
+    matrices = 2 * size.layers * (4 * size.hidden**2 + 2 * size.hidden * size.inner)
+    return matrices + 4 * size.layers * work.length * size.hidden  # and attention
+
+
+def operations(work: Work, size: Size) -> float:
+    """Return the multiplications and additions of a job's trainings and forward passes, without padding."""
+    return operations_of_token(work, size) * (3 * work.tokens + work.forward)
 
 
 def memory_mb(work: Work, size: Size, rule: str, attempt: int = 1) -> int:

@@ -8,7 +8,7 @@ import yaml
 
 from xstilts.config import load
 from xstilts.digest import modules_behind
-from xstilts.estimates import DEVICES, seconds
+from xstilts.estimates import DEVICES, operations, seconds
 from xstilts.jobs import Jobs
 from xstilts.workload import Workload
 
@@ -37,6 +37,13 @@ def test_the_steps_of_the_paper_follow_from_rows_batches_and_epochs(paper: Workl
     assert (
         paper.work(*TARGET, "mnli", "3") == work == paper.work("train_target", "xlm-roberta-large", "anli", "mnli", "2")
     )
+
+
+def test_operations_are_six_a_weight_and_token_of_a_training_and_two_of_a_forward_pass(paper: Workload) -> None:
+    work, size = paper.work(*TARGET, "mnli", "1"), paper.size("xlm-roberta-large")[0]
+    blocks = 24 * 12 * 1024**2
+    assert operations(work, size) == pytest.approx(2 * blocks * (3 * work.tokens + work.forward), rel=0.02)
+    assert work.tokens > work.forward > 0
 
 
 def test_steps_on_batches_of_tokens_follow_from_the_tokens_of_the_rows(tmp_path: Path) -> None:

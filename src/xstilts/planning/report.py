@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import groupby
 
+from xstilts.estimates import operations
 from xstilts.modeling.fetch import origin
 from xstilts.planning.inputs import Origin, inputs_of, origins
 from xstilts.planning.plan import REPORT, STAGES, Plan, Planned
@@ -107,7 +108,12 @@ def _costs(plan: Plan) -> list[str]:
     if not computing:
         return []
     total = sum(one.seconds for one in computing)
+    todo = [(plan.workload.work(one.job.rule, *one.job.wildcards), one.job.wildcards[0]) for one in computing]
+    steps, trained, passed = (sum(getattr(work, what) for work, _ in todo) for what in ("steps", "tokens", "forward"))
+    exa = sum(operations(work, plan.workload.size(model)[0]) for work, model in todo) / 1e18
     lines = [
+        f"work        {steps:,} optimiser steps on {trained:.3g} tokens, forward passes over {passed:.3g}: "
+        f"{exa:.3g} exaFLOP",
         f"machine     {plan.machine.words} ({plan.machine.profile})",
         f"estimate    {total / 3600:,.1f} {plan.machine.unit}; at least {duration(plan.wall_seconds())} by the clock",
         f"disk        {size(sum(bytes_of_run(plan.jobs).values()))} kept at the end, and "
