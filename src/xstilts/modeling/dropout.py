@@ -1,4 +1,4 @@
-"""Dropout, which on a CPU draws its own bits: PyTorch's takes as long there as a tenth of a training."""
+"""Dropout, which on a CPU draws its own bits: PyTorch's draws there one number after the other, which takes long."""
 
 import numpy as np
 import torch

@@ -110,10 +110,10 @@ def _costs(plan: Plan) -> list[str]:
     total = sum(one.seconds for one in computing)
     todo = [(plan.workload.work(one.job.rule, *one.job.wildcards), one.job.wildcards[0]) for one in computing]
     steps, trained, passed = (sum(getattr(work, what) for work, _ in todo) for what in ("steps", "tokens", "forward"))
-    exa = sum(operations(work, plan.workload.size(model)[0]) for work, model in todo) / 1e18
+    arithmetic = sum(operations(work, plan.workload.size(model)[0]) for work, model in todo)
     lines = [
         f"work        {steps:,} optimiser steps on {trained:.3g} tokens, forward passes over {passed:.3g}: "
-        f"{exa:.3g} exaFLOP",
+        f"{arithmetic:.3g} multiplications and additions",
         f"machine     {plan.machine.words} ({plan.machine.profile})",
         f"estimate    {total / 3600:,.1f} {plan.machine.unit}; at least {duration(plan.wall_seconds())} by the clock",
         f"disk        {size(sum(bytes_of_run(plan.jobs).values()))} kept at the end, and "
