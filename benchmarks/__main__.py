@@ -9,7 +9,7 @@ from benchmarks.plot import plot
 from benchmarks.tables import tables
 from xstilts.files import write_text
 
-FIGURES = ("training", "steps", "prediction", "featurising", "retrieval", "scoring", "workflow")
+FIGURES = ("training", "steps", "prediction", "featurising", "retrieval", "search", "scoring", "reporting", "workflow")
 
 
 def main() -> None:

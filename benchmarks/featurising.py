@@ -13,7 +13,7 @@ from typing import Any
 from benchmarks.figure import Setting, main
 from benchmarks.material import CASES, LENGTHS, Opened, case_settings, labels_of, open_case, quiet_transformers
 from benchmarks.timing import Contest, Counts, Prepare, contest
-from xstilts.tasks.features import IGNORED
+from xstilts.families.features import IGNORED
 
 ROWS = {"xnli": 8000, "pawsx": 4000, "udpos": 4000, "squad": 1200, "hellaswag": 1600, "text": 8000}
 
@@ -40,7 +40,7 @@ def ours(settings: dict[str, Any]) -> Prepare:
     from xstilts.modeling.fast_tokenizer import open_tokenizer
 
     opened = open_case(settings)
-    module = importlib.import_module(f"xstilts.tasks.{opened.case.family}")
+    module = importlib.import_module(f"xstilts.families.{opened.case.family}")
     tokenizer, chosen = open_tokenizer(opened.folder), settings_of(opened.case, opened.rows)
 
     def work() -> Counts:

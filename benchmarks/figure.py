@@ -39,6 +39,7 @@ def options(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure speed and memory beside a peer.")
     parser.add_argument("--mirror", type=Path, help="folder of real data; without it generated data are used")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="folder of the figures' json")
+    parser.add_argument("--repeats", type=int, default=REPEATS, help="measured repeats, after one that is not")
     parser.add_argument("--smallest", action="store_true", help="the least work, once: a test, no measurement")
     return parser.parse_args(argv)
 
@@ -47,7 +48,7 @@ def make_figure(name: str, measure: Measure, given: argparse.Namespace) -> dict[
     """Measure one figure and write ``OUTPUT/name.json``."""
     described = {"figure": name, "machine": machine(), "versions": versions(), "date": date.today().isoformat()}
     described["data"] = "real" if given.mirror else "generated"
-    described["repeats"] = 0 if given.smallest else REPEATS
+    described["repeats"] = 0 if given.smallest else given.repeats
     with bench(described["repeats"]) as on, tempfile.TemporaryDirectory() as scratch:
         mirror = given.mirror.resolve() if given.mirror else None
         found = {**described, **measure(Setting(on, Path(scratch), mirror, given.smallest))}

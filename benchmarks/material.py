@@ -10,10 +10,10 @@ from typing import Any
 from benchmarks.figure import Setting
 from xstilts.data.readers import Source, reader
 from xstilts.data.registry import dataset, locate
+from xstilts.families.features import FeatureSettings
+from xstilts.families.lengths import feature_settings
 from xstilts.files import read_jsonl
 from xstilts.tasks import training_set
-from xstilts.tasks.features import FeatureSettings
-from xstilts.tasks.lengths import feature_settings
 
 SCANNED = 40_000  # rows of a training set among which evenly spaced ones are taken
 VOCABULARY = 16_000  # pieces of the tokenizer that is trained on the rows
@@ -81,7 +81,8 @@ def origin(setting: Setting) -> Path:
         return setting.mirror
     folder = setting.scratch / "world"
     if not folder.is_dir():
-        from xstilts.world.build import WorldSettings, build_world
+        from xstilts.world.build import build_world
+        from xstilts.world.folder import WorldSettings
 
         many = 60 if setting.smallest else 3000
         few = min(many, 300)
@@ -165,7 +166,7 @@ class Opened:
 
         from xstilts.modeling.fast_tokenizer import open_tokenizer
 
-        module = importlib.import_module(f"xstilts.tasks.{self.case.family}")
+        module = importlib.import_module(f"xstilts.families.{self.case.family}")
         return module.featurise(self.rows, open_tokenizer(self.folder), settings_of(self.case, self.rows))
 
 

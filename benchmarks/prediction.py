@@ -80,7 +80,7 @@ def ours(settings: dict[str, Any]) -> Prepare:
 
     opened = open_case(settings)
     case = opened.case
-    module = importlib.import_module(f"xstilts.tasks.{case.family}")
+    module = importlib.import_module(f"xstilts.families.{case.family}")
     tokenizer, chosen = open_tokenizer(opened.folder), settings_of(case, opened.rows)
     heads = {} if case.family == "retrieval" else {case.name: (case.family, opened.classes)}
     torch.manual_seed(0)

@@ -41,7 +41,7 @@ def embeddings(settings: dict[str, Any]) -> tuple[Any, Any]:
     """Return (queries, index): unit rows, float32, each query near one row of the index."""
     import numpy as np
 
-    from xstilts.scoring.mining import normalized
+    from xstilts.prediction.mining import normalized
 
     random = np.random.default_rng(0)
     index = random.standard_normal((settings["index"], settings["width"]), dtype=np.float32)
@@ -57,7 +57,7 @@ def _counts(settings: dict[str, Any]) -> Counts:
 
 def ours(settings: dict[str, Any]) -> Prepare:
     """Find the neighbours with this project's blocks."""
-    from xstilts.scoring.mining import nearest
+    from xstilts.prediction.mining import nearest
 
     queries, index = embeddings(settings)
 
@@ -73,7 +73,7 @@ def by_faiss(settings: dict[str, Any]) -> Prepare:
     import faiss
     import numpy as np
 
-    from xstilts.scoring.mining import nearest
+    from xstilts.prediction.mining import nearest
 
     faiss.omp_set_num_threads(threads())
     queries, index = embeddings(settings)

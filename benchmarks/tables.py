@@ -9,23 +9,27 @@ Found = dict[str, dict[str, Any]]
 
 def tables(found: Found) -> str:
     """Return a section a figure: machine, then a line a case with each side's rate, the ratios and the peak memory."""
-    first = next(iter(found.values()))
-    machine = first["machine"]
-    told = ", ".join(f"{name} {version}" for name, version in first["versions"].items())
-    lines = [
-        f"{machine['processor']}, {machine['cores']} cores, {machine['threads_per_side']} threads a side, "
-        f"{machine['memory_gb']} GB, {machine['system']}; GPU: {machine['gpu'] or 'none'}; "
-        f"load when it began: {machine['load_at_start']}; data: {first['data']}; {first['date']}.",
-        "",
-        f"{told}.",
-        "",
-    ]
+    lines = machine_lines(next(iter(found.values())))
     for name, figure in found.items():
         lines += [f"### {name}", "", *_table(figure["rows"]), ""]
         for key in ("growth", "growth_nothing_to_do"):
             if key in figure:
                 lines += [f"{name}, {key.replace('_', ' ')}:", "", *_growth(figure[key]), ""]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def machine_lines(figure: dict[str, Any]) -> list[str]:
+    """Return the lines that say on what machine, when and with which versions a figure was measured."""
+    machine = figure["machine"]
+    told = ", ".join(f"{name} {version}" for name, version in figure["versions"].items())
+    return [
+        f"{machine['processor']}, {machine['cores']} cores, {machine['threads_per_side']} threads a side, "
+        f"{machine['memory_gb']} GB, {machine['system']}; GPU: {machine['gpu'] or 'none'}; "
+        f"load when it began: {machine['load_at_start']}; data: {figure['data']}; {figure['date']}.",
+        "",
+        f"{told}.",
+        "",
+    ]
 
 
 def _table(rows: list[dict[str, Any]]) -> list[str]:

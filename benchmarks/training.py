@@ -28,7 +28,7 @@ from benchmarks.material import (
 from benchmarks.timing import Contest, Counts, Prepare, contest
 
 STEPS = {"xnli": 16, "pawsx": 10, "udpos": 20, "squad": 4, "hellaswag": 4, "text": 24}  # about a second of work each
-MICRO_TOKENS = 3072  # on a CPU, as in config/demo.yaml; on a GPU the paper's configuration
+MICRO_TOKENS = 3072  # on a CPU, as in config/runs/demo.yaml; on a GPU the paper's configuration
 GROWING = "xnli"
 
 
@@ -88,7 +88,7 @@ def _rows(setting: Setting, case: Case, steps: int) -> list[dict[str, Any]]:
 
 def _work(opened: Opened, features: Any) -> Counts:
     """Return what one pass over the examples counts: sequences, useful tokens, and flops without padding."""
-    from xstilts.tasks.features import lengths
+    from xstilts.families.features import lengths
 
     size = lengths(features)
     scored = round(0.15 * float(size.sum()))
@@ -109,7 +109,7 @@ def ours(settings: dict[str, Any]) -> Prepare:
     from xstilts.modeling.model import build_model, device
     from xstilts.modeling.xlmr import XlmRoberta
     from xstilts.training.language_modelling import masking
-    from xstilts.training.loop import Part, Recipe, train
+    from xstilts.training.loop import Recipe, TrainingData, train
 
     opened = open_case(settings)
     case = opened.case
@@ -133,7 +133,7 @@ def ours(settings: dict[str, Any]) -> Prepare:
         checkpoint_minutes=60.0,
         precision=ceilings.precision(),
     )
-    part = Part(case.name, case.family, features, case.batch_size, 1, mask)
+    part = TrainingData(case.name, case.family, features, case.batch_size, 1, mask)
     counts = _work(opened, features)
     nowhere = Path(settings["scratch"], "no-checkpoints")
 

@@ -1,5 +1,6 @@
 """Write envs/environment.yaml, for users of conda, from the pinned versions in envs/lock.txt: ``make conda``."""
 
+import re
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -18,8 +19,8 @@ dependencies:
 
 
 def environment(lock: str) -> str:
-    """Return the conda file for the lines of a lock."""
-    pins = [line for line in lock.splitlines() if line and not line.startswith("#")]
+    """Return the conda file for the versions of a lock."""
+    pins = re.findall(r"^[^\s#]\S*==[^\s\\]+", lock, re.MULTILINE)  # conda's list of packages has no place for hashes
     return HEAD + "".join(f"      - {pin}\n" for pin in pins)
 
 

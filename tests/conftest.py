@@ -19,3 +19,10 @@ def in_step(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
         assert found == text, f"{path} is out of step: rewrite it with `pytest --fix {request.node.path}`"
 
     return check
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let several processes begin with the files that take long, so that none is alone with one at the end."""
+    if hasattr(config, "workerinput"):
+        long = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: item.path not in long)

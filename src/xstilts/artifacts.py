@@ -5,29 +5,28 @@ so everything that is dear lies beside it, undeclared, with a receipt: a job who
 inputs) matches the receipt, and whose files still have their hashes, publishes the receipt again and does no work.
 """
 
-import fcntl
 import hashlib
 import json
 import os
 import platform
 import resource
-import shutil
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from xstilts.energy import Meter, computed_on
 from xstilts.errors import DataError, UserError
-from xstilts.files import dump_json, read_json, sha256, sync, write_text
+from xstilts.files import check_names, dump_json, read_json, sha256, sync, write_text
+from xstilts.locks import only_writer, whereabouts
+from xstilts.own_code import check_code
 
 RECEIPT = ".receipt.json"
 WORK = "checkpoints"  # what an unfinished job has made so far
 BEGUN = ".begun"  # the key of the job that made it
-LOCK = ".lock"  # held by whoever writes into the folder
+PATIENCE = 10  # seconds for an answer of git
 VERSIONS = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "snakemake")
 
 
@@ -118,6 +117,7 @@ def read_manifest(path: Path) -> Manifest:
         raise DataError(path, "no seal", "a manifest, sealed by its own hash")
     if seal(content) != content["seal"]:
         raise DataError(path, "content that does not fit its seal (changed since it was made)", "a manifest as written")
+    check_names(path, [*content["files"], *content.get("dropped", ())])
     return Manifest(path, content)
 
 
@@ -132,57 +132,41 @@ def hash_of(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-@contextmanager
-def only_writer(folder: Path) -> Iterator[None]:
-    """Hold the folder's kernel lock, which dies with the process; a second writer says so and waits for the first.
+def key_of(spec: dict[str, Any], inputs: dict[str, Manifest], files: Sequence[Path] = ()) -> str:
+    """Return what an artifact is made from in one hash: spec, content of its inputs, files of the user's own."""
+    own = {name: sha256(path) for name, path in _named(files).items()}
+    return hash_of({"spec": spec, "inputs": {role: found.digest for role, found in inputs.items()}, "files": own})
 
-    The lock file says who holds it: node, process, GPU, SLURM job and since when.
+
+def made_before(receipt: Path, key: str) -> Manifest | None:
+    """Return what a receipt says was made from this key, None unless all of it lies there as it was made.
+
+    Every memo of the workflow is asked here: of an artifact, of an entry of the store, of a language's predictions.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if writer := holder(folder):
-                who = f"process {writer['process']} on {writer['node']}"
-                print(f"{folder}: waits for {who}, which is writing here", file=sys.stderr, flush=True)
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        with suppress(OSError):  # on a full disk the lock holds without a name
-            os.ftruncate(handle, 0)
-            os.pwrite(handle, json.dumps(whereabouts() | {"began": time.time()}).encode(), 0)
-        yield
-    finally:
-        os.close(handle)
-
-
-def holder(folder: Path) -> dict[str, Any] | None:
-    """Return who holds a folder's lock, None when nobody does; the test lets go of the lock in the same instant."""
-    try:
-        handle = os.open(folder / LOCK, os.O_RDONLY)
-    except FileNotFoundError:
+        old = read_manifest(receipt)
+        if old.content["key"] != key:
+            return None
+        old.check_kept()
+    except DataError:
         return None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        try:
-            found: dict[str, Any] = json.loads(os.pread(handle, 4096, 0) or b"{}")
-        except json.JSONDecodeError:
-            found = {}  # it is being written
-        return found
-    finally:
-        os.close(handle)
-    return None
+    return old
 
 
-def whereabouts() -> dict[str, Any]:
-    """Return where this process runs; ``gpu`` and ``slurm_job`` are null without one."""
-    return {
-        "node": platform.node(),
-        "process": os.getpid(),
-        "gpu": os.environ.get("CUDA_VISIBLE_DEVICES"),
-        "slurm_job": os.environ.get("SLURM_JOB_ID"),
-    }
+def remember(receipt: Path, content: dict[str, Any]) -> Manifest:
+    """Seal a receipt and write it: ``key`` is what was made from, ``files`` are the entries of what was made."""
+    content["seal"] = seal(content)
+    write_text(receipt, dump_json(content))
+    return Manifest(receipt, content)
+
+
+def entries(folder: Path, names: list[str]) -> dict[str, dict[str, Any]]:
+    """Return what a receipt says of files, which are on the disk before it is: their hashes and sizes in bytes."""
+    found = {}
+    for name in sorted(names):
+        sync(folder / name)
+        found[name] = {"sha256": sha256(folder / name), "bytes": (folder / name).stat().st_size}
+    return found
 
 
 def produce(
@@ -191,6 +175,7 @@ def produce(
     inputs: dict[str, Path],
     make: Callable[[Path, dict[str, Any], dict[str, Manifest]], Product],
     files: Sequence[Path] = (),
+    meter: Meter | None = None,
 ) -> Manifest:
     """Make an artifact, or publish it again when it is there already.
 
@@ -200,20 +185,23 @@ def produce(
         inputs: manifests of the artifacts that the job reads, by role.
         make: called with (folder, spec, manifests by role); returns what it made.
         files: files of the user's own that the job reads; their content counts, not their place.
+        meter: the energy of the machine's GPUs as it was read before.
     """
     began = time.monotonic()
     folder = manifest.parent
     with only_writer(folder):
         wanted = read_json(spec)
         read = {role: read_manifest(path) for role, path in inputs.items()}
-        own = {path.name: sha256(path) for path in files}
-        key = hash_of({"spec": wanted, "inputs": {role: found.digest for role, found in read.items()}, "files": own})
+        key = key_of(wanted, read, files)
         _sweep(folder)
-        content = _made_before(folder, key)
-        if content is None:
+        found = made_before(folder / RECEIPT, key)
+        if found is None:
             _begin(folder, key)
+            check_code(wanted)
+            commit = _commit()  # before the work, which a git that hangs shall not cost
             product = make(folder, wanted, read)
-            made = {name: _entry(folder / name) for name in sorted(product.files)}
+            check_code(wanted)
+            made = entries(folder, product.files)
             content = {
                 "rule": wanted["rule"],
                 "wildcards": wanted["wildcards"],
@@ -224,40 +212,48 @@ def produce(
                 "digest": _digest(made, product),
                 "reason": product.reason,
                 "results": product.results,
-                "made": circumstances(began) | {"work": product.work},
+                "made": circumstances(began, meter) | {"commit": commit, "work": product.work},
             }
-            content["seal"] = seal(content)
-            write_text(folder / RECEIPT, dump_json(content))
-        write_text(manifest, dump_json(content))
+            found = remember(folder / RECEIPT, content)
+        write_text(manifest, dump_json(found.content))
         if _has_begun(folder, key):
-            shutil.rmtree(folder / WORK, ignore_errors=True)
+            _remove(folder / WORK)
             (folder / BEGUN).unlink()
-        return Manifest(manifest, content)
+        return Manifest(manifest, found.content)
+
+
+def _named(files: Sequence[Path]) -> dict[str, Path]:
+    """Return files by their own names, and by their number too where two have the same."""
+    names = [path.name for path in files]
+    return {
+        name if names.count(name) == 1 else f"{place}/{name}": path
+        for place, (name, path) in enumerate(zip(names, files, strict=True))
+    }
 
 
 def _sweep(folder: Path) -> None:
     """Remove what killed writers left half-written: ``replacing``, checkpoints and safetensors (``.tmp``)."""
     for path in [*folder.glob(".*"), *(folder / WORK).glob(".*")]:
         if path.suffix == ".part" or path.name.startswith(".tmp"):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            _remove(path) if path.is_dir() else path.unlink()
+
+
+def _remove(folder: Path) -> None:
+    import shutil  # as subprocess below: a job that scores writes no artifact, and each of thousands would load it
+
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _begin(folder: Path, key: str) -> None:
     """Make room for a job: unfinished work is gone on with only under the key that it was begun with."""
     if not _has_begun(folder, key):
-        shutil.rmtree(folder / WORK, ignore_errors=True)
+        _remove(folder / WORK)
         write_text(folder / BEGUN, key)
 
 
 def _has_begun(folder: Path, key: str) -> bool:
     begun = folder / BEGUN
     return begun.is_file() and begun.read_bytes() == key.encode()
-
-
-def _entry(path: Path) -> dict[str, Any]:
-    """Return what a manifest says of a file, which is on the disk before the manifest is."""
-    sync(path)
-    return {"sha256": sha256(path), "bytes": path.stat().st_size}
 
 
 def _digest(files: dict[str, dict[str, Any]], product: Product) -> str:
@@ -267,19 +263,7 @@ def _digest(files: dict[str, dict[str, Any]], product: Product) -> str:
     return hash_of(content)
 
 
-def _made_before(folder: Path, key: str) -> dict[str, Any] | None:
-    """Return the receipt of what lies there already when it is whole and was made under the same key."""
-    try:
-        old = read_manifest(folder / RECEIPT)
-        if old.content["key"] != key:
-            return None
-        old.check_kept()
-    except DataError:
-        return None
-    return old.content
-
-
-def circumstances(began: float) -> dict[str, Any]:
+def circumstances(began: float, meter: Meter | None = None) -> dict[str, Any]:
     """Return where, when, with what and how long: recorded, never compared."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     from importlib import metadata  # a tenth of the start of a job that scores, which writes no artifact
@@ -295,27 +279,20 @@ def circumstances(began: float) -> dict[str, Any]:
         "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 3),
         "peak_memory_mb": round(usage.ru_maxrss / 1024),
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "machine": {"processor": platform.machine(), "cores": os.cpu_count(), **whereabouts(), **_device()},
+        "machine": {"processor": platform.machine(), "cores": os.cpu_count(), **whereabouts(), **computed_on(meter)},
         "threads": os.environ.get("OMP_NUM_THREADS"),
         "versions": versions,
-        "commit": _commit(),
     }
 
 
-def _device() -> dict[str, Any]:
-    """Return what this process computed on, and the most GPU memory that it held."""
-    torch: Any = sys.modules.get("torch")  # a job that computes has imported it
-    if torch is None or not torch.cuda.is_available():
-        return {"device": "cpu"}
-    peak = torch.cuda.max_memory_allocated()
-    return {"device": torch.cuda.get_device_name(), "peak_gpu_memory_mb": round(peak / 2**20)}
-
-
 def _commit() -> str | None:
+    """Return the commit of the code, None where git is not there, knows of none, or does not answer in time."""
+    import subprocess
+
+    command = ["git", "rev-parse", "HEAD"]
     try:
-        answer = subprocess.run(
-            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, cwd=Path(__file__).parent
-        )
-    except OSError:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, cwd=Path(__file__).parent)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        print(f"the commit is not recorded: {error}", file=sys.stderr, flush=True)
         return None
     return answer.stdout.strip() or None

@@ -1,23 +1,39 @@
 """Files that appear whole or not at all, and their hashes."""
 
-import fcntl
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
 from typing import Any
 
 from xstilts.errors import DataError
+from xstilts.locks import lock
+
+LFS_POINTER = b"version https://git-lfs"
 
 
 def sha256(path: Path | str) -> str:
     """Return the SHA-256 of a file's bytes in hex."""
     with open(path, "rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def check_names(path: object, names: Iterable[object]) -> None:
+    """Check that names in a list from outside are those of files inside its folder.
+
+    Args:
+        path: of the list, for the error.
+        names: as the list has them, with ``/`` between folders.
+
+    Raises:
+        DataError: shows the first that is absolute, leads out of the folder, or is no name.
+    """
+    for name in names:
+        if not isinstance(name, str) or "\0" in name or not set(name.split("/")).isdisjoint({"", ".", ".."}):
+            raise DataError(path, f"the name {name!r}", "names of files inside the folder")
 
 
 def sync(path: Path) -> None:
@@ -33,18 +49,22 @@ def sync(path: Path) -> None:
 def replacing(path: Path | str) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; on success it takes that name in one step, on failure it is removed.
 
-    A writer that lives holds a kernel lock on its temporary file; what a killed one has left behind is removed.
+    A writer that lives holds a kernel lock on its temporary file; what a killed one has left behind is removed. What is
+    no file (a terminal, a pipe) is written as it is.
 
     Raises:
         OSError: the disk is full, read-only or the like; it names ``path``.
     """
     path = Path(path)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    if path.exists() and not path.is_file() and not path.is_dir():  # /dev/stdout, /dev/null, a named pipe
+        yield path
+        return
+    beside = name_beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_leftovers(path)
-        with open(beside, "wb") as alive:
-            fcntl.flock(alive, fcntl.LOCK_EX)
+        with open(beside, "xb") as alive:
+            lock(alive.fileno(), beside, wait=True)
             mode = os.fstat(alive.fileno()).st_mode
             yield beside
             beside.chmod(mode)  # some libraries replace the file by one that only its owner may read
@@ -57,29 +77,51 @@ def replacing(path: Path | str) -> Iterator[Path]:
             raise OSError(error.errno, error.strerror, str(path)) from None
         raise
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink()
+
+
+def name_beside(path: Path) -> Path:
+    """Return a name for a file that will become ``path``: no other process has it, here or on another machine."""
+    return path.with_name(f".{path.name}.{os.urandom(8).hex()}.part")
 
 
 def _remove_leftovers(path: Path) -> None:
     for beside in path.parent.glob(f".{escape(path.name)}.*.part"):
-        with open(beside, "rb") as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue  # its writer lives
-            beside.unlink(missing_ok=True)
+        try:
+            with open(beside, "r+b") as handle:  # NFS locks for writers only
+                if lock(handle.fileno(), beside):  # else its writer lives
+                    beside.unlink(missing_ok=True)
+        except (FileNotFoundError, PermissionError):
+            continue  # its writer was faster, or is somebody else
+
+
+def check_there(path: Path) -> None:
+    """Refuse a file that only seems to be there: a link to nothing, or what Git LFS puts in a large file's place.
+
+    Raises:
+        DataError: it says which of them.
+    """
+    if path.is_symlink() and not path.exists():
+        raise DataError(path, f"a link to {path.readlink()}, which is not there", "the file itself: fetch it again")
+    with open(path, "rb") as handle:
+        if handle.read(len(LFS_POINTER)) == LFS_POINTER:
+            raise DataError(path, "a pointer of Git LFS", "the file itself: fetch it with git lfs pull")
 
 
 def copy_file(source: Path, path: Path) -> None:
     """Copy a file's content, whole or not at all."""
+    import shutil  # here and below: a job that scores copies nothing, and each of thousands would load it
+
     with replacing(path) as beside:
         shutil.copyfile(source, beside)
 
 
 def link_file(source: Path, path: Path) -> None:
     """Give a file a second name, or copy it where the disk knows no such thing; what stood there is replaced."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    beside.unlink(missing_ok=True)
+    import shutil
+
+    beside = name_beside(path)
     try:
         os.link(source, beside)
     except OSError:
@@ -113,6 +155,16 @@ def read_json(path: Path | str) -> Any:
         raise DataError(path, f"bytes that are not UTF-8 at offset {error.start}", "UTF-8 text") from None
     except json.JSONDecodeError as error:
         raise DataError(path, f"broken JSON ({error.msg})", "a whole JSON document", error.lineno) from None
+
+
+def read_object(path: Path | str, *keys: str) -> dict[str, Any]:
+    """Read a JSON file that holds an object with certain keys; DataError as of ``read_json``, and where it does not."""
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise DataError(path, type(content).__name__, "a JSON object")
+    if lacking := [key for key in keys if key not in content]:
+        raise DataError(path, f"no {' '.join(lacking)}", f"a JSON object with {' '.join(keys)}")
+    return content
 
 
 def read_jsonl(path: Path | str) -> list[dict[str, Any]]:

@@ -1,29 +1,39 @@
-"""A GPU for a process: the workflow engine counts GPUs but does not choose them.
+"""GPUs for a process: the workflow engine counts GPUs but does not choose them.
 
 A lease is a kernel lock on a file, one file a slot of a device. It lasts as long as the process that holds it, and is
 free again the moment that process ends, however it ends. A job that ran out of memory beside others takes all slots of
-one device.
+one device; a job that is divided among several devices takes all slots of each.
 """
 
-import fcntl
 import os
-import subprocess
+import stat
 import sys
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from xstilts.errors import UserError
+from xstilts.locks import lock, open_lock
 
 KERNEL_LIST = Path("/proc/driver/nvidia/gpus")  # a folder a device, without loading any library
 POLL_SECONDS = 0.5
 ALONE = "XSTILTS_GPU_ALONE"  # set for the second start of a job that ran out of memory
+FOLDER = "XSTILTS_LEASES"  # names another folder for the lock files
+ON_CPU = "XSTILTS_CPU"  # 1: compute on the CPU whatever GPUs this process was given
+ALLOCATOR = "PYTORCH_ALLOC_CONF"  # and its old name; a block of memory that grows leaves fewer holes behind
+ALLOCATOR_NAMES = (ALLOCATOR, "PYTORCH_CUDA_ALLOC_CONF")
+OUT_OF_MEMORY = ("out of memory", "ALLOC_FAILED", "allocate memory", "not enough memory")  # of CUDA, cuBLAS, a CPU
 
 
 def devices() -> list[str]:
-    """Return the NVIDIA devices that may be used: those of ``CUDA_VISIBLE_DEVICES`` where it is set, else all."""
+    """Return the NVIDIA devices that may be used: those of ``CUDA_VISIBLE_DEVICES`` where it is set, else all.
+
+    None where the user wants the CPU (``XSTILTS_CPU=1``).
+    """
+    if os.environ.get(ON_CPU) == "1":
+        return []
     if "CUDA_VISIBLE_DEVICES" in os.environ:
         return [name for name in os.environ["CUDA_VISIBLE_DEVICES"].split(",") if name not in ("", "-1")]
     return [str(number) for number in range(_count_devices())]
@@ -32,6 +42,8 @@ def devices() -> list[str]:
 def _count_devices() -> int:
     if KERNEL_LIST.is_dir():
         return len(list(KERNEL_LIST.iterdir()))
+    import subprocess  # here and below: every job imports this module, and few take a GPU
+
     try:
         answer = subprocess.run(["nvidia-smi", "--list-gpus"], capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired):
@@ -45,6 +57,8 @@ def device_name() -> str | None:
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith("Model:"):
                 return line.partition(":")[2].strip()
+    import subprocess
+
     try:
         query = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
         answer = subprocess.run(query, capture_output=True, text=True, timeout=60)
@@ -54,8 +68,26 @@ def device_name() -> str | None:
 
 
 def lease_folder() -> Path:
-    """Return where this user's lock files lie: on this machine, never on a shared disk."""
-    return Path(tempfile.gettempdir()) / f"xstilts-gpus-{os.getuid()}"
+    """Return where this user's lock files lie: on this machine, never on a shared disk.
+
+    What a SLURM job sees as GPU 0 is another device than that of another job: each has a folder of its own.
+    """
+    import tempfile
+
+    base = Path(os.environ.get(FOLDER) or Path(tempfile.gettempdir()) / f"xstilts-gpus-{os.getuid()}")
+    return base / f"slurm-{os.environ['SLURM_JOB_ID']}" if "SLURM_JOB_ID" in os.environ else base
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of the lock files; UserError when it is not this user's alone, as its name is easy to guess."""
+    for path in (folder.parent, folder) if "SLURM_JOB_ID" in os.environ else (folder,):
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        found = path.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+            raise UserError(
+                f"{path}: found owner {found.st_uid} and mode {stat.filemode(found.st_mode)}; expected a folder "
+                f"that only user {os.getuid()} may write, for the locks of GPUs (another one: {FOLDER}=FOLDER)"
+            )
 
 
 def lease_device(
@@ -73,7 +105,7 @@ def lease_device(
     Returns:
         (device, file descriptors of the locks): the lease lasts until they are closed or the process ends.
     """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(folder)
     until = time.monotonic() + wait_seconds
     while True:
         found = _whole_device(devices, slots, folder, until) if alone else _slot(devices, slots, folder)
@@ -88,10 +120,10 @@ def _slot(devices: Sequence[str], slots: int, folder: Path) -> tuple[str, list[i
     """Take a free slot, on a device where nobody waits to be alone."""
     for slot in range(slots):
         for device in devices:
-            door = _lock(folder / f"gpu{device}-door", fcntl.LOCK_SH)
+            door = _lock(folder / f"gpu{file_name(device)}-door", shared=True)
             if door is None:
                 continue
-            handle = _lock(folder / f"gpu{device}-slot{slot}", fcntl.LOCK_EX)
+            handle = _lock(folder / f"gpu{file_name(device)}-slot{slot}")
             os.close(door)
             if handle is not None:
                 return device, [handle]
@@ -101,12 +133,12 @@ def _slot(devices: Sequence[str], slots: int, folder: Path) -> tuple[str, list[i
 def _whole_device(devices: Sequence[str], slots: int, folder: Path, until: float) -> tuple[str, list[int]] | None:
     """Close the door of a device, then take each slot as it comes free."""
     for device in devices:
-        door = _lock(folder / f"gpu{device}-door", fcntl.LOCK_EX)
+        door = _lock(folder / f"gpu{file_name(device)}-door")
         if door is None:
             continue
         handles = [door]
         while len(handles) <= slots and time.monotonic() < until:
-            handle = _lock(folder / f"gpu{device}-slot{len(handles) - 1}", fcntl.LOCK_EX)
+            handle = _lock(folder / f"gpu{file_name(device)}-slot{len(handles) - 1}")
             if handle is None:
                 time.sleep(POLL_SECONDS)
             else:
@@ -118,36 +150,123 @@ def _whole_device(devices: Sequence[str], slots: int, folder: Path, until: float
     return None
 
 
-def _lock(path: Path, kind: int) -> int | None:
+def lease_devices(
+    devices: Sequence[str], count: int, slots: int, folder: Path, wait_seconds: float
+) -> tuple[list[str], list[int]]:
+    """Take all slots of several devices, whole ones; wait while there are too few.
+
+    One process at a time collects: two that hold a part of what they want each would wait for each other for ever. Its
+    devices' doors are closed first, so that jobs of one slot do not keep it waiting one after the other.
+
+    Args:
+        devices: names of the devices.
+        count: devices to take.
+        slots: processes that may share a device.
+        folder: where the lock files lie.
+        wait_seconds: after so long UserError is raised.
+
+    Returns:
+        (devices in their own order, file descriptors of the locks), as from ``lease_device``.
+    """
+    if count > len(devices):
+        raise UserError(f"gpus_per_job: found {len(devices)} GPUs ({' '.join(devices)}); expected {count} for this job")
+    make_folder(folder)
+    until = time.monotonic() + wait_seconds
+    collecting = _until(until, partial(_lock, folder / "collecting"))
+    handles: dict[str, list[int]] = {}
+    while collecting is not None and len(handles) < count and time.monotonic() < until:
+        # Free ones first: of others the doors are closed, and their jobs end one by one.
+        waiting = [device for device in devices if device not in handles]
+        for device in sorted(waiting, key=lambda one: _busy(one, slots, folder)):
+            door = _lock(folder / f"gpu{file_name(device)}-door") if len(handles) < count else None
+            if door is not None:
+                handles[device] = [door]
+        if len(handles) < count:
+            time.sleep(POLL_SECONDS)
+    for device, held in handles.items():
+        for slot in range(slots):
+            handle = _until(until, partial(_lock, folder / f"gpu{file_name(device)}-slot{slot}"))
+            held += [] if handle is None else [handle]
+    taken = [handle for held in handles.values() for handle in held]
+    if collecting is not None:
+        os.close(collecting)
+    if len(taken) < count * (slots + 1):
+        for handle in taken:
+            os.close(handle)
+        raise UserError(f"found no {count} free GPUs among {len(devices)} in {wait_seconds:.0f} s")
+    return [device for device in devices if device in handles], taken
+
+
+def _until(end: float, attempt: Callable[[], int | None]) -> int | None:
+    """Try until there is a lock or the time is over."""
+    while (found := attempt()) is None and time.monotonic() < end:
+        time.sleep(POLL_SECONDS)
+    return found
+
+
+def _busy(device: str, slots: int, folder: Path) -> int:
+    """Count the slots of a device that somebody holds at the moment."""
+    held = 0
+    for slot in range(slots):
+        handle = _lock(folder / f"gpu{file_name(device)}-slot{slot}")
+        if handle is None:
+            held += 1
+        else:
+            os.close(handle)
+    return held
+
+
+def file_name(device: str) -> str:
+    """Return a device's name as a part of a file's name: that of a slice of a GPU (MIG) has slashes."""
+    return device.replace("/", "-")
+
+
+def _lock(path: Path, shared: bool = False) -> int | None:
     """Lock a file at once and return its descriptor, None when another process has it."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(handle, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        return None
-    return handle
+    handle = open_lock(path)
+    if lock(handle, path, shared):
+        return handle
+    os.close(handle)
+    return None
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Say whether an error of PyTorch means that memory ran out: it has no one type for that."""
+    return type(error).__name__ == "OutOfMemoryError" or any(words in str(error) for words in OUT_OF_MEMORY)
 
 
 @contextmanager
-def leased_gpu() -> Iterator[None]:
+def leased_gpu(count: int = 1) -> Iterator[None]:
     """Give this process one GPU, before any library looks for them; when its memory is too small for all, one alone.
 
-    Nothing is done in a SLURM job, which has its own, or where there is no GPU. ``XSTILTS_GPU_SLOTS`` says how many
-    processes may share a device.
+    Nothing is done where there is no GPU, or in a SLURM job that has as many as it needs, its own; in one that has
+    more (salloc for a whole run) the processes divide them. ``XSTILTS_GPU_SLOTS``: so many may share a device.
+    Micro-batches differ in size: the blocks of PyTorch's allocator may grow, unless the user has set it.
+
+    Args:
+        count: GPUs that the job is divided among; several are whole ones always.
     """
     names = devices()
-    if "SLURM_JOB_ID" in os.environ or not names:
+    if os.environ.get(ON_CPU) == "1":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    if names and not any(name in os.environ for name in ALLOCATOR_NAMES):
+        os.environ[ALLOCATOR] = "expandable_segments:True"
+    if not names or ("SLURM_JOB_ID" in os.environ and len(names) == count):
         yield
         return
     slots = int(os.environ.get("XSTILTS_GPU_SLOTS", "1"))
+    if count > 1:
+        taken, _ = lease_devices(names, count, slots, lease_folder(), wait_seconds=7 * 86400.0)
+        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(taken)
+        yield
+        return
     alone = os.environ.pop(ALONE, None) is not None
     device, _ = lease_device(names, slots, lease_folder(), wait_seconds=7 * 86400.0, alone=alone)
     os.environ["CUDA_VISIBLE_DEVICES"] = device
     try:
         yield
     except RuntimeError as error:
-        if alone or slots == 1 or type(error).__name__ != "OutOfMemoryError":  # PyTorch's, imported by who needs it
+        if alone or slots == 1 or not is_out_of_memory(error):
             raise
         print("out of memory on a shared GPU: starting again, alone on one", file=sys.stderr, flush=True)
         os.environ |= {"CUDA_VISIBLE_DEVICES": ",".join(names), ALONE: "1"}

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-OWN = {"training", "steps", "prediction", "featurising", "retrieval", "scoring", "workflow"}
-NO_PEER = {"steps"}  # its peer is the floor
+OWN = {"training", "steps", "prediction", "featurising", "retrieval", "search", "scoring", "reporting", "workflow"}
+NO_PEER = {"steps", "reporting"}  # the peer of steps is the floor
 # Peers that `make bench` installs, or that transformers does not have.
 MAY_LACK = ("No module named", "has no pipeline", "requires `accelerate")
 
@@ -59,3 +59,14 @@ def test_all_figures_make_a_plot_and_tables(tmp_path):
         assert f"### {name}" in text
         for row in figure["rows"]:
             assert f"| {row['case']} |" in text
+
+
+@pytest.mark.slow
+def test_the_checks_of_a_gpu_run_whole_and_none_fails(tmp_path):
+    found = measured("gpu", tmp_path)["checks"]
+    assert len(found) == 15 and not [entry for entry in found.values() if "failed" in entry]
+    assert set(found["determinism"].values()) - {found["determinism"]["took_seconds"]} == {True}
+    assert found["large_steps"]["mlm"]["ms_a_step"] > 0 and found["float32"]["largest_difference"] < 1e-5
+    assert found["compiled_steps"]["advice"] == "optimisation: {compiled: false}", "nothing is gained on a CPU"
+    table = (tmp_path / "gpu.md").read_text()
+    assert "| small_steps | read_rows | ms_a_step " in table

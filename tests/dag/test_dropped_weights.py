@@ -17,7 +17,7 @@ TINY = "tests/tiny.yaml"
 MODELS = "results/tiny/models/tiny"
 UDPOS = f"{MODELS}/none/udpos/1"
 PREDICTED = "results/tiny/predictions/tiny/none/udpos/1/udpos/manifest.json"
-KEEP = {name: [("seeds: [1]", f"seeds: [1]\nkeep: {name}")] for name in ("sources", "none")}
+KEEP = {name: [("seeds: [1]", f"seeds: [1]\nkeep: {name}")] for name in ("sources", "pretrained")}
 
 
 def planned_rules(run: Checkout) -> dict[str, int]:
@@ -54,7 +54,7 @@ def test_keep_drops_weights_and_makes_nothing_again(run: Checkout, tmp_path: Pat
         assert twin.plan() == set(), "nothing is out of date by it"
         assert read_manifest(twin.folder / UDPOS / "manifest.json").dropped
     assert twin.plan() == set(), "nor by keeping all again"
-    with twin.edited(TINY, *KEEP["none"]):
+    with twin.edited(TINY, *KEEP["pretrained"]):
         assert planned_rules(twin) == {"drop": 1}
         twin.snakemake()
         assert weights(twin) == {"."}, "the pretrained encoder stays"
@@ -68,9 +68,9 @@ def test_keep_drops_weights_and_makes_nothing_again(run: Checkout, tmp_path: Pat
 def test_a_job_that_needs_dropped_weights_says_how_to_get_them(run: Checkout, tmp_path: Path) -> None:
     twin = run.twin(tmp_path / "twin")
     further = ("languages: [en, qaa]\npre", "languages: [en, qaa, qab]\npre")
-    with twin.edited(TINY, *KEEP["none"]):
+    with twin.edited(TINY, *KEEP["pretrained"]):
         twin.snakemake()
-    with twin.edited(TINY, *KEEP["none"], further):
+    with twin.edited(TINY, *KEEP["pretrained"], further):
         printed = twin.snakemake(PREDICTED, check=False)
         assert f"error: {UDPOS}: its weights were dropped" in printed
         assert f"xstilts restore {UDPOS}" in printed
@@ -90,7 +90,7 @@ def test_a_job_that_needs_dropped_weights_says_how_to_get_them(run: Checkout, tm
 
 def test_a_run_with_keep_from_the_start_drops_as_it_goes(run: Checkout, tmp_path: Path) -> None:
     twin = run.twin(tmp_path / "twin")
-    pick = ["--config", "tasks=udpos,tatoeba", "run=brief", "keep=none"]
+    pick = ["--config", "tasks=udpos,tatoeba", "run=brief", "keep=pretrained"]
     twin.snakemake(*pick)
     assert not list((twin.folder / "results/brief/models/tiny/mnli").rglob("model.safetensors"))
     assert (twin.folder / "results/brief/models/tiny/model.safetensors").is_file()

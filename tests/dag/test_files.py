@@ -7,21 +7,21 @@ import time
 from pathlib import Path
 
 import pytest
-import yaml
 from checkout import CONFIGURATION, ROOT, Checkout
 from test_reruns import CASES, PIPELINE, divide
 
-from xstilts.config import load
-from xstilts.digest import MACHINERY, modules_behind
+from xstilts.config.layers import read_layers
+from xstilts.config.run import load
 from xstilts.files import read_json
-from xstilts.jobs import Jobs
+from xstilts.graph.digest import MACHINERY, modules_behind
+from xstilts.graph.jobs import Jobs
+from xstilts.graph.specs import opened_by_name
 from xstilts.scoring.score_file import write_scores
-from xstilts.specs import opened_by_name
 
 pytestmark = pytest.mark.slow
 HEAVY = {"tokenizers", "torch", "transformers"}
 UDPOS = "results/tiny/models/tiny/none/udpos/1"
-FEATURES = "results/tiny/features/tiny/none"
+FEATURES = "results/tiny/features/tiny/pretrained"
 TASKS_WITH_QAB = ("xnli", "udpos", "xquad", "mlqa", "tatoeba")
 PREDICTED = "results/tiny/predictions/tiny/none/udpos/1/udpos"
 
@@ -70,7 +70,7 @@ def test_a_further_language_costs_its_own_forward_passes_only(run: Checkout, tmp
         assert [line.partition(":")[0] for line in lines if line.endswith(" examples")] == ["qab"], job
         assert f"1 of {asked} languages needed forward passes" in lines, job
     for task in TASKS_WITH_QAB:
-        said = twin.log(f"featurise/tiny/none/task/{task}").splitlines()
+        said = twin.log(f"featurise/tiny/pretrained/task/{task}").splitlines()
         assert [line.partition(":")[0] for line in said if "tokenised" in line] == ["qab"], task
     assert {name: (twin.folder / name).read_bytes() for name in before} == before
     assert len(predictions(twin)) > len(before)
@@ -108,10 +108,8 @@ def test_a_file_edited_by_hand_is_found_by_the_job_that_reads_it(run: Checkout, 
     (twin.folder / path).write_bytes(content)
     # its reader runs anew because its own result is lost too
     (twin.folder / output).unlink()
-    for receipt in (twin.folder / output).parent.glob(".receipt.json"):
+    for receipt in (twin.folder / output).parent.glob(".receipt*.json"):
         receipt.unlink()
-    for done in (twin.folder / output).parent.glob(".languages.json"):
-        done.unlink()
     printed = twin.snakemake(output, check=False)
     errors = [line for line in printed.splitlines() if line.strip().startswith("error: ")]
     assert errors, printed[-3000:]
@@ -173,6 +171,14 @@ def test_the_folder_of_the_data_may_move(run: Checkout, tmp_path: Path) -> None:
         first.rename(second)
         settings.write_text(f"{base}{overlay}{second}\n")
         assert twin.plan(wanted) == set(), "moved"
+        labels = second / "targets/tatoeba/v1/tatoeba.qaa-eng.qaa"
+        before, dates = labels.read_bytes(), labels.stat()
+        os.utime(labels)
+        assert twin.plan(wanted) == set(), "touched"
+        labels.write_bytes(before.swapcase())
+        os.utime(labels, ns=(dates.st_atime_ns, dates.st_mtime_ns))
+        assert twin.plan(wanted) >= {"prepare/tatoeba/qaa"}, "another content of the same size and date"
+        labels.write_bytes(before)
         grown = second / "targets/tatoeba/v1/tatoeba.qaa-eng.qaa"
         grown.write_text(grown.read_text() + "\n")
         assert twin.plan(wanted) >= {"prepare/tatoeba/qaa"}, "a file that grew"
@@ -201,10 +207,7 @@ def test_a_users_own_encoder_is_watched_by_content(run: Checkout, tmp_path: Path
 
 
 def test_every_module_that_a_job_imports_belongs_to_its_digest(run: Checkout) -> None:
-    raw: dict[str, object] = {}
-    for name in ("config.yaml", *CONFIGURATION):
-        merge(raw, yaml.safe_load((ROOT / name).read_text()))
-    jobs = Jobs(load(raw), ROOT)
+    jobs = Jobs(load(read_layers(ROOT, [ROOT / name for name in CONFIGURATION])), ROOT)
     checked = set()
     for rule, *wildcards in jobs.every():
         probe = run.probe(jobs.spec(rule, *wildcards))
@@ -232,11 +235,12 @@ def test_a_run_of_another_name_tokenises_nothing_anew(run: Checkout, tmp_path: P
     entries = {path: path.stat().st_mtime_ns for path in twin.folder.glob("results/store/features/*/manifest.json")}
     changes = ("run: tiny\n", "run: other\n"), ("{batch_size: 16, epochs: 2}", "{batch_size: 8, epochs: 1}")
     with twin.edited("tests/tiny.yaml", *changes):
-        twin.snakemake("results/other/features/tiny/none/target/udpos/manifest.json")
-    found = twin.folder / "results/other/features/tiny/none/target/udpos"
+        twin.snakemake("results/other/features/tiny/pretrained/target/udpos/manifest.json")
+    found = twin.folder / "results/other/features/tiny/pretrained/target/udpos"
     assert (found / "train.safetensors").stat().st_nlink > 1, "a second name"
     assert (
-        "train: in the store, " in (twin.folder / "results/other/logs/featurise/tiny/none/target/udpos.log").read_text()
+        "train: in the store, "
+        in (twin.folder / "results/other/logs/featurise/tiny/pretrained/target/udpos.log").read_text()
     )
     assert {path: path.stat().st_mtime_ns for path in entries} == entries
     assert len(list(twin.folder.glob("results/store/features/*/manifest.json"))) == len(entries)
@@ -262,8 +266,10 @@ def test_every_file_that_a_job_reads_is_one_of_its_inputs(run: Checkout) -> None
         probe = run.probe(spec)
         assert probe is not None, spec
         folders = {Path(name).parent for name in inputs | outputs if name.endswith("/manifest.json")}
-        trees = [Path("results/store/features")] if "/featurise/" in spec else []  # it looks there by content
+        trees = [Path("results/store/code")]  # what was planned, with which each job compares its code
+        trees += [Path("results/store/features")] if "/featurise/" in spec else []  # it looks there by content
         trees += [folder for folder in folders if folder.parent.name == "origins"]  # a generated world
+        trees += [Path("results/store/code")]  # the files of its code as they were planned
         missed = [
             name
             for name in sorted(probe[1] - inputs - outputs - {spec})
@@ -274,11 +280,3 @@ def test_every_file_that_a_job_reads_is_one_of_its_inputs(run: Checkout) -> None
         checked.add(spec.split("/specs/")[1].split("/")[0])
     assert undeclared == {}
     assert checked >= PIPELINE | {"collect_scores", "table_main", "figure_differences"}
-
-
-def merge(base: dict, overlay: dict) -> None:
-    for key, value in overlay.items():
-        if isinstance(value, dict) and isinstance(base.get(key), dict):
-            merge(base[key], value)
-        else:
-            base[key] = value

@@ -1,19 +1,16 @@
 """What `make lock` pinned decides what is fetched and what reruns: data and an encoder from a Hub on loopback."""
 
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import hub_repositories
 import pytest
 import yaml
 from checkout import Checkout, check_out
-
-sys.path.append(str(Path(__file__).parents[1] / "unit"))
-import hub_repositories
 from hub_server import Hub, running_hub
 
-from xstilts.data.lock import LOCK
+from xstilts.data.fetching.lock import LOCK
 from xstilts.files import read_json, read_jsonl
 from xstilts.modeling.encoder import EncoderShape, build_masked_lm, save_encoder
 from xstilts.modeling.tokenizer import train_tokenizer
@@ -36,14 +33,6 @@ def encoder(folder: Path, seed: int) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
-def forget_sizes(registry: Path) -> None:
-    """Take upstream's numbers of rows out of a registry: the repositories of these tests are tiny."""
-    known = yaml.safe_load(registry.read_text(encoding="utf-8"))
-    for entry in known["datasets"].values():
-        entry.pop("rows", None)
-    registry.write_text(yaml.safe_dump(known, sort_keys=False), encoding="utf-8")
-
-
 def other_pairs() -> bytes:
     """Return as many pairs as the repositories have, with other texts."""
     text, labels = hub_repositories.TEXT, hub_repositories.NLI
@@ -63,7 +52,7 @@ def pins(hub: Hub, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """A finished run on what was pinned before its data and its encoder moved on upstream."""
     checkout = check_out(tmp_path_factory.mktemp("pins"))
     shutil.copyfile(Path(__file__).with_name("pins.yaml"), checkout.folder / "pins.yaml")
-    forget_sizes(checkout.folder / "src/xstilts/data/registry.yaml")
+    hub_repositories.forget_sizes(checkout.folder / "src/xstilts/data/datasets.yaml")
     hub_repositories.publish(hub)
     hub.put(f"models/{ENCODER}", **encoder(tmp_path_factory.mktemp("encoder"), 0))
     run = Checkout(checkout.folder, ("pins.yaml",))
@@ -86,10 +75,10 @@ def trained(source: str, *targets: str) -> set[str]:
 
 
 INTERMEDIATE = {"train_intermediate/tiny/mnli/1"}
-MNLI = {"featurise/tiny/none/intermediate/mnli", "featurise/tiny/none/target/mnli"}
-FEATURES = MNLI | {f"featurise/tiny/none/{name}" for name in ("target/pawsx", "task/xnli", "task/pawsx")}
+MNLI = {"featurise/tiny/pretrained/intermediate/mnli", "featurise/tiny/pretrained/target/mnli"}
+FEATURES = MNLI | {f"featurise/tiny/pretrained/{name}" for name in ("target/pawsx", "task/xnli", "task/pawsx")}
 FOLLOWS = {
-    XNLI: {"download/xnli", "prepare/xnli/en", "prepare/xnli/de", "featurise/tiny/none/task/xnli"}.union(
+    XNLI: {"download/xnli", "prepare/xnli/en", "prepare/xnli/de", "featurise/tiny/pretrained/task/xnli"}.union(
         *(evaluations(s, "mnli") for s in SOURCES)
     ),
     GLUE: {"download/mnli", "prepare/mnli/en"}

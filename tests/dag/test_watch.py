@@ -1,5 +1,6 @@
 """`xstilts watch`: what runs, where and how far; what was killed or failed; whether anything moves."""
 
+import json
 import os
 import re
 import signal
@@ -99,7 +100,7 @@ def test_a_running_job_is_shown_with_place_progress_and_speed_and_a_killed_one_a
         text = watch(twin)
     assert row(text, "target") == [5, 0, 0, 1, 0]
     assert "stopped  train_target tiny/none/udpos/1: without a checkpoint\n" in text
-    assert "nothing moves: 1 jobs are missing and none holds a lock" in text
+    assert "nothing moves: 1 job is missing and none holds a lock" in text
 
 
 def test_a_failed_job_is_shown_with_its_error(run: Checkout, tmp_path: Path) -> None:
@@ -108,12 +109,27 @@ def test_a_failed_job_is_shown_with_its_error(run: Checkout, tmp_path: Path) -> 
         handle.write(b"more")
     predicted = twin.folder / "results/tiny/predictions/tiny/none/udpos/1/udpos"
     (predicted / "manifest.json").unlink()
-    (predicted / ".receipt.json").unlink()
-    (predicted / ".languages.json").unlink()
-    twin.snakemake("--workflow-profile", "none", str(predicted.relative_to(twin.folder) / "manifest.json"), check=False)
+    for receipt in predicted.glob(".receipt*.json"):
+        receipt.unlink()
+    target = str(predicted.relative_to(twin.folder) / "manifest.json")
+    said = twin.snakemake("--workflow-profile", "none", target, "--logger", "xstilts", check=False)
+    assert re.search(r"^\d\d:\d\d:\d\d  0 of 1 jobs, \d+ s left: predict tiny/none/udpos/1/udpos$", said, re.M), said
+    assert "error: predict tiny/none/udpos/1/udpos failed\n" in said and said.count("model.safetensors: ") == 1
+    assert "0 of 1 jobs, 1 failed, in 0:00:" in said
+    planned = json.loads((twin.folder / "results/tiny/planned.json").read_text())
+    assert planned.keys() == {"predict/tiny/none/udpos/1/udpos"} and all(value > 0 for value in planned.values())
     text = watch(twin)
     assert row(text, "predictions") == [9, 0, 1, 0, 0]
     assert re.search(r"^failed   predict tiny/none/udpos/1/udpos: error: .*model.safetensors", text, re.M)
+
+
+def test_a_table_whose_job_died_of_a_mistake_in_the_code_is_not_called_done(run: Checkout, tmp_path: Path) -> None:
+    twin = run.twin(tmp_path / "twin")
+    log = twin.folder / "results/tiny/logs/figure_curves.log"
+    log.write_text("Traceback (most recent call last):\n  File ...\nKeyError: 'loss'\n")
+    text = watch(twin)
+    assert "failed   figure_curves: KeyError: 'loss'" in text and "everything is done" not in text
+    assert "1 job is missing" in text
 
 
 def test_settings_that_changed_since_are_not_called_done(run: Checkout) -> None:
@@ -123,6 +139,7 @@ def test_settings_that_changed_since_are_not_called_done(run: Checkout) -> None:
     assert (
         row(text, "target") == [4, 0, 0, 0, 2] and "2 of those that wait were made with other settings or code" in text
     )
+    assert "missing" not in text, "they are there"
 
 
 def test_an_unknown_run_is_refused_with_the_known_ones(run: Checkout) -> None:

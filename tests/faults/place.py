@@ -38,7 +38,7 @@ class Place:
         """Start snakemake, by default for the tables, in a session of its own."""
         targets = [] if arguments and arguments[0].startswith(str(RUN)) else TABLES
         command = [sys.executable, "-m", "snakemake", *targets, *arguments, "--nocolor", "--cores", str(cores)]
-        command += ["--retries", str(retries), "--configfile", "config/demo.yaml", "faults.yaml"]
+        command += ["--retries", str(retries), "--configfile", "config/runs/demo.yaml", "faults.yaml"]
         environment = os.environ | {
             "PYTHONPATH": str(self.folder / "src"),
             "TRAPS": str(self.traps),
@@ -66,8 +66,11 @@ class Place:
         return [line.strip() for line in output.splitlines() if line.strip().startswith("error: ")]
 
     def log(self, job: str) -> str:
-        """Return the log of a job's last attempt."""
-        return (self.run / "logs" / f"{job}.log").read_text(encoding="utf-8", errors="replace")
+        """Return the log of a job's last attempt; empty when none has begun."""
+        try:
+            return (self.run / "logs" / f"{job}.log").read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:  # Snakemake removes it just before an attempt
+            return ""
 
     def finished(self) -> dict[str, bytes]:
         """Return every file of the run that must not depend on what happened on the way."""

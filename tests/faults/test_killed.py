@@ -3,7 +3,6 @@
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import time
@@ -63,9 +62,12 @@ def traps(generator: random.Random) -> list[Trap]:
     found += [("score", "in scoring", {"call": "score_language"})] * 2
     predicting = "in prediction"
     found += [
+        # More than are asked for below: a job that Snakemake's end takes along springs none.
         ("predict", predicting, {"call": "build_model"}),
         ("predict", predicting, {"call": "split_by_tokens", "delay": 0.01}),
         ("predict", predicting, {"call": "collate"}),
+        ("predict", predicting, {"call": "split_by_tokens"}),
+        ("predict", predicting, {"call": "autocast"}),
         ("predict", write, renamed),
         ("predict", rename, PUBLISHED),
     ]
@@ -104,11 +106,6 @@ def test_a_run_killed_again_and_again_ends_as_one_that_was_never_killed(undistur
             of_snakemake += kill_when(process, place, sprung, generator.uniform(0, 1), alone)
             reader.kill()
             reader.wait()
-        if of_snakemake == 1:
-            refused = place.snakemake("--config", FREQUENT, fails=True)
-            assert "Directory cannot be locked" in refused and "--unlock" in refused
-            place.snakemake("--unlock")
-        shutil.rmtree(place.folder / ".snakemake" / "locks", ignore_errors=True)
     process = place.start("--config", FREQUENT, retries=len(laid))
     output, _ = process.communicate()
     assert process.returncode == 0, output[-6000:]

@@ -15,7 +15,7 @@ from place import FREQUENT, GONE_ON, RUN, STEP, Place, flip, truncate
 pytestmark = pytest.mark.slow
 
 TRAINED = "models/tiny/mnli/udpos/1"
-FEATURES = "features/tiny/none/target/udpos"
+FEATURES = "features/tiny/pretrained/target/udpos"
 PREDICTED = "predictions/tiny/mnli/udpos/1/udpos"
 TRAINING = "train_target/tiny/mnli/udpos/1"
 
@@ -76,7 +76,7 @@ def remount(folder: Path, options: str) -> None:
 
 
 def test_a_full_disk_is_named_and_the_training_goes_on_when_there_is_room(training: Place, undisturbed: Place) -> None:
-    with mounted(training.run / TRAINED, "size=480k"):  # room for two checkpoints of 180 KB, not for a third
+    with mounted(training.run / TRAINED, "size=400k"):  # room for two checkpoints of 148 KB, not for a third
         errors = training.errors(training.snakemake("--config", FREQUENT, fails=True))
         assert len(errors) == 1 and errors[0].startswith(f"error: {RUN}/{TRAINED}/checkpoints/"), errors
         assert errors[0].endswith(": No space left on device")
@@ -144,10 +144,12 @@ def test_two_workflows_at_once(training: Place, undisturbed: Place) -> None:
         refused = training.snakemake(fails=True)
         assert "Directory cannot be locked. Please make sure that no other Snakemake process" in refused
         with training.start("--nolock", cores=1) as second:
-            while second.poll() is None and "waits for process" not in training.log(TRAINING):
-                time.sleep(0.1)
-            assert second.poll() is None, "it trains the same, and waits"
-            (training.traps / "go").touch()
+            try:
+                while second.poll() is None and "waits for process" not in training.log(TRAINING):
+                    time.sleep(0.1)
+                assert second.poll() is None, "it trains the same, and waits"
+            finally:
+                (training.traps / "go").touch()
             second.communicate()
             first.communicate()
     training.snakemake()  # one may have read a manifest while the other published it anew

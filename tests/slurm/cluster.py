@@ -12,23 +12,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from xstilts.artifacts import holder
+from xstilts.locks import holder
 
 START = Path(__file__).with_name("start-slurm")
 SCORES = "results/tiny/tables/scores.csv"
 COMMAND = (sys.executable, "-m", "snakemake", SCORES, "--nocolor", "--configfile")
-COMMAND += ("config/demo.yaml", "tests/tiny.yaml", "tests/slurm/cluster.yaml")
+COMMAND += ("config/runs/demo.yaml", "tests/tiny.yaml", "tests/slurm/cluster.yaml")
 # The profile as it is; only what makes a test wait is shorter.
 ON_SLURM = ("--workflow-profile", "profiles/slurm", "--slurm-init-seconds-before-status-checks", "3")
 ON_SLURM += ("--latency-wait", "10")
 
 
-def wait_for(what: str, found: Callable[[], object], seconds: float = 400) -> None:
+def wait_for(what: str, found: Callable[[], object], seconds: float = 400, pause: float = 0.1) -> None:
     """Wait until something is the case; fail with its name."""
     until = time.monotonic() + seconds
     while not found():
         assert time.monotonic() < until, f"waited {seconds:.0f} s: {what}"
-        time.sleep(0.1)
+        time.sleep(pause)
 
 
 def free_ports() -> int:
@@ -51,6 +51,7 @@ class Cluster:
         self.folder = folder
         ours = {"CLUSTER": str(folder), "ACCOUNTING": str(int(accounting)), "SLURM_PORT": str(free_ports())}
         self.environment = os.environ | ours | {"SLURM_CONF": str(folder / "slurm.conf"), "OMP_NUM_THREADS": "1"}
+        self.environment["XSTILTS_CPU"] = "1"  # its GPUs are names
 
     def start(self) -> None:
         """Start what does not run."""
@@ -87,6 +88,27 @@ def running(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def resident(pid: int) -> int:
+    """Return the bytes of memory that a process holds; 0 when it is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+
+
+def processes(script: str, folder: Path) -> list[int]:
+    """Return the Python processes that run a script of the workflow in a folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (path / "cmdline").read_bytes().split(b"\0")
+            if words[1:2] == [script.encode()] and (path / "cwd").resolve() == folder.resolve():
+                found.append(int(path.name))
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return found
 
 
 @dataclass(frozen=True)
@@ -144,6 +166,29 @@ class Run:
         assert not (self.folder / "results/tiny/models/tiny" / name / "manifest.json").exists(), f"{name} is done"
         self.held.add(held.job)
         return name, held
+
+    def begins_again(self, name: str, before: Held) -> None:
+        """Wait until another process than the one before trains, or has trained."""
+        folder = self.folder / "results/tiny/models/tiny" / name
+
+        def found() -> bool:
+            now = (holder(folder) or {}).get("process")
+            return (folder / "manifest.json").exists() or now not in (None, before.pid)
+
+        wait_for(f"{name} to begin again", found)
+
+    def stop_when_large(self, script: str, megabytes: int) -> None:
+        """Stop the process that runs a script once it has taken that much memory, unless SLURM was faster."""
+
+        def large() -> bool:
+            assert self.process.poll() is None, self.said[-6000:]
+            for pid in processes(script, self.folder):
+                if resident(pid) > megabytes * 2**20:
+                    os.kill(pid, signal.SIGSTOP)
+                    return True
+            return "'FAILED'" in self.said
+
+        wait_for(f"{megabytes} MB of {script}", large, pause=0.01)
 
     def log(self, *name: str) -> str:
         """Return the log of a job, as its last attempt wrote it."""

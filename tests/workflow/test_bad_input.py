@@ -131,3 +131,30 @@ def test_a_broken_data_file_is_one_line_and_leaves_nothing(place, files, task, s
     status, lines = call(place, target, *part)
     assert status == 0, "\n".join(lines)
     assert (place / target).is_file()
+
+
+UNSHARE = ["unshare", "--user", "--map-user=54321"]  # the same files, as an account that no list of accounts has
+
+
+@pytest.mark.skipif(subprocess.run([*UNSHARE, "true"], check=False).returncode != 0, reason="no user namespaces here")
+def test_an_account_without_a_name_runs_and_a_folder_that_may_not_be_written_is_one_line(place):
+    """As containers and clusters have them."""
+    shutil.rmtree(place / "results", ignore_errors=True)
+    (place / "results").mkdir()
+    environment = {key: value for key, value in os.environ.items() if key not in ("USER", "LOGNAME", "USERNAME")}
+    environment |= {"PYTHONPATH": str(place / "src"), "LNAME": "", "XDG_CACHE_HOME": str(place / "cache")}
+    command = [*UNSHARE, sys.executable, "-m", "snakemake", "--nocolor", "-c1", "--workflow-profile", "none"]
+    command += ["--configfile", "config/runs/demo.yaml", "tests/tiny.yaml", "--", "results/tiny/specs/world/none.json"]
+    (place / "cache").mkdir(exist_ok=True)
+
+    def said():
+        done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=False)
+        return " ".join((done.stdout + done.stderr).splitlines())
+
+    (place / "results").chmod(0o555)
+    try:
+        refused = said()
+    finally:
+        (place / "results").chmod(0o755)
+    assert "results/store: Permission denied" in refused and "Traceback" not in refused, refused
+    assert "MissingRuleException" in (planned := said()) and "KeyError" not in planned, planned

@@ -36,7 +36,7 @@ GERMAN = [f"der {a}i sieht den {b}o ." for a, b in zip(NOUNS, NOUNS[5:] + NOUNS[
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project with a finished run of config/baseline.yaml on two German data sets."""
+    """A copy of the project with a finished run of config/runs/baseline.yaml on two German data sets."""
     folder = tmp_path_factory.mktemp("project")
     copy_workflow(folder)
     mirror = folder / "mirror/targets"
@@ -56,7 +56,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_encoder(encoder, tokenizer, folder / "encoder")
     encoders = f"encoders={{xlm-roberta-large: {{weights: {folder / 'encoder'}}}}}"
     pick = [encoders, "data={origin: mirror}", f"mirror={folder / 'mirror'}", "languages=de"]
-    command = [sys.executable, "-m", "snakemake", "-c1", "--configfile", "config/baseline.yaml", "--config", *pick]
+    command = [sys.executable, "-m", "snakemake", "-c1", "--configfile", "config/runs/baseline.yaml", "--config", *pick]
     command += ["--quiet", "host", "reason", "--", "score_bucc2018", "score_tatoeba"]
     environment = os.environ | {"PYTHONPATH": str(folder / "src"), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)

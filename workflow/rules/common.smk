@@ -1,39 +1,71 @@
 # The configuration, checked, and the jobs that follow from it; functions by which rules name their inputs.
 import gc
+import os
 import re
 import sys
+from getpass import getuser
 from pathlib import Path
 from shlex import quote
 
 from snakemake.settings.types import DeploymentMethod
-from xstilts.config import load
-from xstilts.data.lock import LOCK
-from xstilts.data.public import try_again
+
+sys.path.insert(0, str(Path(workflow.basedir, "src")))  # this checkout's library, whatever the environment has
+
+import xstilts
+from xstilts.config.layers import read_layers
+from xstilts.config.run import load
+from xstilts.data.fetching.lock import LOCK
 from xstilts.errors import UserError
-from xstilts.jobs import Jobs
-from xstilts.specs import write_specs
-from xstilts.tasks import task as task_of
-from xstilts.workload import Workload
+from xstilts.graph.inputs import inputs_of
+from xstilts.graph.jobs import Jobs
+from xstilts.graph.places import PRETRAINED
+from xstilts.graph.specs import write_specs
+from xstilts.tasks.outside import VARIABLE as TASK_FILES
+from xstilts.costs.cards import check_gpus
+from xstilts.costs.time import spare_cores
+from xstilts.costs.work import Workload
+
+
+def in_braces(text):
+    """A text that Snakemake fills in, with the braces that the name of a folder may have."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+environment = in_braces(str(Path(workflow.basedir, "envs/environment.yaml")))
+
+try:
+    getuser()
+except (KeyError, OSError):  # an account without a name, as containers and clusters have them: Snakemake asks for it
+    os.environ.update(USER=str(os.getuid()))
 
 # A plan is millions of objects, all of which stay: going through them for garbage took a quarter of its time.
 gc.disable()
 
 try:
+    # Read anew, with what each overlay stands on (its key `extends`); captions of the report see it too.
+    layered = read_layers(Path(workflow.basedir), workflow.overwrite_configfiles, workflow.config_settings.config)
+    config.clear()
+    config.update(layered)
     run = load(config)
     jobs = Jobs(run, Path(workflow.basedir))
     workload = Workload(jobs)
-    if workflow.is_main_process:  # not once more in every job of a cluster
-        for name in jobs.downloads():
-            try_again(jobs.download(name))
-        write_specs(jobs)
+    if not Path(xstilts.__file__).is_relative_to(Path(workflow.basedir, "src")):
+        raise UserError(f"{xstilts.__file__}: was imported before the library of {workflow.basedir}")
+    held_specs = write_specs(jobs) if workflow.is_main_process else []  # not once more in every job of a cluster
     origin = jobs.world.parent if run.data.origin == "world" else run.mirror or jobs.world.parent
+    config["recipe"] = jobs.recipe  # the captions of the report name it so
     slots = workflow.global_resources.get("gpu_slots")  # of the profile: how many jobs may share a GPU
+    gpus = workflow.global_resources.get("gpu")
+    for one in jobs.all:
+        check_gpus(one.run, getattr(gpus, "value", None))
+    spare = spare_cores(workflow.global_resources["_cores"].value, getattr(gpus, "value", None))
     # Places and a machine's settings reach the jobs as variables: what a job depends on stands in its spec.
     variables = {
         "PYTHONPATH": Path(workflow.basedir, "src"),
         "XSTILTS_RUN": jobs.here,
         "XSTILTS_ORIGIN": origin,
         "XSTILTS_STORE": jobs.store,
+        TASK_FILES: ":".join(run.task_files),
         "XSTILTS_GPU_SLOTS": getattr(slots, "value", None) or 1,
         "XSTILTS_CHECKPOINT_MINUTES": run.optimisation.checkpoint_minutes,
         "XSTILTS_ACTIVATION_CHECKPOINTING": run.optimisation.activation_checkpointing,
@@ -42,9 +74,11 @@ try:
     if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
         exports += f" PATH={quote(str(Path(sys.executable).parent))}:$PATH"  # the Python that runs this, and no other
     # The shell waits for a training that was asked to end (scancel, the end of a time limit) and writes a checkpoint.
-    shell.prefix(f"trap : TERM USR2; export {exports}; ")
+    shell.prefix(in_braces(f"trap : TERM USR2; export {exports}; "))
 except UserError as error:
     raise WorkflowError(str(error)) from None
+except OSError as error:  # a full disk, a folder that may not be written
+    raise WorkflowError(f"{error.filename}: {error.strerror}") from None
 
 
 # A dry run plans without data; a run needs to know where they are before its first job.
@@ -57,8 +91,16 @@ onstart:
     if run.data.origin == "mirror" and run.mirror is None:
         raise WorkflowError("mirror: is missing; say where the real data are: --config mirror=FOLDER")
     planned = {Path(file) for job in workflow.dag.needrun_jobs() for file in job.output}
+    keys = [(job.rule.name, tuple(job.wildcards)) for job in workflow.dag.needrun_jobs()]
+    logger.info(
+        "", extra={"planned": keys, "workload": workload}
+    )  # to `--logger xstilts`, which says how long they take
     if planned & jobs.from_hub() and not LOCK.is_file():
         raise WorkflowError(f"{LOCK}: is missing; pin what comes from the Hub: make lock RUN={run.run}")
+
+
+# Whose configuration has each encoder: the run's, or that of its study.
+encoders = {name: one.run for one in reversed(jobs.all) for name in one.run.models}
 
 
 def one_of(names):
@@ -66,19 +108,19 @@ def one_of(names):
     return "|".join(map(re.escape, dict.fromkeys(names))) or "(?!)"
 
 
-def spec_of(rule, *names):
-    """The input function that finds a job's spec from its wildcards."""
-    return lambda wildcards: jobs.spec(rule, *(wildcards[name] for name in names))
+def inputs_for(rule):
+    """The function that finds what a job reads, by name, from its wildcards in the order of its output."""
+    return lambda wildcards: inputs_of(jobs.owner(rule, *wildcards), rule, *wildcards)
 
 
-def memory_for(rule, *names):
+def memory_for(rule):
     """The function by which a job asks for main memory: by its work, and more at each attempt."""
-    return lambda wildcards, attempt: workload.memory_mb(attempt, rule, *(wildcards[name] for name in names))
+    return lambda wildcards, attempt: workload.of(rule, *wildcards).memory_mb(attempt, rule, *wildcards)
 
 
-def minutes_for(rule, *names):
+def minutes_for(rule):
     """The function by which a job asks for time: by its work, and more at each attempt."""
-    return lambda wildcards, attempt: workload.minutes(attempt, rule, *(wildcards[name] for name in names))
+    return lambda wildcards, attempt: workload.of(rule, *wildcards).minutes(attempt, rule, *wildcards)
 
 
 def threads_for(wildcards):
@@ -86,28 +128,30 @@ def threads_for(wildcards):
     return workload.threads(wildcards.model)
 
 
-def encoder_of(wildcards):
-    """The encoder that the training of a target starts from."""
-    return jobs.encoder(wildcards.model, wildcards.source, wildcards.seed)
+def gpus_for(rule):
+    """The function by which a training asks for the GPUs that it is divided among."""
+    return lambda wildcards: jobs.owner(rule, *wildcards).run.encoders[wildcards.model].gpus_per_job
 
 
-def model_of(wildcards):
-    """What a prediction runs: the target's model, or for retrieval the encoder as it is."""
-    return jobs.trained(wildcards.model, wildcards.source, wildcards.target, wildcards.seed)
-
-
-def data_of(kind, name):
-    """The input function that finds the data of a source, target, task or model."""
-    return lambda wildcards: getattr(jobs, f"data_of_{kind}")(wildcards[name])
+def threads_of_training(rule):
+    """The function by which a training asks for threads: as many for each of its GPUs."""
+    return lambda wildcards: threads_for(wildcards) * gpus_for(rule)(wildcards)
 
 
 wildcard_constraints:
-    model=one_of(run.models),
-    source=one_of([*run.source_names, *(source for _, source, _, _ in jobs.target_trainings())]),
-    target=one_of([*run.targets, "none"]),
+    model=one_of(encoders),
+    source=one_of(
+        [
+            *(source for one in jobs.all for source in one.run.source_names),
+            *(source for one in jobs.all for _, source, _ in one.intermediate()),
+            *(source for one in jobs.all for _, source, _, _ in one.target_trainings()),
+        ]
+    ),
+    target=one_of([*(target for one in jobs.all for target in one.run.targets), "none"]),
     seed=r"\d+",
-    task=one_of(run.tasks),
+    task=one_of(task for one in jobs.all for task in one.run.tasks),
+    study=one_of([run.study] if run.study else []),
     language="[a-z]+",
-    start=one_of(["none", *run.own_encoders]),
-    use="intermediate|target|task",
+    start=one_of([PRETRAINED, *run.own_encoders]),
+    use="intermediate|target|task|index",
     dataset="[a-z0-9-]+",

@@ -1,14 +1,14 @@
 # From where the data come to one form for all stages, in the store that all runs share.
 rule world:
     input:
-        spec=jobs.spec("world"),
+        unpack(inputs_for("world")),
     output:
         jobs.world,
     log:
         jobs.log("world"),
     localrule: True
     conda:
-        "../../envs/environment.yaml"
+        environment
     message:
         "Generate the small world and its languages"
     shell:
@@ -21,63 +21,78 @@ rule lock:
         jobs.log("lock"),
     localrule: True
     conda:
-        "../../envs/environment.yaml"
+        environment
     params:
         data=jobs.hub_data(),
+        text=jobs.fetched_texts(),
         models=list(jobs.hub_models()),
     message:
         "Pin what comes from the Hugging Face Hub"
     shell:
-        "python -m xstilts.cli lock --data {params.data:q} --model {params.models:q} 2>&1 | tee {log}"
+        "python -m xstilts.cli lock --data {params.data:q} --text {params.text:q} --model {params.models:q} 2>&1 | tee {log}"
 
 
 rule download:
     input:
-        spec=spec_of("download", "dataset"),
+        unpack(inputs_for("download")),
     output:
         jobs.download("{dataset}"),
     log:
         jobs.log("download", "{dataset}"),
     localrule: True
     conda:
-        "../../envs/environment.yaml"
+        environment
     message:
         "Fetch {wildcards.dataset}"
     shell:
         "python workflow/scripts/download.py --spec {input.spec} --output {output} 2> {log}"
 
 
+# Raw text where the mirror has none: a share of each language.
+rule fetch_text:
+    input:
+        unpack(inputs_for("fetch_text")),
+    output:
+        jobs.text_in("{language}"),
+    log:
+        jobs.log("fetch_text", "{language}"),
+    localrule: True
+    conda:
+        environment
+    message:
+        "Fetch raw text in {wildcards.language}"
+    shell:
+        "python workflow/scripts/fetch_text.py --spec {input.spec} --output {output} 2> {log}"
+
+
 rule prepare:
     input:
-        spec=spec_of("prepare", "dataset", "language"),
-        world=jobs.world if run.data.origin == "world" else [],
-        download=lambda wildcards: jobs.download_of(wildcards.dataset, wildcards.language),
+        unpack(inputs_for("prepare")),
     output:
         jobs.data("{dataset}", "{language}"),
     log:
         jobs.log("prepare", "{dataset}", "{language}"),
     localrule: True
     conda:
-        "../../envs/environment.yaml"
+        environment
     message:
         "Read {wildcards.dataset} in {wildcards.language}"
     shell:
-        'python workflow/scripts/prepare.py --spec {input.spec} --origin "$XSTILTS_ORIGIN" --download {input.download} '
-        "--output {output} 2> {log}"
+        'python workflow/scripts/prepare.py --spec {input.spec} --origin "$XSTILTS_ORIGIN" --world {input.world} '
+        "--download {input.download} --files {input.files:q} --output {output} 2> {log}"
 
 
 # Training data in other languages that no file holds, translated here.
 rule fetch_translator:
     input:
-        spec=jobs.spec("fetch_translator"),
-        files=jobs.files_of_translator(),
+        unpack(inputs_for("fetch_translator")),
     output:
         jobs.translator,
     log:
         jobs.log("fetch_translator"),
     localrule: True
     conda:
-        "../../envs/environment.yaml"
+        environment
     message:
         "Fetch the translation model"
     shell:
@@ -86,15 +101,13 @@ rule fetch_translator:
 
 rule translate:
     input:
-        spec=spec_of("translate", "dataset", "language"),
-        translator=jobs.translator,
-        data=lambda wildcards: jobs.data_of_translation(wildcards.dataset),
+        unpack(inputs_for("translate")),
     output:
         jobs.translated("{dataset}", "{language}"),
     log:
         jobs.log("translate", "{dataset}", "{language}"),
     conda:
-        "../../envs/environment.yaml"
+        environment
     threads: 1
     resources:
         gpu=1,

@@ -1,9 +1,7 @@
 # Texts to features, once for each tokenizer, on a CPU: what trains and predicts opens them and waits for nothing.
 rule featurise:
     input:
-        spec=spec_of("featurise", "model", "start", "use", "name"),
-        encoder=lambda wildcards: jobs.tokenizer_of(wildcards.model, wildcards.start),
-        data=lambda wildcards: jobs.data_of_features(wildcards.use, wildcards.name),
+        unpack(inputs_for("featurise")),
     output:
         jobs.features("{model}", "{start}", "{use}", "{name}"),
     log:
@@ -11,8 +9,8 @@ rule featurise:
     priority: 25  # before whatever computes on a GPU
     localrule: True
     conda:
-        "../../envs/environment.yaml"
-    threads: lambda wildcards: workload.threads_of_features(*wildcards)
+        environment
+    threads: lambda wildcards: workload.of("featurise", *wildcards).threads_of_features(*wildcards, spare)
     message:
         "Tokenise {wildcards.name} for {wildcards.model} ({wildcards.start}, {wildcards.use})"
     shell:

@@ -1,19 +1,14 @@
 # From scores to the figures; `snakemake figures` makes all of them.
 rule figure_differences:
     input:
-        spec=jobs.spec("figure_differences"),
-        scores=jobs.made("tables", "scores.csv"),
-        intervals=jobs.made("tables", "intervals.csv"),
-        overlaps=jobs.made("tables", "overlaps.csv"),
-        trainings=jobs.trainings(),
-        baselines=jobs.baselines(),
+        unpack(inputs_for("figure_differences")),
     output:
-        report(jobs.figures("differences"), caption="../report/heat_map.rst", category="Main table"),
+        report(jobs.figures(*jobs.stems("differences")), caption="../report/heat_map.rst", category="Main table"),
     log:
         jobs.log("figure_differences"),
     localrule: True
     conda:
-        "../../envs/environment.yaml"
+        environment
     message:
         "Draw the differences between sources"
     shell:
@@ -22,9 +17,7 @@ rule figure_differences:
 
 rule figure_languages:
     input:
-        spec=jobs.spec("figure_languages"),
-        scores=jobs.made("tables", "scores.csv"),
-        baselines=jobs.baselines(),
+        unpack(inputs_for("figure_languages")),
     output:
         report(
             jobs.figures(*(f"languages_{name}" for name in run.tasks)),
@@ -35,7 +28,7 @@ rule figure_languages:
         jobs.log("figure_languages"),
     localrule: True
     conda:
-        "../../envs/environment.yaml"
+        environment
     message:
         "Draw the scores by language"
     shell:
@@ -44,8 +37,7 @@ rule figure_languages:
 
 rule figure_curves:
     input:
-        spec=jobs.spec("figure_curves"),
-        trainings=jobs.trainings(),
+        unpack(inputs_for("figure_curves")),
     output:
         report(
             jobs.figures("curves_intermediate", "curves_target"),
@@ -56,7 +48,7 @@ rule figure_curves:
         jobs.log("figure_curves"),
     localrule: True
     conda:
-        "../../envs/environment.yaml"
+        environment
     message:
         "Draw the training curves"
     shell:
@@ -65,19 +57,14 @@ rule figure_curves:
 
 rule figure_published:
     input:
-        spec=jobs.spec("figure_published"),
-        scores=jobs.made("tables", "scores.csv"),
-        intervals=jobs.made("tables", "intervals.csv"),
-        overlaps=jobs.made("tables", "overlaps.csv"),
-        trainings=jobs.trainings(),
-        published=jobs.published(),
+        unpack(inputs_for("figure_published")),
     output:
         report(jobs.figures("published"), caption="../report/published.rst", category="Published numbers"),
     log:
         jobs.log("figure_published"),
     localrule: True
     conda:
-        "../../envs/environment.yaml"
+        environment
     message:
         "Draw the run against the published numbers"
     shell:

@@ -1,16 +1,14 @@
 # The official scores, one small job a language.
 rule score:
     input:
-        spec=spec_of("score", "model", "source", "target", "seed", "task", "language"),
-        predictions=jobs.prediction("{model}", "{source}", "{target}", "{seed}", "{task}"),
-        data=lambda wildcards: jobs.data(task_of(wildcards.task).dataset, wildcards.language),
+        unpack(inputs_for("score")),
     output:
         jobs.score("{model}", "{source}", "{target}", "{seed}", "{task}", "{language}"),
     log:
         jobs.log("score", "{model}", "{source}", "{target}", "{seed}", "{task}", "{language}"),
     localrule: True
     conda:
-        "../../envs/environment.yaml"
+        environment
     message:
         "Score {wildcards.task} in {wildcards.language} after {wildcards.source} (seed {wildcards.seed})"
     shell:
@@ -23,4 +21,4 @@ for name in run.tasks:
         name:
             f"score_{name}"
         input:
-            jobs.scores(name),
+            lambda wildcards, name=name: jobs.scores(name),

@@ -1,16 +1,14 @@
 # From scores to the tables; `snakemake tables` makes all of them.
 rule collect_scores:
     input:
-        spec=jobs.spec("collect_scores"),
-        scores=jobs.scores(),
-        trainings=jobs.trainings(),
+        unpack(inputs_for("collect_scores")),
     output:
         report(jobs.made("tables", "scores.csv"), caption="../report/scores.rst", category="Scores"),
     log:
         jobs.log("collect_scores"),
     localrule: True
     conda:
-        "../../envs/environment.yaml"
+        environment
     message:
         "Collect the scores"
     shell:
@@ -19,17 +17,14 @@ rule collect_scores:
 
 rule intervals:
     input:
-        spec=jobs.spec("intervals"),
-        scores=jobs.made("tables", "scores.csv"),
-        cells=jobs.scores(),
-        trainings=jobs.trainings(),
+        unpack(inputs_for("intervals")),
     output:
         report(jobs.made("tables", "intervals.csv"), caption="../report/intervals.rst", category="Scores"),
     log:
         jobs.log("intervals"),
     localrule: True
     conda:
-        "../../envs/environment.yaml"
+        environment
     message:
         "Compute the intervals"
     shell:
@@ -38,16 +33,14 @@ rule intervals:
 
 rule overlaps:
     input:
-        spec=jobs.spec("overlaps"),
-        data=jobs.all_data(),
-        text=[jobs.text] if jobs.has_text else [],
+        unpack(inputs_for("overlaps")),
     output:
         jobs.made("tables", "overlaps.csv"),
     log:
         jobs.log("overlaps"),
     localrule: True
     conda:
-        "../../envs/environment.yaml"
+        environment
     message:
         "Check that training data are English, and count evaluated texts in them"
     shell:
@@ -56,15 +49,14 @@ rule overlaps:
 
 rule baseline:
     input:
-        spec=spec_of("baseline", "task"),
-        data=data_of("baseline", "task"),
+        unpack(inputs_for("baseline")),
     output:
         jobs.made("tables", "baselines", "{task}.json"),
     log:
         jobs.log("baseline", "{task}"),
     localrule: True
     conda:
-        "../../envs/environment.yaml"
+        environment
     message:
         "Score {wildcards.task} without an encoder"
     shell:
@@ -73,22 +65,17 @@ rule baseline:
 
 rule table_main:
     input:
-        spec=jobs.spec("table_main"),
-        scores=jobs.made("tables", "scores.csv"),
-        intervals=jobs.made("tables", "intervals.csv"),
-        overlaps=jobs.made("tables", "overlaps.csv"),
-        trainings=jobs.trainings(),
-        published=jobs.published(),
+        unpack(inputs_for("table_main")),
     output:
         report(jobs.main_tables("main", "csv", "md"), caption="../report/main.rst", category="Main table"),
         report(jobs.main_tables("main_test", "csv", "md"), caption="../report/main_test.rst", category="Main table"),
-        jobs.main_tables("main", "tex"),
-        jobs.main_tables("main_test", "tex"),
+        jobs.main_tables("main", "tex", "cells.json", "notes.json"),
+        jobs.main_tables("main_test", "tex", "cells.json", "notes.json"),
     log:
         jobs.log("table_main"),
     localrule: True
     conda:
-        "../../envs/environment.yaml"
+        environment
     message:
         "Build the main table"
     shell:
@@ -97,8 +84,7 @@ rule table_main:
 
 rule table_tasks:
     input:
-        spec=jobs.spec("table_tasks"),
-        data=jobs.all_data(),
+        unpack(inputs_for("table_tasks")),
     output:
         report(
             [jobs.made("tables", name) for name in ("tasks.csv", "tasks.md")],
@@ -110,7 +96,7 @@ rule table_tasks:
         jobs.log("table_tasks"),
     localrule: True
     conda:
-        "../../envs/environment.yaml"
+        environment
     message:
         "Count the tasks"
     shell:
@@ -119,7 +105,7 @@ rule table_tasks:
 
 rule table_hyperparameters:
     input:
-        spec=jobs.spec("table_hyperparameters"),
+        unpack(inputs_for("table_hyperparameters")),
     output:
         report(
             [jobs.made("tables", name) for name in ("hyperparameters.csv", "hyperparameters.md")],
@@ -130,7 +116,7 @@ rule table_hyperparameters:
         jobs.log("table_hyperparameters"),
     localrule: True
     conda:
-        "../../envs/environment.yaml"
+        environment
     message:
         "Write down the settings"
     shell:
@@ -139,8 +125,7 @@ rule table_hyperparameters:
 
 rule table_intermediate:
     input:
-        spec=jobs.spec("table_intermediate"),
-        trainings=jobs.trainings(),
+        unpack(inputs_for("table_intermediate")),
     output:
         report(
             [jobs.made("tables", name) for name in ("intermediate.csv", "intermediate.md")],
@@ -151,7 +136,7 @@ rule table_intermediate:
         jobs.log("table_intermediate"),
     localrule: True
     conda:
-        "../../envs/environment.yaml"
+        environment
     message:
         "Collect the sources' own dev scores"
     shell:
@@ -160,15 +145,15 @@ rule table_intermediate:
 
 rule table_languages:
     input:
-        spec=jobs.spec("table_languages"),
-        scores=jobs.made("tables", "scores.csv"),
+        unpack(inputs_for("table_languages")),
     output:
         report(jobs.main_tables("languages", "csv", "md"), caption="../report/languages.rst", category="Languages"),
+        jobs.main_tables("languages", "cells.json"),
     log:
         jobs.log("table_languages"),
     localrule: True
     conda:
-        "../../envs/environment.yaml"
+        environment
     message:
         "Build the tables by language"
     shell:
@@ -177,8 +162,7 @@ rule table_languages:
 
 rule table_baselines:
     input:
-        spec=jobs.spec("table_baselines"),
-        baselines=jobs.baselines(),
+        unpack(inputs_for("table_baselines")),
     output:
         report(
             [jobs.made("tables", name) for name in ("baselines.csv", "baselines.md")],
@@ -189,7 +173,7 @@ rule table_baselines:
         jobs.log("table_baselines"),
     localrule: True
     conda:
-        "../../envs/environment.yaml"
+        environment
     message:
         "Collect the scores without an encoder"
     shell:
@@ -198,12 +182,7 @@ rule table_baselines:
 
 rule table_comparison:
     input:
-        spec=jobs.spec("table_comparison"),
-        scores=jobs.made("tables", "scores.csv"),
-        intervals=jobs.made("tables", "intervals.csv"),
-        overlaps=jobs.made("tables", "overlaps.csv"),
-        trainings=jobs.trainings(),
-        published=jobs.published(),
+        unpack(inputs_for("table_comparison")),
     output:
         report(
             [jobs.made("tables", name) for name in ("comparison.csv", "comparison.md")],
@@ -214,28 +193,39 @@ rule table_comparison:
         jobs.log("table_comparison"),
     localrule: True
     conda:
-        "../../envs/environment.yaml"
+        environment
     message:
         "Set the run beside the published numbers"
     shell:
         'python workflow/scripts/table_comparison.py --spec {input.spec} --run "$XSTILTS_RUN" 2> {log}'
 
 
+rule table_card:
+    input:
+        unpack(inputs_for("table_card")),
+    output:
+        jobs.main_tables("card", "md"),
+    log:
+        jobs.log("table_card"),
+    localrule: True
+    conda:
+        environment
+    message:
+        "Write what a model card says"
+    shell:
+        'python workflow/scripts/table_card.py --spec {input.spec} --run "$XSTILTS_RUN" 2> {log}'
+
+
 rule table_best:
     input:
-        spec=jobs.spec("table_best"),
-        scores=jobs.made("tables", "scores.csv"),
-        intervals=jobs.made("tables", "intervals.csv"),
-        overlaps=jobs.made("tables", "overlaps.csv"),
-        trainings=jobs.trainings(),
-        published=jobs.published(),
+        unpack(inputs_for("table_best")),
     output:
         report(jobs.main_tables("best", "csv", "md"), caption="../report/best.rst", category="Main table"),
     log:
         jobs.log("table_best"),
     localrule: True
     conda:
-        "../../envs/environment.yaml"
+        environment
     message:
         "Build the table of the best sources"
     shell:
@@ -244,20 +234,14 @@ rule table_best:
 
 rule table_claims:
     input:
-        spec=jobs.spec("table_claims"),
-        scores=jobs.made("tables", "scores.csv"),
-        cells=jobs.scores(),
-        intervals=jobs.made("tables", "intervals.csv"),
-        overlaps=jobs.made("tables", "overlaps.csv"),
-        trainings=jobs.trainings(),
-        published=jobs.published(),
+        unpack(inputs_for("table_claims")),
     output:
         report(jobs.main_tables("claims", "csv", "md"), caption="../report/claims.rst", category="Published numbers"),
     log:
         jobs.log("table_claims"),
     localrule: True
     conda:
-        "../../envs/environment.yaml"
+        environment
     message:
         "Decide the claims about the paper"
     shell:
@@ -266,8 +250,7 @@ rule table_claims:
 
 rule table_seeds:
     input:
-        spec=jobs.spec("table_seeds"),
-        intervals=jobs.made("tables", "intervals.csv"),
+        unpack(inputs_for("table_seeds")),
     output:
         report(jobs.main_tables("seeds", "csv", "md"), caption="../report/seeds.rst", category="Seeds"),
         report(jobs.main_tables("seeds_test", "csv", "md"), caption="../report/seeds.rst", category="Seeds"),
@@ -275,7 +258,7 @@ rule table_seeds:
         jobs.log("table_seeds"),
     localrule: True
     conda:
-        "../../envs/environment.yaml"
+        environment
     message:
         "Build the tables over seeds"
     shell:
@@ -294,6 +277,7 @@ rule tables:
         rules.table_languages.output,
         rules.table_baselines.output,
         rules.table_comparison.output,
+        rules.table_card.output,
         rules.table_best.output,
         rules.table_claims.output,
         rules.table_seeds.output if len(run.seeds) > 1 else [],

@@ -1,16 +1,14 @@
 # The checks of the results are a part of the run.
 rule verify:
     input:
-        spec=jobs.spec("verify"),
-        scores=jobs.made("tables", "scores.csv"),
-        artifacts=jobs.artifacts(),
+        unpack(inputs_for("verify")),
     output:
         jobs.made("tables", "verification.json"),
     log:
         jobs.log("verify"),
     localrule: True
     conda:
-        "../../envs/environment.yaml"
+        environment
     message:
         "Check every file and cell of the run"
     shell:

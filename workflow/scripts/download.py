@@ -1,6 +1,6 @@
 """Bring one public data set from the Hugging Face Hub, or from its upstream archives."""
 
-from xstilts.data.public import download_dataset
+from xstilts.data.fetching.public import download_dataset
 from xstilts.script import run_artifact_job
 
 if __name__ == "__main__":

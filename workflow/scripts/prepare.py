@@ -16,14 +16,17 @@ def main() -> None:
     parser.add_argument(
         "--download", type=Path, nargs="*", default=[], help="the data set as it was fetched, read instead"
     )
+    parser.add_argument(
+        "--world", type=Path, nargs="*", default=[], help="manifest of the generated world it is part of"
+    )
+    parser.add_argument(
+        "--files", type=Path, nargs="*", default=[], help="files of the user's own that it is read from"
+    )
     parser.add_argument("--output", type=Path, required=True, help="the manifest to write")
     options = parser.parse_args()
-    made = options.origin / "manifest.json"  # a generated world has one
-    inputs = {"world": made} if made.is_file() else {}
-    if options.download:
-        (inputs["download"],) = options.download
+    inputs = {role: path for role in ("world", "download") for path in getattr(options, role)}
     with one_line_errors():
-        produce(options.output, options.spec, inputs, partial(prepare_dataset, origin=options.origin))
+        produce(options.output, options.spec, inputs, partial(prepare_dataset, origin=options.origin), options.files)
 
 
 if __name__ == "__main__":

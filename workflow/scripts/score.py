@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from xstilts.files import read_json
+from xstilts.own_code import as_planned
 from xstilts.scoring.job import score_job
 from xstilts.script import one_line_errors
 
@@ -14,7 +16,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="manifest of the language's data")
     parser.add_argument("--output", type=Path, required=True, help="the scores to write")
     options = parser.parse_args()
-    with one_line_errors():
+    with one_line_errors(), as_planned(read_json(options.spec)):
         score_job(options.spec, options.predictions, options.data, options.output)
 
 

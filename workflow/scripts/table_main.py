@@ -1,7 +1,7 @@
 """Build the main table."""
 
-from xstilts.reporting.rules.main import table_main
-from xstilts.table_script import run_table_job
+from xstilts.reporting.job import run_table_job
+from xstilts.reporting.tables.main import table_main
 
 if __name__ == "__main__":
     run_table_job(table_main, __doc__)

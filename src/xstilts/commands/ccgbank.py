@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from xstilts.data.ccgbank import convert
+from xstilts.data.fetching.ccgbank import convert
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

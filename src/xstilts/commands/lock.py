@@ -1,20 +1,39 @@
-"""`xstilts lock [--data NAME ...] [--model REPOSITORY ...]`: pin what runs read from the Hugging Face Hub."""
+"""`xstilts lock [--data NAME ...] [--text LANGUAGE ...] [--model REPOSITORY ...]`: pin what runs read from the Hub."""
 
 import argparse
 import sys
+from dataclasses import dataclass
 
-from xstilts.data import hub_tables, lock
-from xstilts.data.download import DownloadError
-from xstilts.data.hub import Kind, resolve
-from xstilts.data.lock import Pin
+from xstilts.data.fetching import hub_tables, lock, wikipedia
+from xstilts.data.fetching.download import DownloadError
+from xstilts.data.fetching.hub import Kind, resolve
+from xstilts.data.fetching.lock import Pin
+from xstilts.data.registry import dataset
 from xstilts.errors import ConfigError
 from xstilts.modeling.fetch import WANTED
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a repository is read for."""
+
+    repository: str
+    kind: Kind
+    files: tuple[str, ...]  # patterns: each must have a file
+    revision: str | None = None
+    sized: tuple[str, ...] = ()  # patterns of which the bytes are pinned
+
+    def is_in(self, pin: Pin) -> bool:
+        """Say whether a pin has all of it."""
+        has_files = all(any(lock.matches(name, one) for name in pin.files) for one in self.files)
+        return has_files and all(one in pin.sizes for one in self.sized)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     known = " ".join(hub_tables.load())
-    parser.add_argument("--data", nargs="*", default=[], metavar="NAME", help=f"data sets, of: {known}")
+    parser.add_argument("--data", nargs="*", metavar="NAME", help=f"data sets, of: {known}")
+    parser.add_argument("--text", nargs="*", default=[], metavar="LANGUAGE", help="languages of raw text")
     parser.add_argument("--model", nargs="*", default=[], metavar="REPOSITORY", help="encoders")
     parser.add_argument(
         "--renew", action="store_true", help="pin anew what is pinned already: jobs that read it run again"
@@ -23,46 +42,66 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Pin what is not pinned yet and write the lock file; 1 when something cannot be pinned."""
+    with lock.only_one():
+        return _pin(options)
+
+
+def _pin(options: argparse.Namespace) -> int:
     pins, asked, failed = lock.read(), set[str](), 0
-    for repository, kind, wanted, revision in _wanted(options):
-        old = pins.get(repository)
+    for wanted in _wanted(options):
+        repository = wanted.repository
+        old, files, sized, revision = pins.get(repository), [*wanted.files], [*wanted.sized], wanted.revision
         if old and (repository in asked or not options.renew):
-            if all(any(lock.matches(name, one) for name in old.files) for one in wanted):
+            if wanted.is_in(old):
                 continue
             revision = old.commit  # two data sets of one repository
         elif old:
-            wanted = list(dict.fromkeys([*wanted, *_pinned_beside(old)]))  # they move together
+            files = list(dict.fromkeys([*files, *_pinned_beside(old)]))  # they move together
+            sized = list(dict.fromkeys([*sized, *old.sizes]))
+        optional = WANTED if wanted.kind == "model" else ()
         try:
-            new = resolve(repository, kind, wanted, revision, _say, optional=WANTED if kind == "model" else ())
+            new = resolve(repository, wanted.kind, files, revision, _say, optional=optional, sized=sized)
         except DownloadError as error:
             _say(f"not pinned: {error}")
             failed += 1
             continue
-        files = {**old.files, **new.files} if old and old.commit == new.commit else new.files
-        if old and old.commit != new.commit:
+        if old and old.commit == new.commit:
+            new = Pin(repository, new.commit, {**old.files, **new.files}, {**old.sizes, **new.sizes})
+        elif old:
             _say(f"{repository}: was pinned at {old.commit}")
-        _say(f"{repository}: pinned at {new.commit}, {len(files)} files")
-        pins[repository] = Pin(repository, new.commit, dict(sorted(files.items())))
+        _say(f"{repository}: pinned at {new.commit}, {len(new.files)} files")
+        pins[repository] = Pin(repository, new.commit, dict(sorted(new.files.items())), dict(sorted(new.sizes.items())))
         asked.add(repository)
+        lock.write(pins)
+    if (
+        not lock.LOCK.is_file()
+    ):  # without the Hub a run takes what the archives have: it asks only that pinning was tried
         lock.write(pins)
     return 1 if failed else 0
 
 
 def _pinned_beside(old: Pin) -> list[str]:
-    """Return the patterns of files of all data sets that a repository's pin holds."""
+    """Return the patterns of files that a repository's pin holds: of all data sets, of all languages of raw text."""
     sets = {name: entry for name, entry in hub_tables.load().items() if entry.repository == old.repository}
     held = [name for name, entry in sets.items() if hub_tables.part(name, entry, old)]
-    return [pattern for name in held for pattern in hub_tables.patterns(name, sets[name])]
+    texts = [wikipedia.first_file(code) for code in wikipedia.languages_of(old)]
+    return [pattern for name in held for pattern in hub_tables.patterns(name, sets[name])] + texts
 
 
-def _wanted(options: argparse.Namespace) -> list[tuple[str, Kind, list[str], str | None]]:
-    """Return (repository, kind, patterns of files, revision) of everything to pin; without arguments all data sets."""
-    sets, found = hub_tables.load(), list[tuple[str, Kind, list[str], str | None]]()
-    for name in options.data or ([] if options.model else sets):
+def _wanted(options: argparse.Namespace) -> list[Wanted]:
+    """Return everything to pin; without arguments all data sets, but not the raw text. A list may be empty."""
+    sets, found = hub_tables.load(), list[Wanted]()
+    everything = options.data is None and not options.model and not options.text
+    for name in sets if everything else options.data or []:
         if name not in sets:
             raise ConfigError(f"data set {name!r} is not read from the Hub; known: {' '.join(sets)}")
-        found.append((sets[name].repository, "dataset", hub_tables.patterns(name, sets[name]), sets[name].revision))
-    return [*found, *((name, "model", ["config.json"], None) for name in options.model)]
+        files = tuple(hub_tables.patterns(name, sets[name]))
+        found.append(Wanted(sets[name].repository, "dataset", files, sets[name].revision))
+    if options.text:
+        codes = [code for code in options.text if dataset("text", code)]
+        files = tuple(map(wikipedia.first_file, codes))
+        found.append(Wanted(wikipedia.REPOSITORY, "dataset", files, sized=tuple(wikipedia.sized(codes))))
+    return [*found, *(Wanted(name, "model", ("config.json",)) for name in options.model)]
 
 
 def _say(line: str) -> None:

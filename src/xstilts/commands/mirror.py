@@ -4,14 +4,17 @@ import argparse
 import sys
 from pathlib import Path
 
-from xstilts.data.mirror import ARCHIVES, RECORD, Held, fill, look
+from xstilts.data.fetching import wikipedia
+from xstilts.data.fetching.mirror import ARCHIVES, fill, look
+from xstilts.data.fetching.mirror_record import RECORD, Held
+from xstilts.data.fetching.mirror_text import TEXT
+from xstilts.data.fetching.upstream import Catalogue, load
 from xstilts.data.registry import dataset, names
-from xstilts.data.upstream import Catalogue, load
+from xstilts.errors import UserError
 
 SHOWN_REASONS = 3  # a data set of many files on a host that is gone has a reason for each
 NO_ARCHIVE = {
     "ccg": "a licensee makes intermediate/ccg/{train,dev}.tsv with `xstilts ccgbank`",
-    "text": "no archive is pinned: raw text is yours to choose and goes into text/ (see docs/data.md)",
 }
 
 
@@ -26,6 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Fill the folder and print the table; 1 when something that has an archive is not there."""
+    if options.folder.exists() and not options.folder.is_dir():
+        raise UserError(f"{options.folder}: is a file; expected a folder")
     wanted = [dataset(name).name for name in options.only or names()]
     catalogue = load()
     if options.list:
@@ -60,8 +65,20 @@ def listing(held: dict[str, Held], catalogue: Catalogue) -> str:
     """Return a line a data set: whether the folder has it, what there is to download, from where, the licence."""
     lines = [f"{'data set':10}{'state':13}{'MB':>8}  {'from':32}licence"]
     for name, found in held.items():
-        state = "own files" if found.own else "incomplete" if found.missing else "there" if found.files else "not there"
+        state = (
+            "own files"
+            if found.own and not found.files
+            else "incomplete"
+            if found.missing
+            else "there"
+            if found.files
+            else "not there"
+        )
         archives = catalogue.get(name, ())
+        if name == TEXT:
+            lines.append(f"{name:10}{state:13}{text_megabytes():>8}  {'huggingface.co':32}{dataset(name).licence}")
+            lines.append(f"{'':12}parts of files; {len(wikipedia.LANGUAGES)} languages, 2 million sentences in all")
+            continue
         size = f"{sum(archive.bytes or 0 for archive in archives) / 1e6:,.1f}" if archives else "-"
         unknown = "+" if any(archive.bytes is None for archive in archives) else ""
         hosts = " ".join(dict.fromkeys(archive.host for archive in archives)) or "-"
@@ -70,8 +87,14 @@ def listing(held: dict[str, Held], catalogue: Catalogue) -> str:
     return "\n".join(lines)
 
 
+def text_megabytes() -> str:
+    """Return about how many megabytes the raw text of all languages takes, before anything of it is known."""
+    even = wikipedia.SENTENCES // len(wikipedia.LANGUAGES)
+    return f"~{len(wikipedia.LANGUAGES) * wikipedia.expected_bytes(even, None) / 1e6:,.0f}"
+
+
 def _reasons(name: str, found: Held) -> list[str]:
-    if found.own:
+    if found.own and name != TEXT:
         return [f"{len(found.own)} files from elsewhere ({found.own[0]}, ...): left alone"]
     if name in NO_ARCHIVE:
         return [reason for reason in (dataset(name).absent, NO_ARCHIVE[name]) if reason]

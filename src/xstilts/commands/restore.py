@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from xstilts.keep import forget
+from xstilts.drop import forget
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from xstilts.reporting.baseline_check import compare, read_expected, table
-from xstilts.scoring.submission import only_folder
+from xstilts.reporting.encoder_check import compare, read_expected, table
+from xstilts.xtreme.submission import only_folder
 
 EXPECTED = Path("resources/published/by_language/xlmr_large_retrieval.csv")
 TOLERANCE = 0.3  # points

@@ -3,14 +3,21 @@
 from pathlib import Path
 
 from xstilts.artifacts import read_manifest
-from xstilts.data import lock
+from xstilts.config.naming import is_folder
+from xstilts.costs.blocks import by_block
+from xstilts.costs.time import DEVICES, seconds
+from xstilts.costs.work import Workload
+from xstilts.data.fetching import lock
 from xstilts.data.registry import SPLITS, dataset, locate, paths
 from xstilts.doctor.findings import Finding, ok, problem, warning
 from xstilts.errors import DataError, UserError
-from xstilts.jobs import Jobs
-from xstilts.modeling.fetch import wanted_files
+from xstilts.graph.jobs import Jobs
+from xstilts.modeling.check import check_encoder, check_fits
+from xstilts.tasks import training_set
+from xstilts.tensors import read_header
 
 SHOWN = 6  # languages named in one line
+HEADS = ("lm_head.", "cls.", "lm_predictions.", "head.", "decoder.")  # of masked language models, as they are stored
 
 
 def encoders(jobs: Jobs) -> list[Finding]:
@@ -25,24 +32,45 @@ def encoders(jobs: Jobs) -> list[Finding]:
         assert weights is not None
         folder = Path(weights).expanduser()
         if folder.is_dir():
-            names = [path.name for path in wanted_files(folder)]
-            lacking = [
-                word
-                for word, there in (
-                    ("config.json", "config.json" in names),
-                    ("model.safetensors", any(one.endswith(".safetensors") for one in names)),
-                )
-                if not there
-            ]
-            found.append(
-                problem(f"{name}: found no {' and no '.join(lacking)} in {weights}")
-                if lacking
-                else ok(f"{name}: the folder {weights}")
-            )
-        elif weights.startswith((".", "/", "~")) or weights.count("/") > 1:
+            try:
+                check_encoder(folder)
+                for model in _folders_of_models(jobs) if name not in places else ():
+                    check_fits(folder, model)
+            except UserError as error:
+                found.append(problem(f"{name}: {error}"))
+            else:
+                found.append(ok(f"{name}: the folder {weights}"))
+                found += _without_head(jobs, name, folder) if name in places else []
+        elif is_folder(weights):
             found.append(problem(f"{name}: found no folder {weights}"))
         else:
             found.append(_on_the_hub(jobs, name, weights))
+            found += _without_head(jobs, name, jobs.pretrained(name).parent) if is_fetched(jobs, name) else []
+    return found
+
+
+def _without_head(jobs: Jobs, name: str, folder: Path) -> list[Finding]:
+    """Name the sources with raw text that an encoder cannot have, whose weights hold no language-model head."""
+    runs = [jobs.run, *([jobs.study.run] if jobs.study else [])]
+    sources = dict.fromkeys(source.name for run in runs for source in run.parsed_sources if "mlm" in source.name)
+    weights = {weight for path in folder.glob("model*.safetensors") for weight in read_header(path)}
+    if not sources or any(weight.startswith(HEADS) for weight in weights):
+        return []
+    return [
+        problem(
+            f"{name}: found no language-model head in {folder}, which {' '.join(sources)} would train; expected an "
+            "encoder that has one, or other sources"
+        )
+    ]
+
+
+def _folders_of_models(jobs: Jobs) -> list[Path]:
+    """Where the run's models can be looked at whose source a checkpoint of the user's own is to be."""
+    found = []
+    for model in jobs.run.models:
+        encoder, made = jobs.run.encoders[model], jobs.pretrained(model).parent
+        given = Path(encoder.weights).expanduser() if encoder.weights and encoder.layers is None else made
+        found += [place for place in (made, given) if (place / "config.json").is_file()][:1]
     return found
 
 
@@ -99,10 +127,10 @@ def empty(jobs: Jobs) -> list[Finding]:
         if reasons:
             kind = f"left out of {source}" if source.startswith("multi") else f"row {source}: empty"
             lacking.setdefault(f"{kind}: {part}" if source.startswith("multi") else kind, reasons[0])
-    found += [warning(f"{what} ({why})") for what, why in lacking.items()]
+    found += [warning(f"{what} ({why})") for what, why in lacking.items()] + _without_text(jobs)
     for target in jobs.run.targets:
         for path in jobs.data_of_target(target):
-            if path.parts[-2] == "en" and path.parts[-3] != "xquad":
+            if path.parts[-3] in training_set(target).parts:
                 why = _absent(jobs, path.parts[-3], "en", ("train",))
                 found += [warning(f"columns of {target}: empty ({why})")] if why else []
     for name in jobs.run.tasks:
@@ -117,7 +145,52 @@ def empty(jobs: Jobs) -> list[Finding]:
             more = f" and {len(absent) - SHOWN} more" if len(absent) > SHOWN else ""
             which = "" if len(absent) == len(languages) else f" in {' '.join([*absent][:SHOWN])}{more}"
             found.append(warning(f"column {name}: empty{which} ({first})"))
+        elif name in jobs.indexed:
+            found += _without_candidates(jobs, name)
     return found or [ok("every row and column has its data")]
+
+
+def _without_candidates(jobs: Jobs, name: str) -> list[Finding]:
+    """Say in which languages there is nothing to search for a task."""
+    places = [(path.parts[-3], path.parts[-2]) for path in jobs.candidates_of_task(name)]
+    absent = {code: why for data, code in places if (why := _absent(jobs, data, code, ("test",)))}
+    if not absent:
+        return []
+    first = next(iter(absent.values()))
+    if len(absent) == len(places):
+        return [warning(f"column {name}: empty, nothing to search ({first})")]
+    return [warning(f"column {name}: searches nothing in {' '.join([*absent][:SHOWN])} ({first})")]
+
+
+def _without_text(jobs: Jobs) -> list[Finding]:
+    """Say that the rows with raw text stay empty, where no language of it can be had, or which languages they lack."""
+    rows = [source.name for source in jobs.run.parsed_sources if source.mlm]
+    text = jobs.run.intermediate.mlm
+    if not rows or text is None or jobs.run.data.origin == "world":
+        return []
+    absent = {code: why for code in text.languages if (why := _absent(jobs, "text", code, ("train",)))}
+    if not absent:
+        return []
+    named = f"rows {', '.join(rows)}"
+    first = next(iter(absent.values()))
+    if len(absent) == len(text.languages):
+        return [warning(f"{named}: empty (raw text: {first})")]
+    more = f" and {len(absent) - SHOWN} more" if len(absent) > SHOWN else ""
+    return [warning(f"{named}: without text in {' '.join([*absent][:SHOWN])}{more} ({first})")]
+
+
+def blocks(jobs: Jobs) -> list[Finding]:
+    """Say what each block of the main table costs on a GPU, by the shipped estimates and as if nothing were done."""
+    workload = Workload(jobs)
+    timed = []
+    for rule, *wildcards in jobs.every():
+        if rule in ("train_intermediate", "train_target", "index", "predict", "few_shot"):
+            work = workload.work(rule, *map(str, wildcards))
+            size, _ = workload.size(wildcards[0])
+            timed.append((list(map(str, wildcards)), seconds(work, size, DEVICES["gpu"])))
+    found = by_block(jobs.run, timed)
+    words = [f"{one.name}: {one.seconds / 3600:,.0f} hours of a GPU like an H200 (estimated)" for one in found]
+    return [ok(f"{said}: {', '.join(one.sources)}") for said, one in zip(words, found, strict=True)]
 
 
 def licences(jobs: Jobs) -> list[Finding]:
@@ -132,20 +205,24 @@ def licences(jobs: Jobs) -> list[Finding]:
 
 def _read(jobs: Jobs) -> list[tuple[str, str]]:
     """Every data set and language of the run."""
-    return [(path.parts[-3], path.parts[-2]) for path in jobs.all_data() if path.name == "manifest.json"]
+    paths = [*jobs.all_data(), *(path for task in jobs.indexed for path in jobs.candidates_of_task(task))]
+    return [(path.parts[-3], path.parts[-2]) for path in paths if path.name == "manifest.json"]
 
 
 def _splits(jobs: Jobs, name: str, language: str) -> list[str]:
-    """Return the splits that the mirror has."""
-    assert jobs.run.mirror is not None
-    folder = Path(jobs.run.mirror)
-    return [split for split in SPLITS if locate(dataset(name), language, split, folder)]
+    """Return the splits that the mirror has, or the folder of the user's own, of which nothing but English trains."""
+    folder = dataset(name).folder or jobs.run.mirror
+    assert folder is not None
+    if dataset(name).folder is not None and language != "en":
+        return [split for split in SPLITS[1:] if locate(dataset(name), language, split, Path(folder))]
+    return [split for split in SPLITS if locate(dataset(name), language, split, Path(folder))]
 
 
 def _absent(jobs: Jobs, name: str, language: str, wanted: tuple[str, ...]) -> str | None:
     """Return why a data set has none of some splits here, None when it has one or that is not known yet."""
     data = dataset(name)
-    if jobs.run.mirror is not None and jobs.run.data.origin != "world":
+    own = data.folder is not None and not jobs.download_of(name, language)
+    if own or (jobs.run.mirror is not None and jobs.run.data.origin != "world"):
         try:
             if {*_splits(jobs, name, language)} & {*wanted}:
                 return None
@@ -153,7 +230,7 @@ def _absent(jobs: Jobs, name: str, language: str, wanted: tuple[str, ...]) -> st
             return None  # a problem, said above
         files = [files[0] for split in wanted for files in paths(data, language, split)]
         where = f"{files[0]} is not there" if files else "no file is known"
-        if jobs.run.data.origin == "mirror":
+        if own or jobs.run.data.origin == "mirror":
             return f"{data.absent}; {where}" if data.absent else where
     manifest = jobs.data(name, language)
     if manifest.is_file():

@@ -1,4 +1,4 @@
-"""The evaluation data of a task as features, a piece each language."""
+"""The evaluation data of a task as features, a entry each language."""
 
 import importlib
 from dataclasses import replace
@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.artifacts import Manifest, Product
-from xstilts.data.evaluated import rows_of, splits_of
-from xstilts.featurising.piece import Piece
+from xstilts.data.rows.evaluated import rows_of, splits_of
+from xstilts.families.lengths import feature_settings
+from xstilts.families.stored import save_features
+from xstilts.featurising.entry import Entry
 from xstilts.modeling.fast_tokenizer import FastTokenizer
-from xstilts.tasks.lengths import feature_settings
-from xstilts.tasks.stored import save_features
 
 
 def file_of(split: str, language: str) -> str:
@@ -18,7 +18,7 @@ def file_of(split: str, language: str) -> str:
     return f"{split}-{language}.safetensors"
 
 
-def pieces(settings: dict[str, Any], data: dict[str, Manifest]) -> tuple[list[Piece], str]:
+def entries(settings: dict[str, Any], data: dict[str, Manifest]) -> tuple[list[Entry], str]:
     """Return the languages that have data, and why there are none."""
     reasons = sorted({found.reason for found in data.values() if found.reason})
     shared = {name: value for name, value in settings.items() if name != "languages"}
@@ -27,7 +27,7 @@ def pieces(settings: dict[str, Any], data: dict[str, Manifest]) -> tuple[list[Pi
         language = role.partition("/")[2]
         if not manifest.reason:
             own = {"language": language, "splits": splits_of(manifest, settings)}
-            found.append(Piece(language, shared | own, (role,), lambda made: f"{sum(made['rows'].values())} rows"))
+            found.append(Entry(language, shared | own, (role,), lambda made: f"{sum(made['rows'].values())} rows"))
     return found, "; ".join(reasons)
 
 
@@ -37,7 +37,8 @@ def make(folder: Path, settings: dict[str, Any], inputs: dict[str, Manifest], to
     family, language = settings["family"], settings["language"]
     labels = () if settings["labels"] == "data" else tuple(settings["labels"])
     chosen = feature_settings(family, settings["lengths"], labels, no_answer=False)
-    featurise = importlib.import_module(f"xstilts.tasks.{family}").featurise
+    chosen = replace(chosen, prefix=settings.get("prefix", ""))
+    featurise = importlib.import_module(f"xstilts.families.{family}").featurise
     counts, files = {}, []
     for split in settings["splits"]:
         rows = rows_of(data, split, settings["limit"])

@@ -12,16 +12,10 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from xstilts.artifacts import BEGUN, Manifest, Product, hash_of, produce, read_manifest
-from xstilts.errors import DataError
-from xstilts.featurising.piece import Piece
-from xstilts.files import link_file, sha256, write_json
+from xstilts.artifacts import BEGUN, Manifest, Product, key_of, made_before, produce
+from xstilts.featurising.entry import Entry
+from xstilts.files import link_file, write_json
 from xstilts.modeling.fast_tokenizer import TOKENIZER_FILES, FastTokenizer, open_tokenizer
-
-
-def opened_by_name(kind: str, family: str) -> tuple[str, ...]:
-    """Return the modules that a job imports by a string: they belong to its code too."""
-    return f"xstilts.featurising.{kind}", f"xstilts.tasks.{family}"
 
 
 def tokenizer_files(encoder: Manifest) -> list[Path]:
@@ -39,55 +33,56 @@ def featurise(folder: Path, spec: dict[str, Any], data: dict[str, Manifest], enc
     """Featurise a training set or the evaluation data of a task with an encoder's tokenizer.
 
     Args:
-        folder: the artifact; gets the files of its pieces, as links where the disk can.
+        folder: the artifact; gets the files of its entries, as links where the disk can.
         spec: its ``settings`` hold ``kind``, the module of this room that featurises, ``family``, and what that needs.
         data: the data sets by ``DATASET/LANGUAGE``.
         encoder: whose tokenizer it is.
         store: the folder of the features that all runs share.
 
     Returns:
-        A product with the results of the pieces; one with a reason when there is no encoder or nothing to featurise.
+        A product with the results of the entries; one with a reason when there is no encoder or nothing to featurise.
     """
     if encoder.reason:
         return Product(reason=encoder.reason)
     files, settings = tokenizer_files(encoder), spec["settings"]
-    module = importlib.import_module(opened_by_name(settings["kind"], settings["family"])[0])
-    pieces, reason = module.pieces(settings, data)
-    if not pieces:
+    module = importlib.import_module(f"xstilts.featurising.{settings['kind']}")
+    entries, reason = module.entries(settings, data)
+    if not entries:
         return Product(reason=reason)
     tokenizer = cache(partial(open_tokenizer, encoder.folder))
     names: list[str] = []
     results: dict[str, Any] = {}
-    for piece in pieces:
-        entry = stored(store, piece, spec["code"], data, files, tokenizer, module.make)
-        for name in entry.content["files"]:
-            link_file(entry.folder / name, folder / name)
-        names += entry.content["files"]
-        results[piece.name] = entry.results
+    for entry in entries:
+        made = stored(store, entry, spec["code"], data, files, tokenizer, module.make)
+        for name in made.content["files"]:
+            link_file(made.folder / name, folder / name)
+        names += made.content["files"]
+        results[entry.name] = made.results
     if settings["kind"] == "evaluation":
         return Product(names, {"languages": results})
-    only = results[pieces[0].name]
+    only = results[entries[0].name]
     return Product(names, only, relied_on=tuple(sorted(only)))
 
 
 def stored(
     store: Path,
-    piece: Piece,
+    entry: Entry,
     code: str,
     data: dict[str, Manifest],
     tokenizer_files: list[Path],
     tokenizer: Callable[[], FastTokenizer],
     make: Callable[..., Product],
 ) -> Manifest:
-    """Return the store's entry of a piece; it is made when it is not there, or not whole."""
-    read = {role: data[role] for role in piece.data}
-    own = {path.name: sha256(path) for path in tokenizer_files}
-    spec = {"rule": "featurise", "wildcards": [], "settings": piece.settings, "code": code}
-    place = store / hash_of([spec, {role: found.digest for role, found in read.items()}, own])[:32]
-    entry, words = _whole(place), "in the store"
-    if entry is None:
+    """Return an entry of the store; it is made when it is not there, or not whole."""
+    read = {role: data[role] for role in entry.data}
+    spec = {"rule": "featurise", "wildcards": [], "settings": entry.settings, "code": code}
+    key = key_of(spec, read, tokenizer_files)
+    place, words = store / key[:32], "in the store"
+    being_made = (place / BEGUN).is_file()  # or who made it was killed
+    found = None if being_made else made_before(place / "manifest.json", key)  # no lock: it may be somebody else's
+    if found is None:
         write_json(place / "spec.json", spec)
-        entry = produce(
+        found = produce(
             place / "manifest.json",
             place / "spec.json",
             {role: found.path for role, found in read.items()},
@@ -95,20 +90,8 @@ def stored(
             tokenizer_files,
         )
         words = "tokenised"
-    print(f"{piece.name}: {words}, {piece.words(entry.results)}", file=sys.stderr, flush=True)
-    return entry
-
-
-def _whole(place: Path) -> Manifest | None:
-    """Return an entry of the store when it is finished and all its files have their hashes."""
-    if (place / BEGUN).is_file():
-        return None  # it is being made, or who made it was killed
-    try:
-        entry = read_manifest(place / "manifest.json")
-        entry.check()
-    except DataError:
-        return None
-    return entry
+    print(f"{entry.name}: {words}, {entry.words(found.results)}", file=sys.stderr, flush=True)
+    return found
 
 
 def _make(

@@ -4,22 +4,22 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.artifacts import Manifest, Product
-from xstilts.featurising.piece import Piece
+from xstilts.families import mlm
+from xstilts.families.features import FeatureSettings
+from xstilts.families.stored import save_features
+from xstilts.featurising.entry import Entry
 from xstilts.files import read_jsonl
 from xstilts.modeling.fast_tokenizer import FastTokenizer
-from xstilts.tasks import mlm
-from xstilts.tasks.features import FeatureSettings
-from xstilts.tasks.stored import save_features
 
 
-def pieces(settings: dict[str, Any], data: dict[str, Manifest]) -> tuple[list[Piece], str]:
-    """Return the text as one piece, or none and why."""
+def entries(settings: dict[str, Any], data: dict[str, Manifest]) -> tuple[list[Entry], str]:
+    """Return the text as one entry, or none and why."""
     for name in settings["data"]:
         if data[name].reason:
             return [], f"{name}: {data[name].reason}"
         if "train" not in data[name].results["rows"]:
             return [], f"{name}: no training split"
-    return [Piece("text", settings, tuple(data), lambda made: f"{made['train']} lines")], ""
+    return [Entry("text", settings, tuple(data), lambda made: f"{made['train']} lines")], ""
 
 
 def make(folder: Path, settings: dict[str, Any], inputs: dict[str, Manifest], tokenizer: FastTokenizer) -> Product:

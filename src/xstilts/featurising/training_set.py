@@ -1,32 +1,35 @@
 """A training set with labels as features: checked, split into what trains and what chooses the checkpoint."""
 
 import importlib
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from xstilts.artifacts import Manifest, Product
-from xstilts.data.purity import check_english
-from xstilts.data.selection import Selection, select
-from xstilts.data.subset import first
-from xstilts.featurising.piece import Piece
+from xstilts.data.rows.purity import check_english
+from xstilts.data.rows.selection import Selection, choosing, select
+from xstilts.data.rows.subset import among, first
+from xstilts.families.features import Features, lengths
+from xstilts.families.lengths import feature_settings
+from xstilts.families.stored import save_features
+from xstilts.featurising.entry import Entry
 from xstilts.files import read_jsonl, write_jsonl
 from xstilts.modeling.fast_tokenizer import FastTokenizer
-from xstilts.tasks.features import Features
-from xstilts.tasks.lengths import feature_settings
-from xstilts.tasks.stored import save_features
 
 Rows = list[Any]  # normalised rows
 
 
-def pieces(settings: dict[str, Any], data: dict[str, Manifest]) -> tuple[list[Piece], str]:
-    """Return the training set as one piece, or none and why: all of its data sets must be there."""
-    for name in (*settings["data"], *settings.get("chosen_on", ())):
+def entries(settings: dict[str, Any], data: dict[str, Manifest]) -> tuple[list[Entry], str]:
+    """Return the training set as one entry, or none and why: all of its data sets must be there."""
+    train, dev = (*settings["data"], *settings.get("chosen_on", ())), settings.get("dev", ())
+    for name in (*train, *dev):
         if data[name].reason:
             return [], f"{name}: {data[name].reason}"
-        if "train" not in data[name].results["rows"]:
-            return [], f"{name}: no training split"
-    return [Piece("train", settings, tuple(data), lambda made: f"{made['train']} rows")], ""
+        split = "train" if name in train else "dev"
+        if split not in data[name].results["rows"]:
+            return [], f"{name}: no {'training' if split == 'train' else 'dev'} split"
+    return [Entry("train", settings, tuple(data), lambda made: f"{made['train']} rows")], ""
 
 
 def make(folder: Path, settings: dict[str, Any], inputs: dict[str, Manifest], tokenizer: FastTokenizer) -> Product:
@@ -36,28 +39,35 @@ def make(folder: Path, settings: dict[str, Any], inputs: dict[str, Manifest], to
     the head's outputs, and in words what the checkpoint is chosen on.
     """
     family, selection = settings["family"], settings["selection"]
-    featurise = importlib.import_module(f"xstilts.tasks.{family}").featurise
+    featurise = importlib.import_module(f"xstilts.families.{family}").featurise
     english: list[str] = settings.get("chosen_on", settings["data"])
     dev = {name: _split(inputs[name], "dev") for name in english}
     picked = [
         divide(name, chosen_on, selection["recipe"], inputs, settings["spared"])
         for name, chosen_on in zip(settings["data"], english, strict=True)
     ]
-    chosen_on: Rows = [row for found in picked for row in found.dev[: selection["examples"]]]
-    trained: Rows = first([row for found in picked for row in found.train], settings["limit"])
+    own = list({name: (found.dev, found.note) for name, found in zip(english, picked, strict=True)}.values())
+    others = [(_split(inputs[name], "dev"), f"{name.partition('/')[0]} dev") for name in settings.get("dev", ())]
+    chosen_on, which = choosing(others or own, selection["examples"])
+    spread: list[str] = settings.get("spread", [])
+    rows = [row for found in picked for row in found.train if not spread or row["language"] == among(row, spread)]
+    trained: Rows = first(rows, settings["limit"])
     reported: Rows = first([row for split in dev.values() for row in split] or chosen_on, selection["report"])
     labels = settings["labels"]
     if labels == "data":
         labels = sorted({tag for row in trained for tag in row["tags"]})
     chosen = feature_settings(family, settings["lengths"], tuple(labels), settings["no_answer"])
 
-    save_features(_for_training(featurise(trained, tokenizer, chosen)), folder / "train.safetensors")
+    features = featurise(trained, tokenizer, chosen)
+    save_features(_for_training(features), folder / "train.safetensors")
     for name, rows in (("dev", chosen_on), ("report", reported)):
         save_features(replace(featurise(rows, tokenizer, chosen), targets={}), folder / f"{name}.safetensors")
         write_jsonl(folder / f"{name}.jsonl", rows)
-    words = f"{len(chosen_on)} English examples ({'; '.join(found.note for found in picked)})"
+    words = f"{len(chosen_on)} English examples ({which})"
     files = ["train.safetensors", "dev.safetensors", "dev.jsonl", "report.safetensors", "report.jsonl"]
-    return Product(files, {"train": len(trained), "labels": list(labels), "selected_on": words})
+    full = Counter(trained[place]["language"] for place in features.example[lengths(features) >= chosen.max_length])
+    counts = {"train": len(trained), "at_limit": dict(sorted(full.items()))}  # sequences that may have been cut
+    return Product(files, counts | {"labels": list(labels), "selected_on": words})
 
 
 def _for_training(features: Features) -> Features:

@@ -6,8 +6,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from xstilts.families.facts import facts
+from xstilts.families.features import IGNORED, Features, lengths, take
+from xstilts.modeling.batches import units
 from xstilts.modeling.layout import Layout, layout
-from xstilts.tasks.features import IGNORED, Features, lengths, take
+from xstilts.modeling.moving import moved
+
+TARGETS = ("label", "start", "end", "tag", "contrast")  # that a loss takes as the features have them
 
 
 @dataclass(frozen=True)
@@ -21,27 +26,36 @@ class Batch:
     targets: dict[str, Tensor]
 
 
-def collate(features: Features, sequences: np.ndarray, family: str, where: torch.device) -> Batch:
-    """Make the tensors of some sequences; for multiple choice all choices of a question must be among them."""
+def collate(features: Features, sequences: np.ndarray, family: str | None, where: torch.device) -> Batch:
+    """Make the tensors of some sequences.
+
+    Args:
+        features: what they are taken from.
+        sequences: their numbers; of a family with choices questions with all their choices in order.
+        family: whose loss is taken; None where nothing but logits or states are asked for.
+        where: the device.
+    """
     chosen = take(features, sequences)
 
     def tensor(values: np.ndarray) -> Tensor:
-        return torch.from_numpy(np.asarray(values, dtype=np.int64)).to(where, non_blocking=True)
+        return moved(torch.from_numpy(np.asarray(values, dtype=np.int64)), where)
 
     targets: dict[str, np.ndarray] = {}
     sizes: dict[str, Tensor] = {}
     masked = None
-    if family == "mlm":
+    known = facts(family) if family else None
+    if known and known.loss == "masked":
         places = np.flatnonzero(chosen.targets["tag"] != IGNORED)
         masked = tensor(places)
         targets["masked"] = chosen.targets["tag"][places]
-    elif family == "multiple_choice":
-        _, first, counts = np.unique(chosen.example, return_index=True, return_counts=True)
-        sizes["sizes"] = torch.from_numpy(counts)  # stays here: shapes depend on it, and asking a GPU would wait for it
+    elif known and known.grouped:
+        bounds = units(chosen, str(family))  # in the order of the batch, which is that of the scores
+        # Sizes stay on the CPU: shapes depend on them, and asking a GPU would wait for it.
+        sizes["sizes"] = torch.from_numpy(np.diff(bounds))
         if "label" in chosen.targets:
-            targets["label"] = chosen.targets["label"][first]
-    else:
-        targets = {name: chosen.targets[name] for name in ("label", "start", "end", "tag") if name in chosen.targets}
+            targets["label"] = chosen.targets["label"][bounds[:-1]]
+    elif known:
+        targets = {name: chosen.targets[name] for name in TARGETS if name in chosen.targets}
     return Batch(
         input_ids=tensor(chosen.input_ids),
         layout=layout(torch.from_numpy(lengths(chosen)), where),

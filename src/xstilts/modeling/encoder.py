@@ -1,11 +1,13 @@
 """The multilingual encoder: opened from a folder, built small from scratch, saved as a plain Hugging Face folder."""
 
+import importlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xstilts.errors import UserError
+from xstilts.errors import ConfigError, UserError
 from xstilts.files import read_json
+from xstilts.modeling.bert import config_as_xlmr, reads_as_xlmr, weights_as_xlmr
 from xstilts.modeling.fast_tokenizer import copy_tokenizer
 from xstilts.modeling.xlmr import MODEL_TYPES, XlmRoberta
 
@@ -54,11 +56,14 @@ def build_masked_lm(shape: EncoderShape, vocabulary: int, seed: int) -> XlmRober
     return XlmRoberta(shape.config(vocabulary), masked_lm=True)
 
 
-def open_encoder(folder: Path, masked_lm: bool = False) -> "XlmRoberta | HubEncoder":
+def open_encoder(folder: Path, masked_lm: bool = False, as_stored: bool = False) -> "XlmRoberta | HubEncoder":
     """Open an encoder folder in float32; with ``masked_lm`` its language-model head comes along.
 
-    XLM-R and RoBERTa run in this project's own code, every other architecture through ``AutoModel``. Only safetensors
-    are read and no remote code runs.
+    With ``as_stored`` a model of AutoModel keeps the precision of its files and lies in these until it is read: who
+    makes other weights of them, map by map, never holds them all.
+
+    XLM-R and RoBERTa run in this project's own code, and so does a BERT that reads as XLM-R does; every other
+    architecture runs through ``AutoModel``. Only safetensors are read and no remote code runs.
 
     Raises:
         UserError: the folder has no ``config.json`` or no ``model.safetensors``, or weights are missing.
@@ -68,13 +73,41 @@ def open_encoder(folder: Path, masked_lm: bool = False) -> "XlmRoberta | HubEnco
     if not list(folder.glob("model*.safetensors")):
         raise UserError(f"{folder}: found no *.safetensors; expected safetensors weights (pickled ones are not read)")
     config = read_json(folder / "config.json")
-    if config.get("model_type") in MODEL_TYPES and config.get("hidden_act") == "gelu":
+    if config.get("model_type") in MODEL_TYPES and config.get("hidden_act", "gelu") == "gelu":
         model = XlmRoberta(config, masked_lm)
         model.load(folder)
         return model
+    if reads_as_xlmr(config, folder):
+        model = XlmRoberta(config_as_xlmr(config), masked_lm)
+        model.load(folder, weights_as_xlmr)
+        return model
     from xstilts.modeling.hub import HubEncoder
 
-    return HubEncoder(folder, masked_lm)
+    return HubEncoder(folder, masked_lm, as_stored)
+
+
+def open_whole(folder: Path, below: Path | None) -> Any:
+    """Open an encoder folder, or where ``below`` is one, that encoder with the adapters in ``folder``."""
+    if below is None:
+        return open_encoder(folder)
+    adapted = importlib.import_module("xstilts.modeling.adapted")  # by name: few jobs run it
+    encoder = open_encoder(below, as_stored=adapted.has_few_bits(folder))
+    adapted.load(encoder, folder)
+    return encoder
+
+
+def read_sentence_at(encoder: Any, folder: Path, at: str) -> None:
+    """Let heads take a sequence's ``first`` or ``last`` token, or the ``mean`` of all, for its vector.
+
+    Raises:
+        UserError: a decoder's first token, which has read nothing.
+    """
+    if at == "first" and getattr(encoder, "causal", False):
+        raise UserError(
+            f"encoders: found sentence: first for the decoder in {folder}, whose first token has read nothing; "
+            "expected last or mean"
+        )
+    encoder.sentence = at
 
 
 def check_lengths(encoder: Any, folder: Path, lengths: dict[str, int]) -> None:
@@ -93,6 +126,20 @@ def retrieval_layer(layers: int) -> int:
     The paper names the 13th layer counted from 0 (section 2.2 of version 1); ``hidden_states[0]`` is the embeddings.
     """
     return round(14 * layers / 24)
+
+
+def pooled_layer(layers: int, wanted: int | str | None) -> int:
+    """Return the index into ``hidden_states`` that a configuration's ``retrieval.layer`` names.
+
+    Raises:
+        ConfigError: the encoder has fewer layers.
+    """
+    if wanted is None:
+        return retrieval_layer(layers)
+    found = layers if wanted == "last" else int(wanted)
+    if found > layers:
+        raise ConfigError(f"retrieval.layer: found {found}; expected at most {layers}, the blocks of the encoder")
+    return found
 
 
 def save_encoder(model: Any, tokenizer_folder: Path, folder: Path, half: bool = False) -> list[str]:

@@ -1,27 +1,20 @@
 """A pretrained encoder from a folder or the Hub into a run: configuration, safetensors and tokenizer, nothing else."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from xstilts.artifacts import WORK, Manifest, Product
-from xstilts.data import lock
-from xstilts.data.hub import fetch, resolve
-from xstilts.data.lock import Pin
-from xstilts.errors import UserError
+from xstilts.data.fetching import lock
+from xstilts.data.fetching.hub import fetch, resolve
+from xstilts.data.fetching.lock import Pin
 from xstilts.files import copy_file, sha256
+from xstilts.modeling.check import WEIGHTS, check_encoder, check_fits, check_names
 from xstilts.modeling.fast_tokenizer import TOKENIZER_FILES
 
-WEIGHTS = ("model.safetensors", "model-*-of-*.safetensors", "model.safetensors.index.json")
 WANTED = ("config.json", *WEIGHTS, *TOKENIZER_FILES)
-CONVERSION = (  # one line of Python, for a folder that holds PyTorch's own format
-    "import glob, safetensors.torch, torch; "
-    "w = {k: v.clone() for p in sorted(glob.glob('pytorch_model*.bin')) "
-    "for k, v in torch.load(p, map_location='cpu', weights_only=True).items()}; "
-    "safetensors.torch.save_file(w, 'model.safetensors', {'format': 'pt'})"
-)
 
 
 def wanted_files(folder: Path, more: Sequence[str] = ()) -> list[Path]:
@@ -47,8 +40,9 @@ def fetch_encoder(
     revision: str | None,
     files: dict[str, str] | None = None,
     more: Sequence[str] = (),
+    check: Callable[[Path], None] = check_encoder,
 ) -> Product:
-    """Bring an encoder into ``folder``.
+    """Bring an encoder into ``folder``, checked.
 
     Args:
         folder: the artifact.
@@ -56,6 +50,7 @@ def fetch_encoder(
         revision: commit, tag or branch of a Hub repository; None: its main branch.
         files: {name: SHA-256} as pinned of that commit; without it the Hub's own hashes of this moment are checked.
         more: names of further files that are wanted where they are.
+        check: refuses what cannot be used.
 
     Raises:
         UserError: there is neither such a folder nor such a repository, or it has no safetensors.
@@ -64,8 +59,8 @@ def fetch_encoder(
     source = Path(weights).expanduser()
     folder.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
+        check(source)
         names = [path.name for path in wanted_files(source, more)]
-        _check_names(weights, names)
         for name in names:
             copy_file(source / name, folder / name)
         commit = None
@@ -75,24 +70,15 @@ def fetch_encoder(
         else:
             pin = Pin(weights, str(revision), files)
         names = [name for name in pin.files if any(fnmatchcase(name, pattern) for pattern in (*WANTED, *more))]
-        _check_names(weights, names)
+        check_names(weights, names, tokenizer=check is check_encoder)
         _download(pin, names, folder)
         commit = pin.commit
     for other in wanted_files(folder, more):
         if other.name not in names:
             other.unlink()  # of what was fetched before: a loader would take it for this encoder's
+    if not source.is_dir():
+        check(folder)
     return Product(names, {"weights": weights, "revision": commit})
-
-
-def _check_names(weights: str, names: list[str]) -> None:
-    if "config.json" not in names:
-        raise UserError(f"{weights}: found no config.json; expected a Hugging Face encoder")
-    if not any(name.endswith(".safetensors") for name in names):
-        raise UserError(
-            f"{weights}: found no model.safetensors. Pickled weights (pytorch_model.bin) can run code when they are "
-            "opened: they are not read here. Convert them in a sandbox of yours (no network, none of your files), in a "
-            f'folder with the repository\'s files, and give that folder as `weights`: python -c "{CONVERSION}"'
-        )
 
 
 def _download(pin: Pin, names: list[str], folder: Path) -> None:
@@ -112,5 +98,10 @@ def fetch_model(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest])
 
 
 def adopt_source(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) -> Product:
-    """Make a user's own checkpoint a source of the run."""
-    return fetch_encoder(folder, **spec["settings"])
+    """Make a user's own checkpoint a source of the run: one of the shape of the run's model (``encoder``)."""
+    if inputs["encoder"].reason:
+        return Product(reason=inputs["encoder"].reason)
+    product = fetch_encoder(folder, **spec["settings"])
+    own = Path(spec["settings"]["weights"]).expanduser()
+    check_fits(own if own.is_dir() else folder, inputs["encoder"].folder)
+    return product

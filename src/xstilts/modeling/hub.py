@@ -11,21 +11,37 @@ from xstilts.files import read_json
 from xstilts.modeling.layout import Layout
 
 
+def is_causal(config: dict[str, Any]) -> bool:
+    """Say by its settings whether an architecture is a decoder: a token's state knows the tokens before it alone."""
+    from transformers.models.auto import modeling_auto
+
+    kind = config.get("model_type")
+    guesses_next = kind in modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+    guesses_masked = kind in modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES
+    both_ways = config.get("is_encoder_decoder") or config.get("use_bidirectional_attention")
+    return (guesses_next and not guesses_masked and not both_ways) or bool(config.get("is_decoder"))
+
+
 class HubEncoder(nn.Module):
     """A transformers model; without the pooler, which no task here uses."""
 
-    def __init__(self, folder: Path, masked_lm: bool) -> None:
-        """Open a folder in float32: safetensors only, no remote code, no network."""
+    def __init__(self, folder: Path, masked_lm: bool, as_stored: bool = False) -> None:
+        """Open a folder in float32, or as it is stored: safetensors only, no remote code, no network."""
         from transformers import AutoModel, AutoModelForMaskedLM, logging
 
         super().__init__()
+        if masked_lm and is_causal(read_json(folder / "config.json")):
+            raise UserError(
+                f"{folder}: found a decoder, which guesses the next piece and no masked ones; expected sources without "
+                "raw text (no +mlm, no mlm-en)"
+            )
         logging.set_verbosity_error()  # a head that is dropped here is no news
         logging.disable_progress_bar()
         loader = AutoModelForMaskedLM if masked_lm else AutoModel
         try:
             self.model, loaded = loader.from_pretrained(
                 folder,
-                dtype=torch.float32,
+                dtype="auto" if as_stored else torch.float32,
                 use_safetensors=True,
                 trust_remote_code=False,
                 local_files_only=True,
@@ -45,6 +61,8 @@ class HubEncoder(nn.Module):
             raise UserError(f"{folder}: found an encoder with a decoder; expected an encoder alone")
         if getattr(self.model.base_model, "pooler", None) is not None:
             self.model.base_model.pooler = None
+        self.causal = is_causal(self.config.to_dict())
+        self.sentence = "last" if self.causal else "first"
 
     @property
     def config(self) -> Any:
@@ -63,7 +81,12 @@ class HubEncoder(nn.Module):
 
     @property
     def positions(self) -> int | None:
-        """The longest input in tokens where positions are learnt one by one, None where any length goes."""
+        """The longest input in tokens where positions are learnt one by one, None where any length goes.
+
+        Of a decoder it is what its settings state, learnt or not.
+        """
+        if self.causal:
+            return getattr(self.config, "max_position_embeddings", None)
         places = getattr(getattr(self.model.base_model, "embeddings", None), "position_embeddings", None)
         if not isinstance(places, nn.Embedding):
             return None
@@ -82,10 +105,12 @@ class HubEncoder(nn.Module):
     ) -> Tensor:
         """Return states [tokens, hidden] after ``depth`` blocks; inside, the batch is padded."""
         shape = (len(where.lengths), where.whole.longest)
-        inputs = {"input_ids": self._padded(input_ids, where, shape, self.config.pad_token_id or 0)}
+        inputs: dict[str, Any] = {"input_ids": self._padded(input_ids, where, shape, self.config.pad_token_id or 0)}
         inputs["attention_mask"] = self._padded(torch.ones_like(input_ids), where, shape, 0)
         if segments is not None:
             inputs["token_type_ids"] = self._padded(segments, where, shape, 0)
+        if self.causal:
+            inputs["use_cache"] = False  # keys and values of a text that nobody continues
         answer = self.model.base_model(**inputs, output_hidden_states=depth is not None)
         states = answer.last_hidden_state if depth is None else answer.hidden_states[depth]
         flat = states.reshape(shape[0] * shape[1], -1)
@@ -96,6 +121,10 @@ class HubEncoder(nn.Module):
         if where.whole.slots is None:
             return values.view(shape)
         return values.new_full((shape[0] * shape[1],), fill).index_copy(0, where.whole.slots, values).view(shape)
+
+    def attended(self, where: Layout, device: torch.device, half: bool) -> int:
+        """Return over how many places the encoder goes: the tokens of a batch, and what padding adds to them."""
+        return where.whole.rows * where.whole.longest
 
     def recompute_activations(self) -> None:
         """Keep less than all activations for the backward pass, where the architecture can."""

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from xstilts.modeling.moving import moved
+
 # Padded attention on a CPU, by measurement: scores of larger parts leave its caches, smaller parts are too many calls.
 MOST_TOKENS = 1536  # padded tokens of a part
 FEWEST_TOKENS = 512  # before shorter sequences may begin the next part
@@ -45,19 +47,24 @@ class Layout:
         """The flat index of each sequence's first token."""
         return self.bounds[:-1]
 
+    @property
+    def last(self) -> Tensor:
+        """The flat index of each sequence's last token."""
+        return self.bounds[1:] - 1
+
 
 def layout(lengths: Tensor, where: torch.device) -> Layout:
     """Lay out a batch from the lengths of its sequences (int64 [sequences], on the CPU)."""
     longest = int(lengths.max())
     steps = torch.arange(longest)
     inside = steps[None, :] < lengths[:, None]
-    positions = steps.expand(len(lengths), longest)[inside].to(where)
-    bounds = functional.pad(torch.cumsum(lengths, 0, dtype=torch.int32), (1, 0)).to(where)
+    positions = moved(steps.expand(len(lengths), longest)[inside], where)
+    bounds = moved(functional.pad(torch.cumsum(lengths, 0, dtype=torch.int32), (1, 0)), where)
     if bool(inside.all()):
         whole = Padded(len(positions), len(lengths), longest, None, None)
     else:
-        slots = inside.flatten().nonzero()[:, 0].to(where)
-        whole = Padded(len(positions), len(lengths), longest, slots, inside[:, None, None, :].to(where))
+        slots = moved(inside.flatten().nonzero()[:, 0], where)
+        whole = Padded(len(positions), len(lengths), longest, slots, moved(inside[:, None, None, :], where))
     return Layout(lengths, bounds, positions, whole, (whole,))
 
 
@@ -75,6 +82,18 @@ def divided(given: Layout, few_shapes: bool) -> Layout:
     parts = [_part(group, up(len(group)), up(int(group.max())), 0) for group in groups[:-1]]
     parts.append(_part(groups[-1], up(len(groups[-1])), up(int(groups[-1].max())), added))
     return replace(given, positions=functional.pad(given.positions, (0, added)), parts=tuple(parts))
+
+
+def attended(given: Layout, few_shapes: bool) -> int:
+    """Return the places of all padded views that ``divided`` makes, without making them."""
+    up = _rounded if few_shapes else int
+    sizes, places = given.lengths.tolist(), 0
+    added = up(given.whole.tokens) - given.whole.tokens
+    for start, end in pairwise(_divisions(sizes)):
+        rows, longest = up(end - start), up(max(sizes[start:end]))
+        full = end == len(sizes) and added and rows * longest == sum(sizes[start:])
+        places += (rows + bool(full)) * longest
+    return places
 
 
 def _divisions(sizes: list[int]) -> Iterator[int]:

@@ -5,7 +5,9 @@ The numbers are those of transformers' ``XLMRobertaModel``; a process that needs
 importing that library, which takes longer than many a small job.
 """
 
+from collections.abc import Callable
 from pathlib import Path
+from types import MethodType
 from typing import Any
 
 import torch
@@ -15,10 +17,28 @@ from torch.nn import functional
 from xstilts.files import write_json
 from xstilts.modeling.attention import attend, fits_kernel, has_unpadded_kernel
 from xstilts.modeling.dropout import Dropout
-from xstilts.modeling.layout import Layout, divided, rounded_rows, takes_few_shapes
+from xstilts.modeling.layout import Layout, attended, divided, rounded_rows, takes_few_shapes
 from xstilts.tensors import save_tensors
 
 MODEL_TYPES = ("xlm-roberta", "roberta", "camembert")
+DEFAULTS: dict[str, Any] = {  # of transformers' configuration classes of these, for what a config.json leaves out
+    "hidden_size": 768,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+    "intermediate_size": 3072,
+    "hidden_act": "gelu",
+    "hidden_dropout_prob": 0.1,
+    "attention_probs_dropout_prob": 0.1,
+    "max_position_embeddings": 512,
+    "type_vocab_size": 2,
+    "initializer_range": 0.02,
+    "layer_norm_eps": 1e-12,
+    "pad_token_id": 1,
+}
+
+# What the rows of a product with the vocabulary are filled up to, by the kind of device: a GPU's fast kernels want
+# multiples of 8, which XLM-R's 250,002 pieces are not.
+FILLED_UP = {"cuda": 64}
 
 
 class Layer(nn.Module):
@@ -29,20 +49,25 @@ class Layer(nn.Module):
         hidden, inner, epsilon = config["hidden_size"], config["intermediate_size"], config["layer_norm_eps"]
         self.heads = config["num_attention_heads"]
         self.attention_dropout = config["attention_probs_dropout_prob"]
-        self.dropout = Dropout(config["hidden_dropout_prob"])
-        self.qkv = nn.Linear(hidden, 3 * hidden)
+        self.qkv: nn.Module = nn.Linear(hidden, 3 * hidden)
         self.attended = nn.Linear(hidden, hidden)
+        self.attended_dropout = Dropout(config["hidden_dropout_prob"])
         self.attended_norm = nn.LayerNorm(hidden, eps=epsilon)
         self.inner = nn.Linear(hidden, inner)
         self.outer = nn.Linear(inner, hidden)
+        self.outer_dropout = Dropout(config["hidden_dropout_prob"])
         self.outer_norm = nn.LayerNorm(hidden, eps=epsilon)
 
     def forward(self, states: Tensor, where: Layout) -> Tensor:
         """Map states [tokens, hidden] to states [tokens, hidden]."""
         dropout = self.attention_dropout if self.training else 0.0
-        context = attend(self.qkv(states), where, self.heads, dropout)
-        states = self.attended_norm(states + self.dropout(self.attended(context)))
-        return self.outer_norm(states + self.dropout(self.outer(functional.gelu(self.inner(states)))))
+        return self.rest(states, attend(self.qkv(states), where, self.heads, dropout))
+
+    def rest(self, states: Tensor, context: Tensor) -> Tensor:
+        """Map states and what attention made of them, [tokens, hidden] both, to states: it knows no sequences."""
+        states = self.attended_norm(states + self.attended_dropout(self.attended(context)))
+        fed = self.outer(functional.gelu(self.inner(states)))
+        return self.outer_norm(states + self.outer_dropout(fed))
 
 
 class LanguageModelHead(nn.Module):
@@ -55,8 +80,23 @@ class LanguageModelHead(nn.Module):
         self.bias = nn.Parameter(torch.zeros(config["vocab_size"]))
 
     def forward(self, states: Tensor, embedding: Tensor) -> Tensor:
-        """Map states [tokens, hidden] to logits [tokens, vocabulary]."""
-        return functional.linear(self.norm(functional.gelu(self.dense(states))), embedding, self.bias)
+        """Map states [tokens, hidden] to logits [tokens, vocabulary], filled up with -inf where a device wants it."""
+        matrix, bias = filled_up(embedding, self.bias, FILLED_UP.get(embedding.device.type, 1))
+        return functional.linear(self.norm(functional.gelu(self.dense(states))), matrix, bias)
+
+
+def filled_up(matrix: Tensor, bias: Tensor, multiple: int) -> tuple[Tensor, Tensor]:
+    """Return an output matrix [pieces, hidden] and its bias with as many further pieces as make a multiple.
+
+    Their logits are -inf: they add nothing to the sum of a softmax, and no gradient. The matrix is copied in the
+    precision that the product takes.
+    """
+    more = -len(matrix) % multiple
+    if not more:
+        return matrix, bias
+    if torch.is_autocast_enabled(matrix.device.type):
+        matrix = matrix.to(torch.get_autocast_dtype(matrix.device.type))
+    return functional.pad(matrix, (0, 0, 0, more)), functional.pad(bias, (0, more), value=-torch.inf)
 
 
 class XlmRoberta(nn.Module):
@@ -65,7 +105,8 @@ class XlmRoberta(nn.Module):
     def __init__(self, config: dict[str, Any], masked_lm: bool) -> None:
         """Build from the content of a ``config.json``; weights are drawn as for a fresh model (normal, 0.02)."""
         super().__init__()
-        self.config = config
+        self.sentence = "first"  # the vector that stands for a sequence: <s>
+        self.config = config = DEFAULTS | {key: value for key, value in config.items() if value is not None}
         hidden, epsilon = config["hidden_size"], config["layer_norm_eps"]
         # A gradient of the rows that were read; that of the language model's output matrix, the same one, is dense.
         self.words = nn.Embedding(config["vocab_size"], hidden, sparse=not masked_lm)
@@ -78,7 +119,7 @@ class XlmRoberta(nn.Module):
         self.recomputes = False
         for name, parameter in self.named_parameters():
             if parameter.dim() > 1:
-                nn.init.normal_(parameter, std=config.get("initializer_range", 0.02))
+                nn.init.normal_(parameter, std=config["initializer_range"])
             elif name.endswith("bias"):
                 nn.init.zeros_(parameter)
         with torch.no_grad():
@@ -131,9 +172,26 @@ class XlmRoberta(nn.Module):
         width = self.hidden // self.config["num_attention_heads"]
         return half and fits_kernel(width) and has_unpadded_kernel(where)
 
+    def attended(self, where: Layout, device: torch.device, half: bool) -> int:
+        """Return over how many places attention goes: the tokens of a batch, and what padding adds to them."""
+        if self.attends_unpadded(device, half):
+            return where.whole.tokens
+        if device.type == "cpu":
+            return attended(where, takes_few_shapes(device))
+        return where.whole.rows * where.whole.longest
+
     def recompute_activations(self) -> None:
         """Keep only the states between blocks for the backward pass and compute each block anew there."""
         self.recomputes = True
+
+    def compile_blocks(self) -> None:
+        """Let PyTorch compile what a block does after attention, once for all blocks and any number of tokens.
+
+        It runs what lies between the products in one kernel each; the draws of dropout are others.
+        """
+        rest = torch.compile(Layer.rest, dynamic=True)
+        for layer in self.layers:
+            object.__setattr__(layer, "rest", MethodType(rest, layer))  # a method, no part of the module
 
     @staticmethod
     def _recomputed(layer: nn.Module, states: Tensor, where: Layout) -> Tensor:
@@ -158,8 +216,14 @@ class XlmRoberta(nn.Module):
         save_tensors(tensors, folder / "model.safetensors", {"format": "pt"})
         return ["config.json", "model.safetensors"]
 
-    def load(self, folder: Path) -> None:
-        """Read the weights of a folder; UserError names what is missing."""
+    def load(
+        self, folder: Path, renamed: Callable[[dict[str, Tensor]], dict[str, Tensor]] = lambda found: found
+    ) -> None:
+        """Read the weights of a folder, where another architecture has written them renamed.
+
+        Raises:
+            UserError: it names what is missing.
+        """
         from safetensors.torch import load_file
 
         from xstilts.errors import UserError
@@ -170,6 +234,7 @@ class XlmRoberta(nn.Module):
                 found |= load_file(path)
         found = {name.removeprefix("roberta."): tensor for name, tensor in found.items()}
         found = {name.replace(".gamma", ".weight").replace(".beta", ".bias"): tensor for name, tensor in found.items()}
+        found = renamed(found)
         with torch.no_grad():
             for name, tensor in self._named().items():
                 plain = name.removeprefix("roberta.")

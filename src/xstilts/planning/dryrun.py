@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from xstilts.config.layers import read_layers
 from xstilts.errors import UserError
+from xstilts.graph.jobs import Jobs
 
 STORE = "store"
 
@@ -31,7 +33,7 @@ def ask_snakemake(arguments: Sequence[str], folder: Path = Path()) -> list[Job]:
     """Return all jobs of the run that a command line of Snakemake means.
 
     Args:
-        arguments: of ``snakemake``, such as ``--configfile config/demo.yaml``.
+        arguments: of ``snakemake``, such as ``--configfile config/runs/demo.yaml``.
         folder: of the Snakefile; results lie in it too.
 
     Raises:
@@ -39,12 +41,28 @@ def ask_snakemake(arguments: Sequence[str], folder: Path = Path()) -> list[Job]:
     """
     if not (folder / "Snakefile").is_file():
         raise UserError(f"{folder.resolve()}: found no Snakefile; call this where the workflow lies")
+    read_layers(folder, _overlays(arguments))  # Snakemake names no file that is missing or no YAML
     command = [sys.executable, "-m", "snakemake", "--summary", "--nocolor", *arguments]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     if done.returncode:
-        lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+        said = (line for line in (done.stderr or done.stdout).splitlines() if line.strip())
+        lines = [line for line in said if not line.startswith("Using workflow specific profile")]
         raise UserError("snakemake: " + (" ".join(lines[-3:]) if lines else f"exit status {done.returncode}"))
     return read_summary(done.stdout)
+
+
+def _overlays(arguments: Sequence[str]) -> list[str]:
+    """Return the configuration files that a command line of Snakemake names."""
+    found, after = list[str](), False
+    for word in arguments:
+        name, _, value = word.partition("=")
+        if name in ("--configfile", "--configfiles"):
+            found, after = [value] if value else [], True
+        elif word.startswith("-"):
+            after = False
+        elif after:
+            found.append(word)
+    return found
 
 
 def read_summary(text: str) -> list[Job]:
@@ -71,19 +89,59 @@ def read_summary(text: str) -> list[Job]:
 def wildcards_of(rule: str, output: Path) -> tuple[str, ...]:
     """Return a job's wildcards from the place of its output: the inverse of ``Places``."""
     parts = output.parts
-    if rule in ("pretrain", "fetch_model", "download"):
+    if rule in ("pretrain", "fetch_model", "fetch_whole", "trim", "download", "fetch_text", "predict_study", "study"):
         return parts[-2:-1]
+    if rule in ("measure_speed", "measure_serving", "measure_latency"):
+        return parts[-3:-2]
     if rule in ("prepare", "translate"):
         return parts[-3:-1]
     if rule in ("train_intermediate", "adopt_source"):
         return (*parts[-5:-3], parts[-2])
     if rule in ("train_target", "choose_rate", "drop", "featurise"):
         return parts[-5:-1]
-    if rule == "predict":
+    if rule in ("index", "predict", "few_shot", "in_context"):
         return parts[-6:-1]
     if rule == "score":
         return (*parts[-6:-1], output.stem)
     return (output.stem,) if rule == "baseline" else ()
+
+
+def output_of(jobs: Jobs, rule: str, *wildcards: str) -> Path:
+    """Return what a job makes: the manifest of an artifact, or a score file."""
+    model, source, target, seed, *rest = (*wildcards, *[""] * 6)[:6]
+    if rule == "world":
+        return jobs.world
+    if rule == "download":
+        return jobs.download(model)
+    if rule == "fetch_text":
+        return jobs.text_in(model)
+    if rule == "prepare":
+        return jobs.data(model, source)
+    if rule == "fetch_decoder":
+        return jobs.decoder
+    if rule == "fetch_translator":
+        return jobs.translator
+    if rule == "translate":
+        return jobs.translated(model, source)
+    if rule == "fetch_whole":
+        return jobs.whole(model)
+    if rule in ("pretrain", "fetch_model", "trim"):
+        return jobs.pretrained(model)
+    if rule == "featurise":
+        return jobs.features(model, source, target, seed)
+    if rule in ("train_intermediate", "adopt_source"):
+        return jobs.encoder(model, source, target)
+    if rule == "sample_text":
+        return jobs.text
+    if rule in ("train_target", "choose_rate"):
+        return jobs.trained(model, source, target, seed)
+    if rule == "index":
+        return jobs.index(model, source, target, seed, rest[0])
+    if rule in ("predict", "few_shot", "in_context"):
+        return jobs.prediction(model, source, target, seed, rest[0])
+    if rule == "score":
+        return jobs.score(model, source, target, seed, rest[0], rest[1])
+    raise ValueError(f"no place for rule {rule!r}")
 
 
 def run_folder(jobs: Sequence[Job]) -> Path:

@@ -4,29 +4,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from xstilts.config import load
-from xstilts.estimates import DEVICES, TOKENISING, seconds
+from xstilts.config.run import load
+from xstilts.costs.cards import card_bytes, remedy
+from xstilts.costs.work import Workload
 from xstilts.files import read_json
-from xstilts.jobs import Jobs
+from xstilts.graph.inputs import read_by
+from xstilts.graph.jobs import Jobs
 from xstilts.planning.dryrun import Job, ask_snakemake, run_folder
-from xstilts.planning.inputs import inputs_of
-from xstilts.planning.machine import Machine, machine_of
+from xstilts.planning.hardware import Machine, machine_of
 from xstilts.planning.reasons import Reason, damages_of_done, reasons
-from xstilts.planning.speeds import COMPUTING, Measured, Speeds, kind, measured_jobs, set_name
-from xstilts.workload import Workload
+from xstilts.planning.remaining import Link, estimate, wall_seconds
+from xstilts.planning.speeds import COMPUTING, Measured, Speeds, measured_jobs
 
 STAGES = {
-    "data": ("world", "download", "prepare", "fetch_translator", "translate", "sample_text"),
-    "encoder": ("pretrain", "fetch_model", "adopt_source"),
+    "data": ("world", "download", "fetch_text", "prepare", "fetch_translator", "translate", "sample_text"),
+    "encoder": ("pretrain", "fetch_model", "fetch_whole", "trim", "adopt_source", "fetch_decoder"),
     "features": ("featurise",),
     "intermediate": ("train_intermediate",),
     "target": ("train_target", "choose_rate"),
-    "predictions": ("predict",),
+    "predictions": ("index", "predict", "few_shot", "in_context"),
     "scores": ("score",),
     "dropped": ("drop",),
 }
 REPORT = "tables, figures"
-LOCAL_SECONDS = 0.4  # a small job with its share of the engine, on one core: measured on the demo's scores
 
 
 @dataclass(frozen=True)
@@ -57,20 +57,40 @@ class Plan:
         """The jobs that will run."""
         return tuple(one for one in self.planned if one.job.pending)
 
+    @property
+    def trained(self) -> Jobs:
+        """The jobs whose trainings are meant: those of the study where nothing else of the run is asked for."""
+        whole = self.jobs.study is None or any(one.job.rule == "table_main" for one in self.planned)
+        return self.jobs if whole or self.jobs.study is None else self.jobs.study
+
+    def too_large(self) -> list[str]:
+        """Return a line for each model whose trainings do not fit the machine's cards, with the numbers."""
+        found, memory = [], self.machine.memory
+        for one in self.pending:
+            if memory is None or one.job.rule not in ("train_intermediate", "train_target"):
+                continue
+            jobs, model = self.jobs.owner(one.job.rule, *one.job.wildcards), one.job.wildcards[0]
+            needed, gpus = card_bytes(jobs, model), jobs.run.encoders[model].gpus_per_job
+            if needed > memory:
+                where = "a card" if gpus == 1 else f"each of {gpus} cards"
+                found.append(
+                    f"encoders.{model}: a training needs about {needed / 2**30:,.0f} GiB on {where} (calculated), and "
+                    f"{self.machine.device} has {memory / 2**30:,.0f}; set {remedy(jobs, model, memory)}"
+                )
+        return list(dict.fromkeys(found))
+
     def wall_seconds(self) -> float:
         """Return how long the run takes at least: the work divided among devices, or its longest chain."""
-        finish: dict[Path, float] = {}
-        total = small = 0.0
-        for one in self.planned:  # upstream first
-            if not one.job.pending:
-                continue
-            if one.job.rule not in COMPUTING:
-                small += one.seconds
-                continue
-            total += one.seconds
-            before = max((finish.get(path, 0.0) for path in inputs_of(self.jobs, one.job)), default=0.0)
-            finish.update(dict.fromkeys(one.job.outputs, before + one.seconds))
-        return max(total / self.machine.at_once, *finish.values(), 0.0) + small / self.machine.cores
+        links = [
+            Link(
+                one.job.rule,
+                one.job.outputs,
+                tuple(read_by(self.jobs, one.job.rule, *one.job.wildcards)) if one.job.rule in COMPUTING else (),
+                one.seconds,
+            )
+            for one in self.pending  # upstream first
+        ]
+        return wall_seconds(links, self.machine)
 
 
 def stage_of(rule: str) -> str:
@@ -96,19 +116,16 @@ def make_plan(arguments: Sequence[str]) -> Plan:
 
 
 def _planned(
-    jobs: Jobs, workload: Workload, machine: Machine, speeds: Speeds, job: Job, will_run: set[Path]
+    jobs: Jobs,
+    workload: Workload,
+    machine: Machine,
+    speeds: Speeds,
+    job: Job,
+    will_run: set[Path],
 ) -> Planned:
     why = () if job.pending else tuple(damages_of_done(job))
     if job.pending:
-        known = job.rule == "baseline" or stage_of(job.rule) != REPORT
-        waits = any(path in will_run for path in inputs_of(jobs, job)) if known else bool(will_run - {*job.outputs})
+        waits = any(path in will_run for path in read_by(jobs, job.rule, *job.wildcards))
         why = tuple(reasons(jobs, job, waits))
-    if job.rule not in COMPUTING:
-        rows = workload.rows_of_features(*job.wildcards[2:]) if job.rule == "featurise" else 0
-        return Planned(job, stage_of(job.rule), why, LOCAL_SECONDS + TOKENISING * rows, 1.0, 0, frozenset())
-    size, is_known = workload.size(job.wildcards[0])
-    work = workload.work(job.rule, *job.wildcards)
-    estimate = seconds(work, size, DEVICES[kind(machine.device)], workload.threads(job.wildcards[0]))
-    factor, behind = speeds.factor(job.rule, set_name(job.rule, job.wildcards), size)
-    assumed = work.assumed if is_known else work.assumed | {"size of the encoder"}
-    return Planned(job, stage_of(job.rule), why, estimate * factor, factor, behind, assumed)
+    took = estimate(workload, machine, speeds, job.rule, job.wildcards)
+    return Planned(job, stage_of(job.rule), why, took.seconds, took.factor, took.behind, took.assumed)

@@ -8,25 +8,32 @@ from typing import Any
 from xstilts.artifacts import RECEIPT, WORK, Manifest, read_manifest
 from xstilts.errors import DataError
 from xstilts.files import read_json, sha256
-from xstilts.jobs import Jobs
+from xstilts.graph.jobs import Jobs
 from xstilts.planning.dryrun import Job
 from xstilts.training.checkpoint import steps
 
 ARTIFACTS = (
     "world",
     "download",
+    "fetch_text",
     "prepare",
     "fetch_translator",
     "translate",
     "sample_text",
     "pretrain",
     "fetch_model",
+    "fetch_whole",
+    "trim",
     "adopt_source",
     "featurise",
     "train_intermediate",
     "train_target",
     "choose_rate",
+    "index",
     "predict",
+    "few_shot",
+    "in_context",
+    "fetch_decoder",
 )
 SMALL = 1_000_000  # bytes: larger files are compared by size only, so that a plan is instant
 FOLLOWS = "follows from jobs before it"
@@ -134,8 +141,13 @@ def changed_code(jobs: Jobs, old: str, new: str) -> list[Reason]:
         before, after = (read_json(jobs.modules(digest)) for digest in (old, new))
     except DataError:
         return [Reason("code changed", "which modules was not written down at the time")]
-    changed = [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
-    return [Reason("code changed", ", ".join(changed))]
+    gone = {before[name] for name in before.keys() - after.keys()}  # what is new under another name was moved
+    changed = [
+        name
+        for name in sorted(after)
+        if after[name] != before.get(name) and (name in before or after[name] not in gone)
+    ]
+    return [Reason("code changed", ", ".join(changed) or "an import means another module")]
 
 
 def changed_inputs(made: Manifest) -> list[Reason]:

@@ -3,21 +3,29 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from xstilts.estimates import operations
+from xstilts.costs.blocks import by_block
+from xstilts.costs.cards import card_bytes
+from xstilts.costs.disk import bytes_of_run, bytes_of_training
+from xstilts.costs.gpu_memory import training_bytes
+from xstilts.costs.size import size_of
+from xstilts.costs.time import operations
+from xstilts.graph.inputs import read_by
+from xstilts.graph.jobs import StudyJobs
 from xstilts.modeling.fetch import origin
-from xstilts.planning.inputs import Origin, inputs_of, origins
+from xstilts.planning.origins import Origin, origins
 from xstilts.planning.plan import REPORT, STAGES, Plan, Planned
+from xstilts.planning.raw_text import text_lines
 from xstilts.planning.reasons import FOLLOWS
-from xstilts.planning.speeds import COMPUTING, Measured
-from xstilts.storage import bytes_of_run, bytes_of_training
+from xstilts.planning.speeds import COMPUTING, Measured, kind
+from xstilts.studies.predicted import predicted_costs
 
 NAMED = 4  # jobs named for a reason; the others are counted
-DISK = {"encoder": "pretrained", "intermediate": "intermediate", "target": "target"}
+DISK = {"encoder": "pretrained", "intermediate": "intermediate", "target": "target", "predictions": "index"}
 
 
 def plan_text(plan: Plan) -> str:
     """Return the plan by stages: what will run, why, and what it takes; the data; what finished jobs took."""
-    sections = [_stages(plan), _why(plan), _damaged(plan), _costs(plan), _data(plan), _measured(plan)]
+    sections = [_stages(plan), _why(plan), _damaged(plan), _blocks(plan), _costs(plan), _data(plan), _measured(plan)]
     return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
 
 
@@ -29,7 +37,7 @@ def jobs_text(plan: Plan) -> str:
         why = f"  [{'; '.join(map(str, one.why))}]" if one.job.pending else ""
         lines.append(f"{'+' if one.job.pending else '='} {one.job.name}{cost}{why}")
         if one.stage != REPORT:
-            read = [_short(plan, str(path)) for path in inputs_of(plan.jobs, one.job)]
+            read = [_short(plan, str(path)) for path in read_by(plan.jobs, one.job.rule, *one.job.wildcards)]
             lines += [f"    reads {', '.join(read)}"] if read else _encoder(plan, one)
     lines += ["", "every data set of the run"]
     for found in origins(plan.jobs, plan.workload):
@@ -52,9 +60,9 @@ def _short(plan: Plan, path: str) -> str:
 
 
 def _encoder(plan: Plan, one: Planned) -> list[str]:
-    if one.job.rule != "fetch_model":
+    if one.job.rule not in ("fetch_model", "fetch_whole"):
         return []
-    encoder = plan.jobs.run.encoders[one.job.wildcards[0]]
+    encoder = plan.jobs.owner(one.job.rule, *one.job.wildcards).run.encoders[one.job.wildcards[0]]
     found = origin(encoder.weights or "", encoder.revision)
     files = [f"    file {name} (sha256 {digest[:12]})" for name, digest in found.get("files", {}).items()]
     return [f"    reads {found['weights']} at revision {found['revision'] or 'main (no pin)'}", *files]
@@ -66,7 +74,7 @@ def _stages(plan: Plan) -> list[str]:
     if not pending:
         return lines
     unit = plan.machine.unit
-    kept = bytes_of_run(plan.jobs)
+    kept = bytes_of_run(plan.trained)
     lines += ["", f"{'stage':<16} {'will run':>9} {'done':>7} {unit:>11} {'keeps':>9}  mostly because"]
     for stage in (*STAGES, REPORT):
         mine = [one for one in plan.planned if one.stage == stage]
@@ -74,11 +82,55 @@ def _stages(plan: Plan) -> list[str]:
         if not mine:
             continue
         hours = sum(one.seconds for one in run if one.job.rule in COMPUTING) / 3600
-        disk = size(kept[DISK[stage]]) if stage in DISK else ""
+        disk = size(kept[DISK[stage]]) if DISK.get(stage) in kept else ""
         kinds = [one.why[0].kind for one in run if one.why]
         most = max(dict.fromkeys(kinds), key=kinds.count) if kinds else ""
         cost = f"{hours:,.2f}" if any(one.job.rule in COMPUTING for one in run) else ""
         lines.append(f"{stage:<16} {len(run):>9,} {len(mine) - len(run):>7,} {cost:>11} {disk:>9}  {most}".rstrip())
+    return lines
+
+
+def _blocks(plan: Plan) -> list[str]:
+    """Say what each block of the main table costs, where there are several."""
+    if plan.trained is not plan.jobs:
+        return _arms(plan)
+    of_sources = [one for one in plan.pending if one.job.rule in COMPUTING and len(one.job.wildcards) > 2]
+    found = by_block(plan.jobs.run, ((one.job.wildcards, one.seconds) for one in of_sources))
+    if not found or not of_sources:
+        return []
+    title = f"{'block of the table':<30} {'rows':>5} {plan.machine.unit:>11}  (sources=... picks rows)"
+    lines = [
+        f"{one.name:<30} {len(one.sources):>5} {one.seconds / 3600:>11,.2f}  {', '.join(one.sources)}" for one in found
+    ]
+    made_here = sum(one.job.rule == "translate" for one in plan.pending)
+    counted = f"{made_here} translations are made here on a GPU; their time is not estimated" if made_here else ""
+    return [title, *lines, *([counted] if counted else [])]
+
+
+def _arms(plan: Plan) -> list[str]:
+    """Say what each arm of a study costs as if it stood alone; what arms share is computed once."""
+    study = plan.jobs.study
+    if study is None:
+        return []
+    device = kind(plan.machine.device)
+    lines = [
+        f"{'arm of study ' + study.name:<30} {'jobs':>5} {device.upper() + ' hours':>11}  source, as if it stood alone"
+    ]
+    for row in predicted_costs(study):
+        lines.append(f"{row['arm']:<30} {row['jobs']:>5} {row[f'{device}_seconds'] / 3600:>11,.2f}  {row['source']}")
+    return lines + _memory_by_size(study)
+
+
+def _memory_by_size(study: StudyJobs) -> list[str]:
+    """Say what GPU memory a training of each size needs, where a study has several: calculated, not measured."""
+    if not study.settings.models:
+        return []
+    lines = [f"{'size':<30} {'billions':>9} {'GiB of a GPU to train, calculated':>34}"]
+    for model in study.settings.models:
+        size, known = size_of(study, model)
+        needed = training_bytes(size, study.run.optimisation, study.has_text, study.run.encoders[model].always)
+        mark = "" if known else "  (unknown size: as XLM-R Large)"
+        lines.append(f"{model:<30} {size.parameters / 1e9:>9,.3g} {needed / 2**30:>34,.1f}{mark}")
     return lines
 
 
@@ -108,16 +160,23 @@ def _costs(plan: Plan) -> list[str]:
     if not computing:
         return []
     total = sum(one.seconds for one in computing)
-    todo = [(plan.workload.work(one.job.rule, *one.job.wildcards), one.job.wildcards[0]) for one in computing]
+    todo = [
+        (
+            plan.workload.of(one.job.rule, *one.job.wildcards).work(one.job.rule, *one.job.wildcards),
+            one.job.wildcards[0],
+        )
+        for one in computing
+    ]
     steps, trained, passed = (sum(getattr(work, what) for work, _ in todo) for what in ("steps", "tokens", "forward"))
     arithmetic = sum(operations(work, plan.workload.size(model)[0]) for work, model in todo)
     lines = [
         f"work        {steps:,} optimiser steps on {trained:.3g} tokens, forward passes over {passed:.3g}: "
         f"{arithmetic:.3g} multiplications and additions",
         f"machine     {plan.machine.words} ({plan.machine.profile})",
+        *_cards(plan),
         f"estimate    {total / 3600:,.1f} {plan.machine.unit}; at least {duration(plan.wall_seconds())} by the clock",
-        f"disk        {size(sum(bytes_of_run(plan.jobs).values()))} kept at the end, and "
-        f"{size(bytes_of_training(plan.jobs))} for the checkpoints of each running training",
+        f"disk        {size(sum(bytes_of_run(plan.trained).values()))} kept at the end, and "
+        f"{size(bytes_of_training(plan.trained))} for the checkpoints of each running training",
     ]
     shipped = [one for one in computing if not one.behind]
     if len(shipped) < len(computing):
@@ -128,7 +187,11 @@ def _costs(plan: Plan) -> list[str]:
         )
         lines.append(f"speeds      {words}" + (f", {len(shipped)} by shipped estimates" if shipped else ""))
     else:
-        lines.append("speeds      shipped estimates: no job on such a machine with such an encoder was measured yet")
+        others = f" ({len(plan.everywhere)} were, elsewhere or with other encoders)" if plan.everywhere else ""
+        lines.append(
+            f"speeds      shipped estimates: no job with such an encoder on such a machine ({plan.machine.device}) was "
+            f"measured yet{others}"
+        )
     assumed = sorted({word for one in computing for word in one.assumed})
     if plan.machine.device == "cpu" and total > 100 * 3600:
         lines.append(
@@ -142,6 +205,21 @@ def _costs(plan: Plan) -> list[str]:
         rest = f" and {len(dropped) - NAMED} more" if len(dropped) > NAMED else ""
         lines.append(f"dropped     {len(dropped)} models when nothing needs them any more (keep): {named}{rest}")
     return lines
+
+
+def _cards(plan: Plan) -> list[str]:
+    """Say which trainings take several GPUs, and what each of these holds."""
+    trained = {
+        one.job.wildcards[0]: one for one in plan.pending if one.job.rule in ("train_intermediate", "train_target")
+    }
+    found = []
+    for model, one in trained.items():
+        jobs = plan.jobs.owner(one.job.rule, *one.job.wildcards)
+        gpus = jobs.run.encoders[model].gpus_per_job
+        if gpus > 1:
+            held = card_bytes(jobs, model) / 2**30
+            found.append(f"            {model}: {gpus} GPUs a training, about {held:,.0f} GiB on each (calculated)")
+    return found
 
 
 def _same(plan: Plan) -> Sequence[Measured]:
@@ -165,6 +243,7 @@ def _data(plan: Plan) -> list[str]:
         others = f" and {more} more" if more > 0 else ""
         lines.append(f"  {name:<10} {spoken:<13} {counted}{marks}; {source}{others}; {members[0].licence}")
         lines += [f"             {members[0].reason}"] if members[0].reason else []
+        lines += [f"             {line}" for line in text_lines(plan.jobs)] if name == "text" else []
     return lines
 
 

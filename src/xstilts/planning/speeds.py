@@ -8,12 +8,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from xstilts.costs.size import Size, size_in
+from xstilts.costs.time import DEVICES, seconds
+from xstilts.costs.work import Workload
 from xstilts.errors import UserError
-from xstilts.estimates import DEVICES, seconds
-from xstilts.storage import Size
-from xstilts.workload import Workload, size_of_config
 
-COMPUTING = ("pretrain", "train_intermediate", "train_target", "predict")
+COMPUTING = ("pretrain", "train_intermediate", "train_target", "index", "predict", "few_shot")
+OF_TASKS = ("index", "predict", "few_shot")
 SHORTEST = 1.0  # seconds: what took less says nothing about speed
 
 
@@ -45,9 +46,13 @@ class Speeds:
         self.jobs = [job for job in measured if job.device == device]
 
     def factor(self, rule: str, name: str, size: Size) -> tuple[float, int]:
-        """Return (factor on the shipped estimate, jobs behind it): of the same training set or task, else the rule."""
-        same = [job for job in self.jobs if job.size == size and job.rule == rule]
-        nearest = [job for job in same if job.name == name] or same
+        """Return (factor on the shipped estimate, jobs behind it).
+
+        They are those of the same training set or task, else of the rule, else of any rule: how fast the machine is.
+        """
+        of_size = [job for job in self.jobs if job.size == size]
+        same = [job for job in of_size if job.rule == rule]
+        nearest = [job for job in same if job.name == name] or same or of_size
         return (median(job.factor for job in nearest), len(nearest)) if nearest else (1.0, 0)
 
 
@@ -58,7 +63,7 @@ def kind(device: str) -> str:
 
 def set_name(rule: str, wildcards: tuple[str, ...]) -> str:
     """Return the model, source, target or task whose work a job is."""
-    return wildcards[{"pretrain": 0, "train_intermediate": 1, "train_target": 2, "predict": 4}[rule]]
+    return wildcards[{"pretrain": 0, "train_intermediate": 1, "train_target": 2}.get(rule, 4)]
 
 
 def measured_jobs(results: Path, workload: Workload) -> list[Measured]:
@@ -68,10 +73,11 @@ def measured_jobs(results: Path, workload: Workload) -> list[Measured]:
     speed and the tokens of a row are corrected.
     """
     found = []
+    sizes = cache(size_in)
     for content, folder in _manifests(results):
         work, made = content["made"].get("work") or {}, content["made"]
         rule, wildcards = content["rule"], tuple(content["wildcards"])
-        size = _size(folder_of_model(folder, rule, wildcards))
+        size = sizes(folder_of_model(folder, rule, wildcards))
         took = max(made["seconds"], work.get("seconds", 0.0))
         if size is None or not work or took < SHORTEST or not _whole(content, work):
             continue
@@ -84,7 +90,11 @@ def measured_jobs(results: Path, workload: Workload) -> list[Measured]:
 
 
 def _manifests(results: Path) -> Iterator[tuple[dict[str, Any], Path]]:
-    for pattern in ("*/models/**/manifest.json", "*/predictions/*/*/*/*/*/manifest.json"):
+    for pattern in (
+        "*/models/**/manifest.json",
+        "*/indexes/*/*/*/*/*/manifest.json",
+        "*/predictions/*/*/*/*/*/manifest.json",
+    ):
         for path in results.glob(pattern):
             try:
                 content = json.loads(path.read_bytes())
@@ -95,8 +105,10 @@ def _manifests(results: Path) -> Iterator[tuple[dict[str, Any], Path]]:
 
 
 def _whole(content: dict[str, Any], work: dict[str, Any]) -> bool:
-    """A prediction that went on from earlier languages says nothing about a whole one."""
-    if content["rule"] != "predict":
+    """A prediction that went on from earlier languages, or an index from earlier blocks, says nothing of a whole."""
+    if content["rule"] == "index":
+        return bool(work["examples"] == content["results"]["candidates"])
+    if content["rule"] not in ("predict", "few_shot"):
         return True
     languages = content["results"]["languages"].values()
     return bool(work["languages"] == sum(not one["reason"] for one in languages))
@@ -104,24 +116,20 @@ def _whole(content: dict[str, Any], work: dict[str, Any]) -> bool:
 
 def folder_of_model(folder: Path, rule: str, wildcards: tuple[str, ...]) -> Path:
     """Return where the pretrained encoder of an artifact lies."""
-    up = {"pretrain": 0, "train_intermediate": 3, "train_target": 3, "predict": 5}[rule]
+    up = {"pretrain": 0, "train_intermediate": 3, "train_target": 3}.get(rule, 5)
     base = folder.parents[up - 1] if up else folder
-    return base.parents[1] / "models" / wildcards[0] if rule == "predict" else base
-
-
-@cache
-def _size(folder: Path) -> Size | None:
-    try:
-        return size_of_config(json.loads((folder / "config.json").read_bytes()))
-    except (OSError, ValueError):
-        return None
+    return base.parents[1] / "models" / wildcards[0] if rule in OF_TASKS else base
 
 
 def _estimate(workload: Workload, content: dict[str, Any], size: Size) -> float:
     """Return the shipped estimate for a measured job: of its own settings and numbers of examples; 0 where none is."""
     settings, made = content["spec"]["settings"], content["made"]
     try:
-        if content["rule"] == "predict":
+        if content["rule"] == "index":
+            work = workload.indexing(settings)
+        elif content["rule"] == "few_shot":
+            work = workload.few_shot(settings)
+        elif content["rule"] == "predict":
             work = workload.prediction(settings, made["work"]["examples"])
         elif content["rule"] == "pretrain":
             work = workload.work("pretrain", *content["wildcards"])

@@ -7,11 +7,15 @@ from typing import Any
 
 from xstilts.artifacts import Manifest, read_manifest
 from xstilts.errors import UserError
-from xstilts.planning.cells import Number, find_number
+from xstilts.planning.behind import Number, Served
+from xstilts.planning.numbers import find_number
 from xstilts.planning.reasons import flat
 from xstilts.planning.tables import ScoreRow, open_run, recipe_of
 from xstilts.reporting.run import RunFolder
 from xstilts.scoring.score_file import read_scores
+from xstilts.studies.serve import questions
+
+ANSWERING = "models"  # the setting of a measurement that names all who answer in it
 
 
 class Trace:
@@ -54,6 +58,8 @@ def trace(table: Path, row: str, column: str) -> tuple[str, list[str]]:
     Raises:
         UserError: a table, row or column that is not known. DataError: the table's number is not that of its scores.
     """
+    if table.is_dir() or not table.name:
+        raise UserError(f"{table}: is a folder; expected a table of a run, results/RUN/tables/...")
     table = table.with_suffix(".csv")
     run = open_run(table)
     number = find_number(run, table, row, column)
@@ -65,7 +71,10 @@ def trace(table: Path, row: str, column: str) -> tuple[str, list[str]]:
     made = [path for cell in number.cells if (path := _prediction(found, cell)) is not None]
     for path in dict.fromkeys(made):
         lines += ["", *_artifact(found, "predictions", path, _names(number.cells, path, found))]
-    models = dict.fromkeys(_inputs(found, dict.fromkeys(made), "model"))
+    if number.served:
+        lines += ["", *_artifact(found, "measurement", number.served.manifest)]
+    answered, asked = _answered(found, number.served)
+    models = dict.fromkeys([*_inputs(found, dict.fromkeys(made), "model"), *answered, *number.encoders])
     encoders: list[Path] = []
     for path in models:
         lines += ["", *_artifact(found, "checkpoint", path)]
@@ -73,11 +82,18 @@ def trace(table: Path, row: str, column: str) -> tuple[str, list[str]]:
     for path in dict.fromkeys(encoders):
         if path not in models:
             lines += ["", *_artifact(found, "encoder", path)]
-    everything = (*dict.fromkeys(made), *models, *encoders)
-    features = dict.fromkeys(place for path in everything for place in _features(found, path))
+    indexes = dict.fromkeys(_inputs(found, dict.fromkeys(made), "index"))
+    for path in indexes:
+        lines += ["", *_artifact(found, "index of candidates", path)]
+    everything = (*dict.fromkeys(made), *indexes, *models, *encoders)
+    features = dict.fromkeys([*asked, *(place for path in everything for place in _features(found, path))])
     for path in features:
-        lines += ["", *_artifact(found, "features", path, _stored(found, path, number.cells))]
-    spoken = {cell.language for cell in number.cells}
+        names = [*_stored(found, path, number.cells), *([asked[path]] if path in asked else [])]
+        lines += ["", *_artifact(found, "features", path, names)]
+    spoken = {
+        *(cell.language for cell in number.cells),
+        *(Path(name).stem.partition("-")[2] for name in asked.values()),
+    }
     data = dict.fromkeys(place for path in (*everything, *features) for place in _data(found, path, spoken))
     for path in data:
         lines += ["", *_dataset(found, path)]
@@ -128,8 +144,8 @@ def _artifact(found: Trace, title: str, path: Path, names: list[str] | None = No
         if (names is None or name in names) and name not in manifest.dropped:
             state = found.check(lambda name=name: manifest.check_kept([name]))  # type: ignore[misc]
             yield f"  {name}  {entry['bytes']:,} bytes  sha256 {entry['sha256'][:16]}  {state}"
-    settings = ", ".join(f"{key} {_value(value)}" for key, value in flat(manifest.content["spec"]["settings"]))
-    yield f"  settings  {settings}"
+    told = {key: value for key, value in manifest.content["spec"]["settings"].items() if key != ANSWERING}
+    yield f"  settings  {', '.join(f'{key} {_value(value)}' for key, value in flat(told))}"
     work = made.get("work") or {}
     did = "".join(f", {name} {value:,}" for name, value in work.items())
     yield f"  made      {made['finished']} in {made['seconds']:,} s at commit {made['commit'] or 'unknown'}{did}"
@@ -148,6 +164,18 @@ def _inputs(found: Trace, paths: Iterable[Path], role: str) -> Iterator[Path]:
         manifest = found.open(path)
         if manifest is not None and role in manifest.content["inputs"]:
             yield _followed(found, manifest, role)
+
+
+def _answered(found: Trace, served: Served | None) -> tuple[list[Path], dict[Path, str]]:
+    """Return the trainings that answered in a measurement, and by features the file that they were asked."""
+    manifest = found.open(served.manifest) if served else None
+    if served is None or manifest is None:
+        return [], {}
+    entries = manifest.content["spec"]["settings"][ANSWERING]
+    own = [one for one in entries if one["task"] == served.task and one["arm"] in served.arms]
+    models = [_followed(found, manifest, one["model"]) for one in own]
+    features = dict.fromkeys(_followed(found, manifest, one["features"]) for one in own)
+    return models, {path: questions(there).name for path in features if (there := found.open(path)) is not None}
 
 
 def _followed(found: Trace, manifest: Manifest, role: str) -> Path:
@@ -200,7 +228,10 @@ def _data(found: Trace, path: Path, languages: set[str]) -> list[Path]:
         return []
     inputs = {role: Path(entry["manifest"]) for role, entry in manifest.content["inputs"].items()}
     roles = [role for role, place in inputs.items() if "/" in role and not _made_by(found, place, "featurise")]
-    if manifest.content["rule"] == "predict" or manifest.content["spec"]["settings"].get("kind") == "evaluation":
+    if (
+        manifest.content["rule"] in ("predict", "few_shot", "in_context")
+        or manifest.content["spec"]["settings"].get("kind") == "evaluation"
+    ):
         roles = [role for role in roles if role.partition("/")[2] in languages]
     return [_followed(found, manifest, role) for role in roles]
 

@@ -4,7 +4,6 @@ It starts and changes nothing, and works while Snakemake runs and after it died,
 disk.
 """
 
-import fcntl
 import os
 import re
 import time
@@ -13,19 +12,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xstilts.artifacts import BEGUN, WORK, holder
-from xstilts.config import load
+from xstilts.artifacts import BEGUN, WORK
+from xstilts.config.run import load
 from xstilts.errors import ConfigError, DataError, UserError
-from xstilts.files import read_json
-from xstilts.jobs import REPORTING, Jobs
+from xstilts.files import read_json, read_object
+from xstilts.graph.jobs import REPORTING, Jobs
 from xstilts.leases import lease_folder
+from xstilts.locks import LOCK, holder, lock
+from xstilts.planning.dryrun import output_of
 from xstilts.planning.plan import REPORT, STAGES, stage_of
 from xstilts.planning.report import duration
 from xstilts.training.checkpoint import steps
 
 STATES = ("done", "running", "failed", "stopped", "waiting")
 ALWAYS = ("collect_scores", "table_main", "verify")  # tables of every run, whatever its configuration
-STEP = re.compile(r"step (\d+)/(\d+) .*?([\d,]+) tokens/s  (\d+:\d\d) left")
+STEP = re.compile(r"step (\d+)/(\d+) .*?([\d,]+) tokens/s  (\d+:\d\d) left(.*)")
 LANGUAGE = re.compile(r"^\S+: \d+ examples$", re.MULTILINE)
 OLD = "made with other settings or code"
 TAIL = 4000  # bytes of a log that are read
@@ -59,7 +60,7 @@ def look(results: Path, name: str) -> list[Seen]:
         known = sorted(found.parent.name for found in results.glob("*/configuration.json"))
         raise UserError(f"{path}: no such run; known: {' '.join(known) or 'none'}")
     try:
-        run = load(read_json(path))
+        run = load(read_object(path))
     except ConfigError as error:
         raise UserError(
             f"{path}: {error} (of another version); `xstilts plan` with the run's command line writes it anew"
@@ -73,28 +74,28 @@ def _seen(jobs: Jobs, rule: str, wildcards: tuple[str, ...]) -> Seen:
     log = jobs.log(rule, *wildcards)
     said = _last(log)
     if rule in REPORTING or rule == "baseline":  # which of them a run needs, the rules know: a log says that it ran
-        state = "failed" if said.startswith("error:") else "done" if log.is_file() else "waiting"
+        state = "failed" if _has_failed(log) else "done" if log.is_file() else "waiting"
         return Seen(rule, wildcards, state, {}, said if state == "failed" else "", 0)
     output = output_of(jobs, rule, *wildcards)
     there = output.is_file()
     if rule == "score":
-        failed = not there and said.startswith("error:")
+        failed = not there and _has_failed(log)
         return Seen(rule, wildcards, "done" if there else "failed" if failed else "waiting", {}, said * failed, 0)
     folder = output.parent
     if there and _up_to_date(jobs, output, rule, wildcards):
         return Seen(rule, wildcards, "done", {}, "", 0)
     held = holder(folder)
     if held is not None:
-        signs = [log, folder / ".lock", folder / ".languages.json", *(folder / WORK).glob("step-*")]
+        signs = [log, folder / LOCK, *folder.glob(".receipt*.json"), *(folder / WORK).glob("step-*")]
         alive = max((path.stat().st_mtime for path in signs if path.exists()), default=time.time())
         return Seen(rule, wildcards, "running", held, progress(log), max(0.0, time.time() - alive))
     if (folder / BEGUN).is_file():
-        if said.startswith("error:") and not said.startswith("error: asked to stop"):
+        if _has_failed(log) and not said.startswith("error: asked to stop"):
             return Seen(rule, wildcards, "failed", {}, said, 0)
         begun = steps(folder / WORK)
         words = f"a checkpoint holds step {begun[-1]}" if begun else "without a checkpoint"
         return Seen(rule, wildcards, "stopped", {}, words, 0)
-    if not there and said.startswith("error:"):
+    if not there and _has_failed(log):
         return Seen(rule, wildcards, "failed", {}, said, 0)
     return Seen(rule, wildcards, "waiting", {}, OLD if there else "", 0)
 
@@ -108,48 +109,20 @@ def _up_to_date(jobs: Jobs, manifest: Path, rule: str, wildcards: tuple[str, ...
     return bool(isinstance(made, dict) and made.get("spec") == spec)
 
 
-def output_of(jobs: Jobs, rule: str, *wildcards: str) -> Path:
-    """Return what a job makes: the manifest of an artifact, or a score file."""
-    model, source, target, seed, *rest = (*wildcards, *[""] * 6)[:6]
-    if rule == "world":
-        return jobs.world
-    if rule == "download":
-        return jobs.download(model)
-    if rule == "prepare":
-        return jobs.data(model, source)
-    if rule == "fetch_translator":
-        return jobs.translator
-    if rule == "translate":
-        return jobs.translated(model, source)
-    if rule in ("pretrain", "fetch_model"):
-        return jobs.pretrained(model)
-    if rule == "featurise":
-        return jobs.features(model, source, target, seed)
-    if rule in ("train_intermediate", "adopt_source"):
-        return jobs.encoder(model, source, target)
-    if rule == "sample_text":
-        return jobs.text
-    if rule in ("train_target", "choose_rate"):
-        return jobs.trained(model, source, target, seed)
-    if rule == "predict":
-        return jobs.prediction(model, source, target, seed, rest[0])
-    if rule == "score":
-        return jobs.score(model, source, target, seed, rest[0], rest[1])
-    raise ValueError(f"no place for rule {rule!r}")
-
-
 def progress(log: Path) -> str:
-    """Return how far a job is by its log: step, share, speed and what remains, languages, or its last line."""
-    text = _tail(log)
+    """Return how far a job is by its log: step, speed, what remains and what is amiss; languages; or its last line."""
+    text = tail(log)
     found = STEP.findall(text)
     if found:
-        step, of, speed, left = found[-1]
-        return f"step {int(step):,} of {int(of):,} ({100 * int(step) // int(of)} %), {speed} tokens/s, {left} left"
+        step, of, speed, left, more = found[-1]
+        share = 100 * int(step) // int(of)
+        return f"step {int(step):,} of {int(of):,} ({share} %), {speed} tokens/s, {left} left{more}"
     languages = len(LANGUAGE.findall(text))
     return f"{languages} languages done" if languages else _last(log)
 
 
-def _tail(log: Path) -> str:
+def tail(log: Path) -> str:
+    """Return the end of a log; nothing of one that is not there."""
     try:
         with open(log, "rb") as handle:
             handle.seek(max(0, log.stat().st_size - TAIL))
@@ -158,8 +131,13 @@ def _tail(log: Path) -> str:
         return ""
 
 
+def _has_failed(log: Path) -> bool:
+    """Say whether a job ended with an error of its own: one line, or what Python says of a mistake in the code."""
+    return _last(log).startswith("error:") or "Traceback (most recent call last)" in tail(log)
+
+
 def _last(log: Path) -> str:
-    lines = [line for line in _tail(log).splitlines() if line.strip()]
+    lines = [line for line in tail(log).splitlines() if line.strip()]
     return lines[-1].strip() if lines else ""
 
 
@@ -202,7 +180,7 @@ def _moves(seen: Sequence[Seen], stale_minutes: float) -> list[str]:
     lines = [engine + (f"; GPUs in use here: {' '.join(leased)}" if leased else "")]
     running = [job for job in seen if job.state == "running"]
     old = sum(job.words == OLD for job in seen)
-    missing = sum(job.state != "done" for job in seen) - len(running)
+    missing = sum(job.state != "done" for job in seen) - len(running) - old
     for job in running:
         if job.quiet > 60 * stale_minutes:
             who = f"process {job.where.get('process')} on {job.where.get('node')}"
@@ -211,11 +189,12 @@ def _moves(seen: Sequence[Seen], stale_minutes: float) -> list[str]:
             )
     if not running and missing and not engines:
         lines.append(
-            f"nothing moves: {missing:,} jobs are missing and none holds a lock; the same command goes on with them"
+            f"nothing moves: {missing:,} {'job is' if missing == 1 else 'jobs are'} missing and none holds a lock; "
+            "the same command goes on with what is missing"
         )
     if old:
         lines.append(f"{old:,} of those that wait were {OLD}: `xstilts plan` says which will run again")
-    if not missing and not running:
+    if not missing and not old and not running:
         lines.append("everything is done")
     return lines
 
@@ -244,12 +223,9 @@ def held_gpus(folder: Path | None = None) -> list[str]:
     found: list[str] = []
     for path in sorted((folder or lease_folder()).glob("gpu*-slot*")):
         handle = os.open(path, os.O_RDONLY)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not lock(handle, path, shared=True):
             found.append(path.name)
-        finally:
-            os.close(handle)
+        os.close(handle)
     return found
 
 

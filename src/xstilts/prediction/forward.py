@@ -5,18 +5,22 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
+from xstilts.families.facts import facts
+from xstilts.families.features import Features, lengths
 from xstilts.modeling.batch import Batch, collate
+from xstilts.modeling.batches import split_by_tokens
 from xstilts.modeling.model import Model
-from xstilts.tasks.features import Features, lengths
-from xstilts.training.batches import split_by_tokens
+from xstilts.modeling.moving import moved
 
 
-def _batches(model: Model, features: Features, family: str, micro_tokens: int) -> Iterator[tuple[np.ndarray, Batch]]:
+def _batches(
+    model: Model, features: Features, micro_tokens: int, family: str | None = None
+) -> Iterator[tuple[np.ndarray, Batch]]:
+    """Yield batches of sequences, each by itself whatever its family; ``family`` is that of a loss, if one is taken."""
     model.eval()
     where = next(model.parameters()).device
-    kind = "mlm" if family == "mlm" else "classification"  # every sequence by itself, whatever its family
     for members in split_by_tokens(lengths(features), micro_tokens):
-        yield members, collate(features, members, kind, where)
+        yield members, collate(features, members, family, where)
 
 
 @torch.inference_mode()
@@ -30,9 +34,9 @@ def outputs(model: Model, head: str, family: str, features: Features, micro_toke
         features: the sequences.
         micro_tokens: tokens a batch.
     """
-    by_token = family in ("tagging", "span_qa")
+    by_token = facts(family).head == "token"
     found: list[np.ndarray] = [np.empty(0, np.float32)] * len(features)
-    for members, batch in _batches(model, features, family, micro_tokens):
+    for members, batch in _batches(model, features, micro_tokens):
         with model.autocast():
             logits = model.logits(head, batch).float().cpu().numpy()
         bounds = np.cumsum(batch.layout.lengths.numpy())[:-1]
@@ -46,7 +50,7 @@ def outputs(model: Model, head: str, family: str, features: Features, micro_toke
 def masked_loss(model: Model, features: Features, micro_tokens: int) -> float:
     """Return the mean cross-entropy (nats) over the masked tokens of ``features``."""
     total, count = 0.0, 0
-    for _, batch in _batches(model, features, "mlm", micro_tokens):
+    for _, batch in _batches(model, features, micro_tokens, "mlm"):
         with model.autocast():
             logits = model.logits("mlm", batch).float()
         wanted = batch.targets["masked"]
@@ -56,16 +60,20 @@ def masked_loss(model: Model, features: Features, micro_tokens: int) -> float:
 
 
 @torch.inference_mode()
-def embeddings(model: Model, features: Features, layer: int, micro_tokens: int) -> np.ndarray:
-    """Return sentence embeddings, float32 [sequences, hidden]: the mean of the states after ``layer`` blocks.
+def embeddings(model: Model, features: Features, layer: int, micro_tokens: int, pooling: str = "mean") -> np.ndarray:
+    """Return sentence embeddings, float32 [sequences, hidden]: states after ``layer`` blocks, pooled.
 
-    The mean runs over all tokens, ``<s>`` and ``</s>`` included (XTREME's and the authors' code).
+    ``mean`` runs over all tokens, ``<s>`` and ``</s>`` included (XTREME's and the authors' code); ``first`` takes the
+    state of the first token.
     """
     found = np.zeros((len(features), model.encoder.hidden), dtype=np.float32)
-    for members, batch in _batches(model, features, "retrieval", micro_tokens):
+    for members, batch in _batches(model, features, micro_tokens):
         with model.autocast():
             states = model.encoder(batch.input_ids, batch.layout, batch.segments, layer)
-        size = batch.layout.lengths.to(states.device)
+        size = moved(batch.layout.lengths, states.device)
+        if pooling == "first":
+            found[members] = states[size.cumsum(0) - size].float().cpu().numpy()
+            continue
         owner = torch.repeat_interleave(torch.arange(len(members), device=states.device), size)
         sums = torch.zeros(len(members), states.shape[1], device=states.device)
         sums.index_add_(0, owner, states.float())

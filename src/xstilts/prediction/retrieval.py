@@ -1,4 +1,4 @@
-"""Retrieval with an encoder as it is: mean-pooled states, cosine for Tatoeba, ratio margin for BUCC."""
+"""Retrieval with an encoder as it is: pooled states, nearest by cosine for Tatoeba, ratio margin for BUCC."""
 
 from collections.abc import Callable
 from functools import partial
@@ -7,36 +7,36 @@ from typing import Any
 
 import numpy as np
 
+from xstilts.families import retrieval
+from xstilts.families.features import Features, take
 from xstilts.files import write_text
-from xstilts.modeling.encoder import check_lengths, open_encoder, retrieval_layer
+from xstilts.modeling.encoder import check_lengths, open_whole, pooled_layer
 from xstilts.modeling.model import build_model, device
 from xstilts.prediction.forward import embeddings
-from xstilts.prediction.neighbours import nearest_on
-from xstilts.scoring.mining import Search, mine_sentences, nearest, normalized
+from xstilts.prediction.mining import Search, mine_sentences, nearest, nearest_on, normalized
 from xstilts.scoring.threshold import Candidate, extract, scored_candidates, tune_threshold
-from xstilts.tasks import retrieval
-from xstilts.tasks.features import Features, take
 
 Rows = list[dict[str, Any]]
 Embed = Callable[[Features], np.ndarray]
 Predict = Callable[[Path, str, dict[str, Any], dict[str, Features]], list[str]]
 
 
-def open_predictor(model_folder: Path, settings: dict[str, Any]) -> Predict:
-    """Load the encoder once; return the function that writes one language's files."""
-    encoder = open_encoder(model_folder)
+def open_predictor(model_folder: Path, settings: dict[str, Any], below: Path | None = None) -> Predict:
+    """Load the encoder once, ``below`` adapters the one that they stand in; return what writes a language's files."""
+    encoder = open_whole(model_folder, below)
     check_lengths(encoder, model_folder, settings["lengths"])
     where = device(settings["deterministic"])
     model = build_model(encoder, {}, 0, settings["precision"]).to(where)
     search = partial(nearest_on, where) if where.type == "cuda" else nearest
-    layer = retrieval_layer(model.encoder.depth)
+    vectors = settings["retrieval"]
+    layer = pooled_layer(model.encoder.depth, vectors["layer"])
 
     def embed(features: Features) -> np.ndarray:
-        return embeddings(model, features, layer, settings["micro_tokens"])
+        return embeddings(model, features, layer, settings["micro_tokens"], vectors["pooling"])
 
     def predict(folder: Path, language: str, rows: dict[str, Any], features: dict[str, Features]) -> list[str]:
-        how = _bucc if settings["task"] == "bucc2018" else _tatoeba
-        return how(folder, language, rows, features, embed, search)
+        how = _bucc if settings["mined"] else _tatoeba
+        return how(folder, language, rows, features, embed, search, vectors["normalise"])
 
     return predict
 
@@ -60,12 +60,15 @@ def _tatoeba(
     features: dict[str, Features],
     embed: Embed,
     search: Search,
+    normalise: bool,
 ) -> list[str]:
-    """For each English sentence the nearest foreign one by cosine (XTREME: English queries, other language indexed)."""
+    """For each English sentence the nearest foreign one (XTREME: English queries, other language indexed)."""
     names = []
     for split, split_rows in rows.items():
         _, foreign, _, english = _sides(split_rows, features[split], embed)
-        _, found = search(normalized(english), normalized(foreign), 1)
+        if normalise:
+            english, foreign = normalized(english), normalized(foreign)
+        _, found = search(english, foreign, 1)
         names.append(f"{split}-{language}.tsv")
         retrieval.write(folder / names[-1], [int(row) for row in found[:, 0]], split_rows)
     return names
@@ -78,6 +81,7 @@ def _bucc(
     features: dict[str, Features],
     embed: Embed,
     search: Search,
+    normalise: bool,
 ) -> list[str]:
     """Mine each split; the threshold is tuned on dev's gold pairs (the benchmark's protocol) and applied to all."""
     names: list[str] = []
@@ -85,7 +89,7 @@ def _bucc(
     for split, split_rows in rows.items():
         foreign, points, english, english_points = _sides(split_rows, features[split], embed)
         said, said_in_english = ([row["text"] for row in side] for side in (foreign, english))
-        mined = mine_sentences(points, said, english_points, said_in_english, search=search)
+        mined = mine_sentences(points, said, english_points, said_in_english, search=search, normalise=normalise)
         pairs = [(foreign[i]["id"], english[j]["id"], score) for i, j, score in mined]
         texts = ({row["id"]: row["text"] for row in foreign}, {row["id"]: row["text"] for row in english})
         candidates[split] = scored_candidates(pairs, *texts)

@@ -1,12 +1,13 @@
 """Means over languages and seeds: what the numbers of every table are made of."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
-from xstilts.tasks import registry
+from xstilts.reporting.failures import COLLAPSED, NOT_LEARNED
+from xstilts.tasks.benchmark import XTREME, Benchmark
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,17 +16,13 @@ Policy = Literal["dev", "test"]
 Grid = Mapping[int, Mapping[str, float]]  # seed -> language -> value in percent
 Key = tuple[str, str, str, str]  # source, task, split, metric
 
-# Languages of the benchmark that have no labelled rows in a split (paper, section 2.1; XTREME).
-WITHOUT = {"udpos": {"dev": ("kk", "th", "tl", "yo")}}
-OFFICIAL_TASKS = ("xnli", "pawsx", "udpos", "panx", "xquad", "mlqa", "tydiqa", "bucc2018", "tatoeba")
-
 
 @dataclass(frozen=True)
 class Scores:
     """One model's rows of ``scores.csv``, indexed."""
 
     grids: Mapping[Key, dict[int, dict[str, float]]]
-    collapsed: frozenset[tuple[str, str, int]]  # source, task, seed
+    failed: Mapping[tuple[str, str, int], str]  # source, task, seed -> status of what was not trained well
     reasons: Mapping[tuple[str, str, str], dict[str, str]]  # source, task, split -> language -> why it is missing
     seeds: tuple[int, ...]
 
@@ -55,7 +52,7 @@ class Pairing:
 def index_scores(scores: "pd.DataFrame", model: str) -> Scores:
     """Index the rows of one model; a row that is missing contributes its reason only."""
     grids: dict[Key, dict[int, dict[str, float]]] = {}
-    collapsed = set()
+    failed = {}
     reasons: dict[tuple[str, str, str], dict[str, str]] = {}
     rows = scores[scores["model"] == model].to_dict("records")
     for row in rows:
@@ -65,9 +62,9 @@ def index_scores(scores: "pd.DataFrame", model: str) -> Scores:
             continue
         cell = grids.setdefault((source, task, split, row["metric"]), {})
         cell.setdefault(seed, {})[row["language"]] = float(row["value"])
-        if row["status"] == "collapsed":
-            collapsed.add((source, task, seed))
-    return Scores(grids, frozenset(collapsed), reasons, tuple(sorted({int(row["seed"]) for row in rows})))
+        if row["status"] in (COLLAPSED, NOT_LEARNED):
+            failed[source, task, seed] = row["status"]
+    return Scores(grids, failed, reasons, tuple(sorted({int(row["seed"]) for row in rows})))
 
 
 def restrict(grid: Grid, languages: Iterable[str]) -> Grid:
@@ -137,12 +134,16 @@ def expected_languages(entry: Mapping[str, Any], split: str) -> tuple[str, ...]:
     return tuple(name for name in entry["languages"] if name not in absent)
 
 
-def task_entries(languages: Mapping[str, Sequence[str]] | None = None) -> dict[str, dict[str, Any]]:
-    """Return the registry's tasks as the entries that tables are built from, in the order of the columns.
+def task_entries(
+    languages: Mapping[str, Sequence[str]] | None = None, benchmark: Benchmark = XTREME, beside: Collection[str] = ()
+) -> dict[str, dict[str, Any]]:
+    """Return a benchmark's tasks as the entries that tables are built from, in the order of the columns.
 
     Args:
         languages: task to the languages of a complete score where these are not the benchmark's, that is in a run on
             generated languages (without those that the encoder never saw); a task that is not in it keeps its own.
+        benchmark: whose tasks, order, languages and gaps count.
+        beside: further tasks of the registry, which stand behind its own.
     """
     given = languages or {}
     return {
@@ -151,9 +152,11 @@ def task_entries(languages: Mapping[str, Sequence[str]] | None = None) -> dict[s
             "dataset": task.dataset,
             "target": task.target,
             "metrics": list(task.metrics),
+            "scoring": list(task.scoring),
             "splits": list(task.splits),
-            "languages": list(given.get(name, task.languages)),
-            "absent": WITHOUT.get(name, {}),
+            "languages": list(given.get(name, benchmark.languages_of(task))),
+            "absent": benchmark.unlabelled.get(name, {}),
         }
-        for name, task in registry()[0].items()
+        for name, task in benchmark.entries.items()
+        if name in benchmark.tasks or name in beside
     }

@@ -2,23 +2,25 @@
 
 A claim is one or several contrasts of cells that it says to be above 0. It *holds* when every contrast's 95 % interval
 lies above 0 (an intersection-union test, which needs no correction), and *fails* when the interval of any lies below 0,
-corrected by Bonferroni for how many there are. All else, and whatever lacks a row, is *not identified*.
+corrected by Bonferroni for how many there are. All else, and whatever lacks a row or rests on fewer than three seeds,
+is *not identified*: of one or two trainings nothing says how far another would differ.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from xstilts.reporting.aggregate import OFFICIAL_TASKS
+from xstilts.config.sources import WITH_TEXT
 from xstilts.reporting.render import TITLES
-from xstilts.scoring.contrasts import Contrast, Weights, contrast
-from xstilts.scoring.selection import Noise
-from xstilts.scoring.uncertainty import ITEMS_AND_SEEDS, ITEMS_ONLY, Runs
-from xstilts.tasks.sources import WITH_TEXT
+from xstilts.tasks.benchmark import XTREME, Benchmark
+from xstilts.uncertainty.best import Noise
+from xstilts.uncertainty.contrasts import Contrast, Weights, contrast
+from xstilts.uncertainty.intervals import ITEMS_AND_SEEDS, ITEMS_ONLY, TOO_FEW_SEEDS, Runs
 
 HOLDS, FAILS, UNKNOWN = "holds", "fails", "not identified"
 RETRIEVAL = ("bucc2018", "tatoeba")
 Verdict = dict[str, Any]
+UNMEASURED: Verdict = {"seeds": 0, "method": "nothing measured"}
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,65 @@ def add(*parts: Weights) -> dict[tuple[str, str], float]:
     return total
 
 
+def sound(runs: Mapping[str, Runs], failed: Mapping[tuple[str, str, int], str]) -> dict[str, Runs]:
+    """Return the runs of each task without the cells (source, task, seed) whose training failed."""
+    return {
+        task: {
+            source: {seed: cell for seed, cell in by_seed.items() if (source, task, seed) not in failed}
+            for source, by_seed in found.items()
+        }
+        for task, found in runs.items()
+    }
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The cells (source, task) that lack seeds because their training failed."""
+
+    words: Mapping[tuple[str, str], str] = field(default_factory=dict)  # what is wrong with them
+    lost: frozenset[tuple[str, str]] = frozenset()  # no seed is left
+
+    def why(self, source: str, tasks: Collection[str]) -> str:
+        """Say what of a source on some tasks does not count, and on which if not on all; empty when all does."""
+        found: dict[str, list[str]] = {}
+        for task in tasks:
+            if (source, task) in self.words:
+                found.setdefault(self.words[source, task], []).append(TITLES.get(task, task))
+        whole = any(len(named) == len(tasks) > 1 for named in found.values())
+        return "; ".join(words if whole else f"{words} on {', '.join(named)}" for words, named in found.items())
+
+    def whole(self, source: str, tasks: Collection[str]) -> bool:
+        """Say whether a source has a sound seed on each of some tasks."""
+        return not any((source, task) in self.lost for task in tasks)
+
+    def divide(self, sources: Sequence[str], tasks: Collection[str]) -> tuple[list[str], str]:
+        """Return the sources that count on some tasks, and a sentence on what was left out."""
+        out = [f"{source} ({why})" for source in sources if (why := self.why(source, tasks))]
+        kept = [source for source in sources if self.whole(source, tasks)]
+        return kept, f"; left out: {', '.join(out)}" if out else ""
+
+
+def failures(runs: Mapping[str, Runs], failed: Mapping[tuple[str, str, int], str]) -> Failed:
+    """Return what of the runs of each task does not count, by the status of each (source, task, seed) that failed."""
+    words, lost = {}, set()
+    for task, by_source in runs.items():
+        for source, by_seed in by_source.items():
+            states = {seed: failed[source, task, seed] for seed in by_seed if (source, task, seed) in failed}
+            if states and len(states) == len(by_seed):
+                lost.add((source, task))
+                words[source, task] = " and ".join(dict.fromkeys(states.values()))
+            elif states:
+                words[source, task] = ", ".join(f"seed {seed} {state}" for seed, state in states.items())
+    return Failed(words, frozenset(lost))
+
+
 def claims(
-    sources: Sequence[str], plain: Sequence[str], translated: Collection[str], tasks: Collection[str]
+    sources: Sequence[str],
+    plain: Sequence[str],
+    translated: Collection[str],
+    tasks: Collection[str],
+    failed: Failed = Failed(),
+    benchmark: Benchmark = XTREME,
 ) -> list[Claim]:
     """Return the claims that are tested on the development table, with the rows that this run has for them.
 
@@ -63,47 +122,80 @@ def claims(
         plain: those of intermediate training in English without raw text beside it.
         translated: those of training on translated data.
         tasks: the columns of the run.
+        failed: what does not count. A mean over sources leaves out a source without a sound training and says so;
+            a claim that rests on it alone is not identified.
+        benchmark: whose tasks the average is over.
     """
     without_mlm = [(source, source + WITH_TEXT) for source in plain if source + WITH_TEXT in sources]
     pairs = [(source.rpartition("-")[0], source) for source in translated if WITH_TEXT not in source]
     languages = [(english, other) for english, other in pairs if english in sources]
     squad = "squad2" if "squad2" in sources else "squad"
     return [
-        _average("SQuAD raises the average", squad, "squad2", sources, tasks),
-        _average("MNLI raises the average", "mnli", "mnli", sources, tasks),
-        _average("HellaSwag raises the average", "hellaswag", "hellaswag", sources, tasks),
-        _average("Nine tasks together (multi) raise the average", "multi", "multi", sources, tasks),
-        _retrieval_gains_most(plain, tasks),
-        _gain_on("TyDiQA gains", "tydiqa", 1, plain, tasks),
-        _gain_on("XNLI does not gain", "xnli", -1, plain, tasks),
-        _better("English without MLM beats English with MLM", without_mlm, f"a source with {WITH_TEXT}", tasks),
-        _better("English beats translated data", languages, "a translated source beside its English one", tasks),
+        _average("SQuAD raises the average", squad, "squad2", sources, tasks, failed, benchmark),
+        _average("MNLI raises the average", "mnli", "mnli", sources, tasks, failed, benchmark),
+        _average("HellaSwag raises the average", "hellaswag", "hellaswag", sources, tasks, failed, benchmark),
+        _average("Nine tasks together (multi) raise the average", "multi", "multi", sources, tasks, failed, benchmark),
+        _retrieval_gains_most(plain, tasks, failed, benchmark),
+        _gain_on("TyDiQA gains", "tydiqa", 1, plain, tasks, failed),
+        _gain_on("XNLI does not gain", "xnli", -1, plain, tasks, failed),
+        _better(
+            "English without MLM beats English with MLM",
+            without_mlm,
+            f"a source with {WITH_TEXT}",
+            tasks,
+            failed,
+            benchmark,
+        ),
+        _better(
+            "English beats translated data",
+            languages,
+            "a translated source beside its English one",
+            tasks,
+            failed,
+            benchmark,
+        ),
     ]
 
 
 def _lacks(names: Collection[str], tasks: Collection[str]) -> str:
-    lacking = [TITLES[name] for name in names if name not in tasks]
+    lacking = [TITLES.get(name, name) for name in names if name not in tasks]
     return f"this run lacks {', '.join(lacking)}" if lacking else ""
 
 
-def _average(statement: str, source: str, reported: str, sources: Collection[str], tasks: Collection[str]) -> Claim:
+def _average(
+    statement: str,
+    source: str,
+    reported: str,
+    sources: Collection[str],
+    tasks: Collection[str],
+    failed: Failed,
+    benchmark: Benchmark,
+) -> Claim:
     missing = "" if source in sources else f"{source} is not a row of this run"
     missing = missing or ("" if "none" in sources else "none is not a row of this run")
-    missing = missing or _lacks(OFFICIAL_TASKS, tasks)
-    name = f"{source} minus none, average of the nine tasks"
-    return Claim(statement, name, {} if missing else {name: gain(source, OFFICIAL_TASKS)}, 1, reported, missing)
+    over = benchmark.tasks
+    missing = missing or _lacks(over, tasks) or _lost((source, "none"), over, failed)
+    name = f"{source} minus none, average of the {benchmark.count} tasks{failed.divide((source, 'none'), over)[1]}"
+    return Claim(statement, name, {} if missing else {name: gain(source, over)}, 1, reported, missing)
+
+
+def _lost(sources: Collection[str], tasks: Collection[str], failed: Failed) -> str:
+    lost = [source for source in sources if not failed.whole(source, tasks)]
+    return "; ".join(f"rests on a training that failed: {source} ({failed.why(source, tasks)})" for source in lost)
 
 
 def _of_sources(plain: Sequence[str]) -> str:
-    return f"mean over {', '.join(plain)}"
+    return f"mean over {', '.join(plain) or 'no source'}"
 
 
-def _retrieval_gains_most(plain: Sequence[str], tasks: Collection[str]) -> Claim:
+def _retrieval_gains_most(plain: Sequence[str], tasks: Collection[str], failed: Failed, benchmark: Benchmark) -> Claim:
     statement = "BUCC and Tatoeba gain most"
-    others = [task for task in tasks if task not in RETRIEVAL and task in OFFICIAL_TASKS]
+    others = [task for task in tasks if task not in RETRIEVAL and task in benchmark.tasks]
     missing = _lacks(RETRIEVAL, tasks) or ("" if plain else "no intermediate source is a row of this run")
     missing = missing or ("" if others else "no other task is a column of this run")
-    cells = f"gain on each of the two minus the gain on each other task, {_of_sources(plain)}"
+    plain, left_out = failed.divide(plain, [*RETRIEVAL, *others])
+    missing = missing or _lost(["none"], [*RETRIEVAL, *others], failed) or ("" if plain else f"no mean{left_out}")
+    cells = f"gain on each of the two minus the gain on each other task, {_of_sources(plain)}{left_out}"
     if missing:
         return Claim(statement, cells, missing=missing)
     parts = {
@@ -114,24 +206,44 @@ def _retrieval_gains_most(plain: Sequence[str], tasks: Collection[str]) -> Claim
     return Claim(statement, cells, parts)
 
 
-def _gain_on(statement: str, task: str, sign: int, plain: Sequence[str], tasks: Collection[str]) -> Claim:
+def _gain_on(
+    statement: str, task: str, sign: int, plain: Sequence[str], tasks: Collection[str], failed: Failed
+) -> Claim:
     missing = _lacks([task], tasks) or ("" if plain else "no intermediate source is a row of this run")
-    cells = f"gain on {TITLES[task]}, {_of_sources(plain)}"
+    plain, left_out = failed.divide(plain, [task])
+    missing = missing or _lost(["none"], [task], failed) or ("" if plain else f"no mean{left_out}")
+    cells = f"gain on {TITLES[task]}, {_of_sources(plain)}{left_out}"
     return Claim(statement, cells, {} if missing else {cells: mean_gain(plain, [task])}, sign, missing=missing)
 
 
-def _better(statement: str, pairs: Sequence[tuple[str, str]], lacking: str, tasks: Collection[str]) -> Claim:
-    missing = (f"this run has no row of {lacking}" if not pairs else "") or _lacks(OFFICIAL_TASKS, tasks)
+def _better(
+    statement: str,
+    pairs: Sequence[tuple[str, str]],
+    lacking: str,
+    tasks: Collection[str],
+    failed: Failed,
+    benchmark: Benchmark,
+) -> Claim:
+    over = benchmark.tasks
+    missing = (f"this run has no row of {lacking}" if not pairs else "") or _lacks(over, tasks)
+    kept, left_out = failed.divide(list(dict.fromkeys(name for pair in pairs for name in pair)), over)
+    pairs = [pair for pair in pairs if set(pair) <= set(kept)]
+    missing = missing or ("" if pairs else f"no pair{left_out}")
     named = ", ".join(f"{one} minus {other}" for one, other in pairs)
-    cells = f"average of the nine tasks{', ' if named else ''}{named}"
-    share = 1.0 / len(OFFICIAL_TASKS) / max(1, len(pairs))
-    weights = add(*({(one, t): share, (other, t): -share} for one, other in pairs for t in OFFICIAL_TASKS))
+    cells = f"average of the {benchmark.count} tasks{', ' if named else ''}{named}{left_out}"
+    share = 1.0 / len(over) / max(1, len(pairs))
+    weights = add(*({(one, t): share, (other, t): -share} for one, other in pairs for t in over))
     return Claim(statement, cells, {} if missing else {cells: weights}, missing=missing)
 
 
 def judge(claim: Claim, runs: Mapping[str, Runs], noise: Noise) -> Verdict:
     """Return what a run says on a claim: the verdict, and of several contrasts the one furthest from holding."""
-    base: Verdict = {"statement": claim.statement, "cells": claim.cells, "verdict": UNKNOWN, "split": "dev"}
+    base: Verdict = {
+        "statement": claim.statement,
+        "cells": claim.cells,
+        "verdict": UNKNOWN,
+        "split": "dev",
+    } | UNMEASURED
     if claim.missing:
         return base | {"reason": claim.missing}
     measured = {name: contrast(runs, weights, noise) for name, weights in claim.parts.items()}
@@ -145,13 +257,15 @@ def judge(claim: Claim, runs: Mapping[str, Runs], noise: Noise) -> Verdict:
     verdict = HOLDS if margins[shown] > 0 else UNKNOWN
     if max(opposed.values()) > 0:
         verdict, shown = FAILS, max(opposed, key=lambda name: opposed[name])
+    few = min(one.seeds for one in found.values()) < 3
+    verdict = UNKNOWN if few else verdict
     return (
         base
         | _numbers(found[shown])
         | {
             "verdict": verdict,
             "shown": shown if len(found) > 1 else "",
-            "reason": "the interval holds 0" if verdict == UNKNOWN else "",
+            "reason": TOO_FEW_SEEDS if few else "the interval holds 0" if verdict == UNKNOWN else "",
         }
     )
 
@@ -164,11 +278,12 @@ def _on_side(one: Contrast, sign: int, level: float = 0.95) -> float:
 
 def _numbers(one: Contrast) -> Verdict:
     lower, upper = one.interval()
-    method = ITEMS_AND_SEEDS if one.seeds >= 3 else ITEMS_ONLY
-    return {"estimate": one.value, "lower": lower, "upper": upper, "seeds": one.seeds, "method": method}
+    return {"estimate": one.value, "lower": lower, "upper": upper} | _over(one.seeds)
 
 
-def judge_gain(statement: str, cells: str, value: float | None, bounds: tuple[Any, Any], why_not: str) -> Verdict:
+def judge_gain(
+    statement: str, cells: str, value: float | None, bounds: tuple[Any, Any], why_not: str, seeds: int = 0
+) -> Verdict:
     """Return what a run says on a gain of the best sources, whose interval was computed with the choice.
 
     Args:
@@ -177,11 +292,17 @@ def judge_gain(statement: str, cells: str, value: float | None, bounds: tuple[An
         value: the gain in points, None where there is none.
         bounds: its interval, (None, None) where there is none.
         why_not: why there is no gain.
+        seeds: over how many seeds the interval goes.
     """
-    base: Verdict = {"statement": statement, "cells": cells, "verdict": UNKNOWN, "split": "test"}
+    base: Verdict = {"statement": statement, "cells": cells, "verdict": UNKNOWN, "split": "test"} | UNMEASURED
     lower, upper = bounds
     if value is None or lower is None:
         return base | {"reason": why_not or "no interval"}
-    verdict = HOLDS if lower > 0 else FAILS if upper < 0 else UNKNOWN
-    numbers = {"estimate": value, "lower": lower, "upper": upper}
-    return base | numbers | {"verdict": verdict, "reason": "the interval holds 0" if verdict == UNKNOWN else ""}
+    verdict = UNKNOWN if seeds < 3 or lower <= 0 <= upper else HOLDS if lower > 0 else FAILS
+    numbers = {"estimate": value, "lower": lower, "upper": upper} | _over(seeds)
+    reason = TOO_FEW_SEEDS if seeds < 3 else "the interval holds 0" if verdict == UNKNOWN else ""
+    return base | numbers | {"verdict": verdict, "reason": reason}
+
+
+def _over(seeds: int) -> Verdict:
+    return {"seeds": seeds, "method": ITEMS_AND_SEEDS if seeds >= 3 else ITEMS_ONLY}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from xstilts.errors import DataError
 from xstilts.files import write_text
+from xstilts.reporting.failures import Failures, of_cell
 from xstilts.scoring import score_file
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ NOT_RUN = "not run yet"
 ANY = "*"
 
 Reasons = Mapping[tuple[str, str, str], str]
-Runs = Mapping[tuple[str, str, str, int], str]
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def _row(cell: Cell, split: str, metric: str, **values: Any) -> dict[str, Any]:
 
 
 def _cell_rows(
-    path: Path, cell: Cell, task: Mapping[str, Any], collapse: str | None, unavailable: str | None
+    path: Path, cell: Cell, task: Mapping[str, Any], failed: tuple[str, str] | None, unavailable: str | None
 ) -> Iterable[dict[str, Any]]:
     if not path.exists():
         for split in expected_splits(task, cell.language):
@@ -103,7 +103,7 @@ def _cell_rows(
             value = scored["metrics"].get(metric)
             if not isinstance(value, int | float) or not math.isfinite(value):
                 raise DataError(path, f"{metric} of {value!r} on {split}", f"a finite number as {metric}")
-            state = {"status": "collapsed", "reason": collapse} if collapse else {"status": "ok", "reason": ""}
+            state = dict(zip(("status", "reason"), failed or ("ok", ""), strict=True))
             yield _row(cell, split, metric, value=float(value), examples=int(scored["examples"]), **state)
 
 
@@ -111,7 +111,7 @@ def collect_scores(
     folder: Path | str,
     cells: Sequence[Cell],
     tasks: Mapping[str, Mapping[str, Any]],
-    collapsed: Runs | None = None,
+    failures: Failures | None = None,
     unavailable: Reasons | None = None,
 ) -> list[dict[str, Any]]:
     """Return the rows of ``scores.csv`` for every expected cell, in the order of ``cells``.
@@ -120,7 +120,7 @@ def collect_scores(
         folder: holds the score files, ``MODEL/SOURCE/TARGET/SEED/TASK/LANGUAGE.json``.
         cells: what the run expects. A cell without a file becomes ``missing`` rows, one a split and metric.
         tasks: the registry's entries (``metrics``, ``splits``, ``languages`` and where given ``absent``).
-        collapsed: (model, source, target, seed) of the trainings that collapsed, with a sentence each.
+        failures: (model, source, target, seed) of the trainings that collapsed or learned nothing: status and reason.
         unavailable: (source, task, language) with ``*`` for any: why a cell cannot be had.
 
     Raises:
@@ -128,9 +128,9 @@ def collect_scores(
     """
     rows: list[dict[str, Any]] = []
     for cell in cells:
-        collapse = (collapsed or {}).get((cell.model, cell.source, cell.target, cell.seed))
+        failed = of_cell(failures or {}, (cell.model, cell.source, cell.target, cell.seed))
         why = reason_for(unavailable or {}, cell.source, cell.task, cell.language)
-        rows.extend(_cell_rows(cell.path(folder), cell, tasks[cell.task], collapse, why))
+        rows.extend(_cell_rows(cell.path(folder), cell, tasks[cell.task], failed, why))
     return rows
 
 

@@ -17,3 +17,13 @@ def accuracy(predicted: Sequence[object], gold: Sequence[object]) -> float:
 def dev_score(predictions: Sequence[object], rows: Sequence[Mapping[str, Any]]) -> float:
     """Return the accuracy of predicted labels or choices on labelled rows."""
     return accuracy([str(label) for label in predictions], [str(row["label"]) for row in rows])
+
+
+def dev_name() -> str:
+    """Say in words what ``dev_score`` returns."""
+    return "accuracy"
+
+
+def distinct(predictions: Sequence[object], rows: Sequence[Mapping[str, Any]]) -> tuple[set[object], set[object]]:
+    """Return the different answers among the predictions and in the gold."""
+    return set(predictions), {row["label"] for row in rows}

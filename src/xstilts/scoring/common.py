@@ -32,10 +32,13 @@ def summed(units: Sequence[str], counts: Mapping[str, Sequence[float]]) -> dict[
     return items
 
 
-def known_labels(entry: Task, gold: Set[str]) -> set[str]:
-    """Return the labels a prediction may hold: those of the training set, and those the gold holds besides."""
+def known_labels(entry: Task, gold: Set[str]) -> set[str] | None:
+    """Return the labels a prediction may hold: those of the training set, and those the gold holds besides.
+
+    None where the training set's are those of its data, which are not known here.
+    """
     labels = training_set(entry.target).labels
-    return set(gold) | set(() if isinstance(labels, str) else labels)
+    return None if isinstance(labels, str) else set(gold) | set(labels)
 
 
 def each_split(

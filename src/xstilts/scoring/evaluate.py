@@ -9,12 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.scoring.common import Found, Rows
-from xstilts.tasks import Task, task
-
-
-def opened_by_name(entry: Task) -> tuple[str, ...]:
-    """Return the modules that the scores of a task import by a string, the scorer first: they are its code too."""
-    return tuple(f"xstilts.scoring.{name}" for name in entry.scoring)
+from xstilts.tasks import task
 
 
 def score_language(
@@ -36,7 +31,7 @@ def score_language(
         DataError: a file is not what its format promises, or does not fit the rows.
     """
     entry = task(task_name)
-    scorer = importlib.import_module(opened_by_name(entry)[0])
+    scorer = importlib.import_module(f"xstilts.scoring.{entry.scoring[0]}")
     found: Found = scorer.score_splits(entry, language, predictions, gold)
     splits, reasons = found
     return {"task": task_name, "language": language, "splits": splits, "reason": "; ".join(reasons) or None}

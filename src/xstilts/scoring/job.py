@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from xstilts.artifacts import read_manifest
-from xstilts.data.subset import first
+from xstilts.data.rows.subset import first
+from xstilts.families.facts import facts
 from xstilts.files import read_json, read_jsonl
 from xstilts.scoring.evaluate import score_language
 from xstilts.scoring.score_file import write_scores
-
-SUFFIX = {"xquad": "json", "mlqa": "json", "tydiqa": "json"}
+from xstilts.tasks import task as task_of
 
 
 def score_job(spec: Path, predictions: Path, data: Path, output: Path) -> None:
@@ -27,10 +27,12 @@ def score_job(spec: Path, predictions: Path, data: Path, output: Path) -> None:
     if reason:
         write_scores(output, {"task": task, "language": language, "splits": {}, "reason": reason})
         return
+    suffix = facts(task_of(task).family).suffix
     splits = gold.results["evaluate"]
-    names = {split: f"{split}-{language}.{SUFFIX.get(task, 'tsv')}" for split in splits}
+    names = {split: f"{split}-{language}.{suffix}" for split in splits}
     predicted.check(list(names.values()))
     gold.check([f"{split}.jsonl" for split in splits])
     rows = {split: list(first(read_jsonl(gold.folder / f"{split}.jsonl"), settings["limit"])) for split in splits}
     paths = {split: predicted.folder / name for split, name in names.items()}
-    write_scores(output, score_language(task, language, paths, rows))
+    made = {"retrieval": settings["retrieval"]} if "retrieval" in settings else {}  # how its vectors were made
+    write_scores(output, score_language(task, language, paths, rows) | made)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ class Answers:
 
 
 def read_text(path: Path) -> str:
-    """Return a UTF-8 file's text; an absent or unreadable file or a broken byte raises DataError."""
+    """Return a UTF-8 file's text without a byte order mark; what cannot be read raises DataError."""
     try:
         raw = Path(path).read_bytes()
     except FileNotFoundError:
@@ -37,7 +38,7 @@ def read_text(path: Path) -> str:
     except OSError as error:
         raise DataError(path, f"a file that cannot be read ({error.strerror})", "a readable file") from None
     try:
-        return raw.decode("utf-8")
+        return raw.decode("utf-8-sig")  # a byte order mark is no part of the first line
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise DataError(path, f"bytes that are not UTF-8 ({raw[error.start : error.end]!r})", "UTF-8 text", line) from (
@@ -176,6 +177,21 @@ def read_candidates(path: Path) -> list[tuple[str, str, float]]:
 
 def read_answers(path: Path) -> Answers:
     """Read {question id: answer text}; an id that stands twice or an answer that is no text is an error."""
+    return Answers(Path(path), read_by_id(path, lambda value: isinstance(value, str), "a text", "question", "answer"))
+
+
+def read_by_id(
+    path: Path, fits: Callable[[Any], bool], expected: str, asked: str = "query", given: str = "ranking"
+) -> dict[str, Any]:
+    """Read a JSON object by id; an id that stands twice, or a value that does not fit, is an error.
+
+    Args:
+        path: the file.
+        fits: whether a value is what the format wants.
+        expected: what that is, in words.
+        asked: what an id stands for, in words.
+        given: what its value is, in words.
+    """
     text = read_text(path)
     repeated: list[str] = []
 
@@ -187,15 +203,15 @@ def read_answers(path: Path) -> Answers:
             values[key] = value
         return values
 
-    answers = _parse(path, text, unique)
+    found = _parse(path, text, unique)
     if repeated:
-        raise DataError(path, f"the id {repeated[0]!r} twice", "each question id once", _line(text, repeated[0], 1))
-    if not isinstance(answers, dict):
-        raise DataError(path, f"a JSON {type(answers).__name__}", "an object {question id: answer text}", 1)
-    for key, value in answers.items():
-        if not isinstance(value, str):
-            raise DataError(path, f"{_short(value)} as the answer to {key!r}", "a text", _line(text, key, 0))
-    return Answers(Path(path), answers)
+        raise DataError(path, f"the id {repeated[0]!r} twice", f"each {asked} id once", _line(text, repeated[0], 1))
+    if not isinstance(found, dict):
+        raise DataError(path, f"a JSON {type(found).__name__}", f"an object {{{asked} id: {expected}}}", 1)
+    for key, value in found.items():
+        if not fits(value):
+            raise DataError(path, f"{_short(value)} as the {given} to {key!r}", expected, _line(text, key, 0))
+    return found
 
 
 def read_questions(path: Path) -> list[Question]:
@@ -209,7 +225,7 @@ def read_questions(path: Path) -> list[Question]:
         for number, article in enumerate(articles):
             for place, paragraph in enumerate(article["paragraphs"]):
                 for entry in paragraph["qas"]:
-                    answers = tuple(answer["text"] for answer in entry["answers"])
+                    answers = _gold_answers(path, text, entry)
                     if entry["id"] in seen:
                         line = _line(text, entry["id"], 1, key=False)
                         raise DataError(path, f"the id {entry['id']!r} twice", "each question id once", line)
@@ -223,6 +239,16 @@ def read_questions(path: Path) -> list[Question]:
     if not questions:
         raise DataError(path, "no questions", "at least one question")
     return questions
+
+
+def _gold_answers(path: Path, text: str, entry: Any) -> tuple[str, ...]:
+    answers = entry["answers"]
+    found = answers if not isinstance(answers, list) else [answer["text"] for answer in answers]
+    wrong = [found] if not isinstance(found, list) else [one for one in found if not isinstance(one, str)]
+    if wrong:
+        line = _line(text, entry["id"], 0, key=False)
+        raise DataError(path, f"{_short(wrong[0])} as the gold answer to {entry['id']!r}", "a list of texts", line)
+    return tuple(found)
 
 
 def _parse(path: Path, text: str, hook: Any = None) -> Any:

@@ -77,3 +77,13 @@ def span_f1(predicted: Sequence[Sequence[str]], gold: Sequence[Sequence[str]]) -
 def dev_score(predictions: Sequence[Sequence[str]], rows: Sequence[Mapping[str, Any]], by_token: bool) -> float:
     """Return the span F1 of predicted tags on labelled rows, or their token accuracy (supertags are no spans)."""
     return (token_accuracy if by_token else span_f1)(predictions, [row["tags"] for row in rows])
+
+
+def dev_name(by_token: bool) -> str:
+    """Say in words what ``dev_score`` returns."""
+    return "token accuracy" if by_token else "F1"
+
+
+def distinct(predictions: Sequence[Sequence[str]], rows: Sequence[Mapping[str, Any]]) -> tuple[set[str], set[str]]:
+    """Return the different tags among the predictions and in the gold."""
+    return {tag for tags in predictions for tag in tags}, {tag for row in rows for tag in row["tags"]}

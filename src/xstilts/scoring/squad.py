@@ -45,3 +45,13 @@ def dev_score(predictions: Mapping[str, str], rows: Sequence[Mapping[str, Any]],
     score = question_scores_no_answer if no_answer else question_scores
     values = [score(predictions[row["id"]], [answer["text"] for answer in row["answers"]]) for row in rows]
     return 50 * math.fsum(exact + f1 for exact, f1 in values) / len(values)
+
+
+def dev_name(no_answer: bool) -> str:
+    """Say in words what ``dev_score`` returns."""
+    return "mean of exact match and F1"
+
+
+def distinct(predictions: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> tuple[set[str], set[str]]:
+    """Return the different answers among the predictions and in the gold; "" stands for none."""
+    return set(predictions.values()), {row["answers"][0]["text"] if row["answers"] else "" for row in rows}

@@ -9,8 +9,8 @@ from typing import Any
 import yaml
 
 from xstilts.errors import ConfigError
+from xstilts.tasks import outside
 
-FAMILIES = ("classification", "multiple_choice", "tagging", "span_qa", "retrieval", "mlm")
 PRIVATE_USE = re.compile(r"q[a-t][a-z]")
 
 
@@ -19,6 +19,8 @@ class Task:
     """One evaluated task: its family, data set, training set, metrics, splits and languages.
 
     ``scoring`` names its modules in the scoring room: the scorer, and for answers the rules of the data set.
+    ``candidates``: the data set whose rows, of all its languages, are what is searched.
+    ``parallel``: its items are translations of one another, with the same ids in every language.
     """
 
     name: str
@@ -29,28 +31,53 @@ class Task:
     scoring: tuple[str, ...]
     splits: tuple[str, ...]
     languages: tuple[str, ...]
-
-    def has_language(self, code: str) -> bool:
-        """Say whether the task can be scored in ``code``; retrieval pairs every language with English."""
-        if PRIVATE_USE.fullmatch(code):
-            return True
-        return code in self.languages
+    parallel: bool = False
+    candidates: str | None = None
+    own: bool = False  # the user's own, which has the languages that it names and no others
 
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """One training set of the intermediate or target phase; ``parts`` are data sets under one head."""
+    """One training set of the intermediate or target phase; ``parts`` are data sets under one head.
+
+    ``no_answer``: questions may have none (SQuAD 2.0); ``by_token``: tags are no spans (CCG); ``chain``: training sets
+    that are trained on one after the other under one head, of which this is the whole and ``parts`` are the last one's.
+    """
 
     name: str
     family: str
     parts: tuple[str, ...]
     labels: tuple[str, ...] | str = ()
     no_answer: bool = False
+    by_token: bool = False
+    chain: tuple[str, ...] = ()
+
+    @property
+    def links(self) -> tuple[str, ...]:
+        """The training sets that it takes, in their order: itself alone where it is no chain."""
+        return self.chain or (self.name,)
+
+
+def registry() -> tuple[dict[str, Task], dict[str, TrainingSet]]:
+    """Return (tasks, training sets) by name: in the order of the paper's table, then the user's own."""
+    tasks, training = shipped()
+    if own := outside.entries():
+        training = training | {
+            name: TrainingSet(name=name, **outside.training_set_of(name, entry))
+            for name, entry in own.items()
+            if "train" in outside.splits_of(entry)
+        }
+        tasks = tasks | {
+            name: Task(name=name, own=True, **outside.task_of(name, entry))
+            for name, entry in own.items()
+            if outside.evaluated_splits(entry)
+        }
+    return tasks, training
 
 
 @cache
-def registry() -> tuple[dict[str, Task], dict[str, TrainingSet]]:
-    """Return (tasks, training sets) by name, in the order of the file, which is the order of the paper's table."""
+def shipped() -> tuple[dict[str, Task], dict[str, TrainingSet]]:
+    """Return (tasks, training sets) of the package."""
     raw = yaml.load((Path(__file__).parent / "registry.yaml").read_bytes(), yaml.CSafeLoader)
     tasks = {name: Task(name=name, **_frozen(entry)) for name, entry in raw["tasks"].items()}
     training = {name: TrainingSet(name=name, **_frozen(entry)) for name, entry in raw["training"].items()}

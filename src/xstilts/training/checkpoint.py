@@ -1,5 +1,6 @@
 """Checkpoints of a training: whole or not at all, hashed, the last two kept, a damaged one passed over with a word."""
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from xstilts.files import read_json, sha256, sync, write_json
 from xstilts.tensors import save_tensors
 
 KEPT = 2
+NAME = re.compile(r"step-(\d{8,})")
 
 
 def save(folder: Path, tensors: dict[str, dict[str, Any]], state: dict[str, Any]) -> None:
@@ -46,7 +48,8 @@ def save(folder: Path, tensors: dict[str, dict[str, Any]], state: dict[str, Any]
 
 def steps(folder: Path) -> list[int]:
     """Return the steps of the whole checkpoints in ``folder``, oldest first."""
-    return sorted(int(path.name.removeprefix("step-")) for path in folder.glob("step-*") if path.is_dir())
+    named = (NAME.fullmatch(path.name) for path in folder.glob("step-*") if path.is_dir())
+    return sorted(int(found[1]) for found in named if found)  # what else lies there is not ours
 
 
 def latest(folder: Path, log: Callable[[str], None]) -> tuple[dict[str, dict[str, Any]], dict[str, Any]] | None:
@@ -64,6 +67,6 @@ def latest(folder: Path, log: Callable[[str], None]) -> tuple[dict[str, dict[str
         if damaged:
             log(f"checkpoint {path.name} is damaged ({', '.join(damaged)} differs from its hash): passed over")
             continue
-        tensors = {file.stem: load_file(file) for file in sorted(path.glob("*.safetensors"))}
+        tensors = {Path(name).stem: load_file(path / name) for name in hashes if name.endswith(".safetensors")}
         return tensors, read_json(path / "state.json")
     return None

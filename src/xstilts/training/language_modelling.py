@@ -8,18 +8,18 @@ from typing import Any
 
 import numpy as np
 
-import xstilts.tasks.mlm as mlm
+import xstilts.families.mlm as mlm
 from xstilts.artifacts import WORK, Manifest, Product
-from xstilts.data.text_sample import balanced
+from xstilts.families.features import Features, FeatureSettings
 from xstilts.files import read_jsonl, write_json
 from xstilts.modeling.encoder import EncoderShape, build_masked_lm, save_encoder
 from xstilts.modeling.fast_tokenizer import FastTokenizer, open_tokenizer
 from xstilts.modeling.model import Model, build_model, device
 from xstilts.modeling.tokenizer import train_tokenizer
 from xstilts.prediction.forward import masked_loss
-from xstilts.tasks.features import Features, FeatureSettings
-from xstilts.training.loop import Part, Recipe, restore, train, work_done
-from xstilts.training.machine import StopSignal, machine_settings
+from xstilts.training.learned import MARGIN, signs
+from xstilts.training.loop import Recipe, TrainingData, restore, train, work_done
+from xstilts.training.runtime import StopSignal, machine_settings
 
 DEV_SEED = 20200526  # one fixed masking of the held-out text, so that evaluations can be compared
 
@@ -36,6 +36,11 @@ def dev_scorer(features: Features, mask: Mask, micro_tokens: int) -> Callable[[M
     """Return the function that scores a model on held-out text: minus the mean loss (nats a masked piece)."""
     held_out = mask(features, np.random.default_rng(DEV_SEED))
     return lambda model: -masked_loss(model, held_out, micro_tokens)
+
+
+def unread_text(unread_loss: float) -> dict[str, float]:
+    """Return the dev scores of raw text that need no reading, and the bound to exceed (see ``learned``)."""
+    return {"majority": -unread_loss, "chance": -unread_loss, "bound": -(1 - MARGIN) * unread_loss}
 
 
 def pretrain(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) -> Product:
@@ -58,7 +63,7 @@ def pretrain(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) ->
     train_tokenizer(alphabet, settings["vocabulary"], work)  # anew for a training that goes on too: the same bytes
     tokenizer = open_tokenizer(work)
     chosen = FeatureSettings(max_length=settings["max_length"], packed=settings["packed"])
-    sampled = list(balanced(rows, settings["alpha"], settings["seed"], sum(map(len, rows.values()))))
+    sampled = list(mlm.balanced(rows, settings["alpha"], settings["seed"], sum(map(len, rows.values()))))
     features = mlm.featurise(sampled, tokenizer, chosen)
     shape = EncoderShape(**{name: settings[name] for name in EncoderShape.__dataclass_fields__})
     encoder = build_masked_lm(shape, len(tokenizer), settings["seed"])
@@ -82,9 +87,12 @@ def pretrain(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) ->
         losses = {language: score(now) for language, score in scorers.items()}
         return {"score": sum(losses.values()) / len(losses), **{f"dev_{name}": value for name, value in losses.items()}}
 
-    part = Part("mlm", "mlm", features, settings["batch_size"], settings["epochs"], mask)
+    unread = mlm.unread_loss(features, tokenizer.special)
+    part = TrainingData("mlm", "mlm", features, settings["batch_size"], settings["epochs"], mask, unread_loss=unread)
     best, progress = train(model, [part], recipe, evaluate, work, _log, StopSignal())
     restore(model, best)
+    reached = unread_text(unread) | {"score": progress.best_score}
+    learned = signs("mlm", reached, progress.history, progress.best_step, unread)
     files = save_encoder(model.encoder, work, folder, settings["half"])
     write_json(folder / "history.json", {"best_step": progress.best_step, "evaluations": progress.history})
     return Product(
@@ -94,6 +102,7 @@ def pretrain(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) ->
             "lines": {language: len(lines) for language, lines in rows.items()},
             "tokens": int(len(features.input_ids) * settings["epochs"]),
             "dev": progress.history[-1],
+            **learned,
         },
         work=work_done(progress),
     )

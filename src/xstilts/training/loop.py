@@ -5,6 +5,7 @@ from a checkpoint takes exactly the steps it would have taken, and when a checkp
 touches no generator.
 """
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,14 +14,20 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from xstilts.errors import UserError
+from xstilts.families.facts import facts
+from xstilts.families.features import Features, lengths, take
 from xstilts.modeling.batch import collate
+from xstilts.modeling.batches import contrasted, scored_items, units
 from xstilts.modeling.heads import loss_sum
 from xstilts.modeling.model import Model
-from xstilts.tasks.features import Features, lengths, take
 from xstilts.training import checkpoint
-from xstilts.training.batches import scored_items, split_by_tokens, units
-from xstilts.training.optimiser import build_optimiser, learning_rate
-from xstilts.training.sampler import Portion, schedule
+from xstilts.training.alone import ALONE, Alone
+from xstilts.training.learned import interval_losses, still_at_entropy
+from xstilts.training.optimiser import decayed, learning_rate
+from xstilts.training.sampler import Component, schedule
+
+AT_ENTROPY = "loss still at the entropy of the labels"
 
 
 @dataclass(frozen=True)
@@ -39,11 +46,14 @@ class Recipe:
     checkpoint_minutes: float
     precision: str = "float32"  # of the forward passes: bfloat16 or float32
     deterministic: bool = False  # kernels that give equal bytes on a GPU too: applied where the device is chosen
+    length: str = "labelled"  # of a training with raw text beside one labelled set: labelled or capped (`schedule`)
+    averaged: int = 0  # last evaluations whose weights' mean is the result; 0: the best one's weights are
+    compiled: bool = False  # blocks, on a GPU
     recompute: bool = False  # activations inside a block, for the backward pass: less memory, the same numbers
 
 
 @dataclass(frozen=True)
-class Part:
+class TrainingData:
     """One training set: features, head, batches of so many units or tokens; for ``mlm`` a function masks each anew."""
 
     name: str
@@ -53,6 +63,8 @@ class Part:
     epochs: float
     mask: Callable[[Features, np.random.Generator], Features] | None = None
     batch_tokens: int | None = None  # instead of batch_size
+    unread_loss: float = float("inf")  # nats: that of a model that reads nothing
+    in_batch: int | None = None  # pairs among whose candidates a query finds its own; None: all of a step
 
 
 @dataclass
@@ -62,9 +74,10 @@ class Progress:
     step: int = 0
     best_step: int = -1
     best_score: float = float("-inf")
-    loss: float = 0.0  # summed over the steps since the last evaluation
-    loss_steps: int = 0
+    losses: list[float] = field(default_factory=list)  # of each part, summed over its steps since the last evaluation
+    loss_steps: list[int] = field(default_factory=list)
     tokens: int = 0  # trained on so far
+    places: int = 0  # that attention went over: these tokens, and what padding added to them
     seconds: float = field(default=0.0, compare=False)  # that it took, earlier attempts included
     history: list[dict[str, float]] = field(default_factory=list)
 
@@ -75,14 +88,17 @@ class Interrupted(InterruptedError):
 
 def train(
     model: Model,
-    parts: list[Part],
+    parts: list[TrainingData],
     recipe: Recipe,
     evaluate: Callable[[Model], dict[str, float]],
     work: Path,
     log: Callable[[str], None],
     stop: Callable[[], bool] = lambda: False,
+    ranks: Alone = ALONE,
 ) -> tuple[dict[str, torch.Tensor], Progress]:
     """Train, and return the best weights by dev score (the earliest of equals) with the history.
+
+    With ``recipe.averaged`` they are the mean of the weights at the last so many evaluations, whatever these score.
 
     Args:
         model: on its device already.
@@ -92,16 +108,20 @@ def train(
         work: folder for checkpoints, kept until the caller has published the result.
         log: takes one line of progress.
         stop: asked after each step; True writes a checkpoint and raises Interrupted.
+        ranks: what several processes settle together.
     """
     if recipe.recompute:
         model.encoder.recompute_activations()
+    if recipe.compiled:
+        model.compile_on_gpu()
     where = next(model.parameters()).device
     bounds = [units(part.features, part.family) for part in parts]
-    plan = schedule([portion(part, b) for part, b in zip(parts, bounds, strict=True)], recipe.seed)
+    plan = schedule([component(part, b) for part, b in zip(parts, bounds, strict=True)], recipe.seed, recipe.length)
     interval = max(1, min(recipe.evaluate_every, plan.steps // recipe.evaluations))
-    optimiser = build_optimiser(model, recipe.weight_decay, recipe.epsilon)
-    progress, best = Progress(), copied(weights(model))
-    found = checkpoint.latest(work, log)
+    optimiser = ranks.optimiser(model, recipe.weight_decay, recipe.epsilon)
+    progress = Progress(losses=[0.0] * len(parts), loss_steps=[0] * len(parts))
+    best: dict[str, torch.Tensor] = {}  # no copy before the first evaluation: 2 to 4 GB of a large encoder
+    found = ranks.latest(work, log)
     if found is not None:
         tensors, state = found
         restore(model, tensors["model"])
@@ -109,56 +129,91 @@ def train(
         best, progress = tensors["best"], Progress(**state)
         log(f"going on from the checkpoint of step {progress.step} of {plan.steps}")
 
-    loss = torch.tensor(progress.loss, device=where)
+    losses = torch.tensor(progress.losses, device=where)
     began = saved = time.monotonic()
     first, first_tokens, earlier = progress.step, progress.tokens, progress.seconds
     while progress.step < plan.steps:
         rate = learning_rate(progress.step, plan.steps, recipe.learning_rate, recipe.warmup)
         which, chosen = plan.batch(progress.step)
-        step_loss, step_tokens = accumulate(model, parts[which], bounds[which], chosen, recipe, progress.step)
+        step_loss, step_tokens, places = accumulate(
+            model, parts[which], bounds[which], chosen, recipe, progress.step, ranks
+        )
         optimiser.step(rate, recipe.clip)
-        loss += step_loss
+        losses[which] += step_loss
         progress.tokens += step_tokens
+        progress.places += places
         progress.step += 1
-        progress.loss_steps += 1
+        progress.loss_steps[which] += 1
         if progress.step % interval == 0 or progress.step == plan.steps:
-            scores = evaluate(model)
-            mean_loss = float(loss) / progress.loss_steps
-            progress.history.append({"step": progress.step, "loss": mean_loss, "learning_rate": rate, **scores})
-            loss.zero_()
-            progress.loss, progress.loss_steps = 0.0, 0
-            if scores["score"] > progress.best_score:
+            scores = ranks.same(evaluate(model))
+            means = mean_losses(parts, losses.tolist(), progress.loss_steps)
+            check_finite(progress, means["loss"], scores["score"])
+            progress.history.append({"step": progress.step, **means, "learning_rate": rate, **scores})
+            losses.zero_()
+            progress.losses, progress.loss_steps = [0.0] * len(parts), [0] * len(parts)
+            late = len(progress.history) - math.ceil(plan.steps / interval) + recipe.averaged  # from 1 on it counts
+            if late >= 1 if recipe.averaged else scores["score"] > progress.best_score:
                 progress.best_step, progress.best_score = progress.step, scores["score"]
-                best = copied(weights(model))
+                now = copied(weights(model))
+                mean = recipe.averaged and late > 1
+                best = {name: one + (now[name] - one) / late for name, one in best.items()} if mean else now
             done, tokens = progress.step - first, progress.tokens - first_tokens
-            log(progress_line(progress, plan.steps, tokens, done, time.monotonic() - began))
+            line = progress_line(progress, plan.steps, tokens, done, time.monotonic() - began)
+            log(line + not_learning(parts, progress, plan.steps))
         progress.seconds = earlier + time.monotonic() - began
-        asked = stop()
-        due = time.monotonic() - saved >= 60 * recipe.checkpoint_minutes
+        due, asked = ranks.asked(time.monotonic() - saved >= 60 * recipe.checkpoint_minutes, stop())
         if (due or asked) and progress.step < plan.steps:
-            progress.loss = float(loss)
+            progress.losses = losses.tolist()
             tensors = {"model": weights(model), "optimiser": optimiser.tensors(), "best": best}
             checkpoint.save(work, tensors, vars(progress))
             saved = time.monotonic()
             if asked:
                 raise Interrupted(f"asked to stop: a checkpoint holds step {progress.step} of {plan.steps}")
-    return best, progress
+    return best or copied(weights(model)), progress
 
 
-def portion(part: Part, bounds: np.ndarray) -> Portion:
+def check_finite(progress: Progress, loss: float, score: float) -> None:
+    """Stop a training whose loss or dev score is no number: no later step brings it back.
+
+    Raises:
+        UserError: it names the steps and the loss, or the score.
+    """
+    if not (math.isfinite(loss) and math.isfinite(score)):
+        first = progress.step - sum(progress.loss_steps) + 1
+        found = f"dev score of {score}" if math.isfinite(loss) else f"mean loss of {loss}"
+        raise UserError(
+            f"steps {first} to {progress.step}: found a {found}; expected a number: train with a smaller "
+            "learning_rate, or in float32 (optimisation.precision)"
+        )
+
+
+def component(part: TrainingData, bounds: np.ndarray) -> Component:
     """Return what the sampler needs to know of a training set whose units begin at these sequences."""
     if part.batch_size is not None:
-        return Portion(len(bounds) - 1, part.batch_size, part.epochs)
+        return Component(len(bounds) - 1, part.batch_size, part.epochs)
     assert part.batch_tokens is not None
-    return Portion(len(bounds) - 1, part.batch_tokens, part.epochs, np.diff(part.features.offsets[bounds]))
+    return Component(len(bounds) - 1, part.batch_tokens, part.epochs, np.diff(part.features.offsets[bounds]))
 
 
 def accumulate(
-    model: Model, part: Part, bounds: np.ndarray, chosen: np.ndarray, recipe: Recipe, step: int
-) -> tuple[torch.Tensor, int]:
-    """Add the gradient of one batch, in micro-batches; return its mean loss (not yet read back) and its tokens."""
+    model: Model,
+    part: TrainingData,
+    bounds: np.ndarray,
+    chosen: np.ndarray,
+    recipe: Recipe,
+    step: int,
+    ranks: Alone = ALONE,
+) -> tuple[torch.Tensor, int, int]:
+    """Add the gradient of one batch, in micro-batches.
+
+    Returns:
+        Its mean loss (not yet read back), its tokens, and the places that attention went over, padding included.
+    """
     model.train()
     where = next(model.parameters()).device
+    pairs = facts(part.family).contrasted
+    if pairs:  # who meets whom is drawn: it depends on the step, not on the order of its batch
+        chosen = np.random.default_rng([recipe.seed, step]).permutation(np.sort(chosen))
     sequences = np.concatenate([np.arange(bounds[unit], bounds[unit + 1]) for unit in chosen])
     features = take(part.features, sequences)
     torch.manual_seed(step_seed(recipe.seed, step))
@@ -166,24 +221,38 @@ def accumulate(
         features = part.mask(features, np.random.default_rng([recipe.seed, step]))
     total = scored_items(features, part.family)
     boundaries = units(features, part.family)
+    if pairs:
+        features, boundaries = contrasted(features, boundaries, part.in_batch)
     longest = np.maximum.reduceat(lengths(features), boundaries[:-1]) * np.diff(boundaries)
-    loss = torch.zeros((), device=where)
-    for group in split_by_tokens(longest, recipe.micro_tokens):
+    loss, places = torch.zeros((), device=where), 0
+    for group in ranks.share(longest, recipe.micro_tokens):
         members = np.concatenate([np.arange(boundaries[unit], boundaries[unit + 1]) for unit in group])
         batch = collate(features, members, part.family, where)
         with model.autocast():
+            places += model.attended(batch)
             logits = model.logits(part.name, batch)
             micro_loss = loss_sum(part.family, logits, batch.targets, batch.layout) / max(1, total)
         micro_loss.backward()
         loss += micro_loss.detach()
-    return loss, len(features.input_ids)
+    loss, places = ranks.joined(model, part, bounds, loss, places)
+    return loss, len(features.input_ids), places
+
+
+def kept_by_decay(recipe: Recipe, progress: Progress) -> float:
+    """Return what decay alone leaves, in the weights that ``train`` returned, of one whose gradient was always zero."""
+    late = [int(entry["step"]) for entry in progress.history[-recipe.averaged :]]
+    chosen = late if recipe.averaged else [progress.best_step]
+    total = progress.step
+    left = [decayed(step, total, recipe.learning_rate, recipe.warmup, recipe.weight_decay) for step in chosen]
+    return sum(left) / len(left)
 
 
 def work_done(progress: Progress) -> dict[str, float]:
-    """Return what a finished training did: steps, tokens, the seconds that it took with its dev evaluations, speed."""
+    """Return what a finished training did: steps, tokens (and with padding), seconds with dev evaluations, speed."""
     return {
         "steps": progress.step,
         "tokens": progress.tokens,
+        "padded_tokens": progress.places,
         "seconds": round(progress.seconds, 3),
         "tokens_per_second": round(progress.tokens / max(progress.seconds, 1e-9), 1),
     }
@@ -194,9 +263,9 @@ def step_seed(seed: int, step: int) -> int:
     return int(np.random.SeedSequence([seed, step]).generate_state(1, dtype=np.uint64)[0] >> np.uint64(1))
 
 
-def weights(model: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """Return the parameters by name, each tied one once."""
-    return {name: parameter.detach() for name, parameter in model.named_parameters()}
+def weights(model: Model) -> dict[str, torch.Tensor]:
+    """Return the weights that train, by name."""
+    return {name: parameter.detach() for name, parameter in model.trained().items()}
 
 
 def copied(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -204,11 +273,32 @@ def copied(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {name: tensor.to("cpu", copy=True) for name, tensor in tensors.items()}
 
 
-def restore(model: torch.nn.Module, tensors: dict[str, torch.Tensor]) -> None:
+def restore(model: Model, tensors: dict[str, torch.Tensor]) -> None:
     """Put back what ``weights`` returned."""
     with torch.no_grad():
-        for name, parameter in model.named_parameters():
+        for name, parameter in model.trained().items():
             parameter.copy_(tensors[name])
+
+
+def mean_losses(parts: list[TrainingData], losses: list[float], steps: list[int]) -> dict[str, float]:
+    """Return the mean loss over some steps as ``loss``; of a mixture also each part's, with the number of its steps."""
+    found: dict[str, float] = {"loss": sum(losses) / sum(steps)}
+    if len(parts) > 1:
+        for part, loss, count in zip(parts, losses, steps, strict=True):
+            found |= {f"steps_{part.name}": count} | ({f"loss_{part.name}": loss / count} if count else {})
+    return found
+
+
+def not_learning(parts: list[TrainingData], progress: Progress, steps: int) -> str:
+    """Say, from a third of the steps on, whose loss is no lower than if nothing were read; empty when each one's is."""
+    if 3 * progress.step < steps:
+        return ""
+    stuck = []
+    for part in parts:
+        found = interval_losses(progress.history, part.name)
+        if found and still_at_entropy(found[-1][1], part.unread_loss):
+            stuck.append(f"{part.name} {found[-1][1]:.3f} of {part.unread_loss:.3f}")
+    return f"; {AT_ENTROPY}: {', '.join(stuck)}" if stuck else ""
 
 
 def progress_line(progress: Progress, steps: int, tokens: int, done: int, seconds: float) -> str:

@@ -7,11 +7,14 @@ A step asks the GPU nothing, and moves no more than it must: clipping happens in
 embedding, most of whose rows are zero, lies in a block that is kept, of which only the rows that were used are cleared.
 """
 
+import math
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 from torch.optim.adamw import adamw
+
+from xstilts.modeling.model import Model
 
 BETAS = (0.9, 0.999)
 
@@ -36,8 +39,7 @@ class AdamW:
             clip: gradients of a larger norm, all of them together, are scaled down to it.
         """
         gradients = {name: self._dense(name, p.grad) for name, p in self.parameters.items() if p.grad is not None}
-        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(list(gradients.values()))))
-        too_large = ((norm + 1e-6) / clip).clamp(min=1)  # as in torch.nn.utils.clip_grad_norm_
+        too_large = ((self.norm(gradients) + 1e-6) / clip).clamp(min=1)  # as in torch.nn.utils.clip_grad_norm_
         for decay in sorted(set(self.decay.values())):
             used = [name for name in gradients if self.decay[name] == decay]
             for name in used:
@@ -68,6 +70,10 @@ class AdamW:
                 self.kept[name].index_fill_(0, parameter.grad._indices()[0], 0)
             parameter.grad = None
 
+    def norm(self, gradients: dict[str, Tensor]) -> Tensor:
+        """Return the norm of all gradients together."""
+        return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(list(gradients.values()))))
+
     def _dense(self, name: str, gradient: Tensor) -> Tensor:
         """Return a gradient as the kernel wants it; that of some rows is added up in the block that is kept for it."""
         if not gradient.is_sparse:
@@ -82,17 +88,24 @@ class AdamW:
         return {f"{kind}.{name}": tensor for kind, named in kinds.items() for name, tensor in named.items()}
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
-        """Put back what ``tensors`` returned."""
+        """Put back what ``tensors`` returned, in memory of its own: what was read is a map of a file that will go."""
         for key, tensor in tensors.items():
             kind, _, name = key.partition(".")
-            getattr(self, kind)[name] = tensor.to(self.parameters[name].device)
+            getattr(self, kind)[name] = torch.empty_like(tensor, device=self.parameters[name].device).copy_(tensor)
 
 
-def build_optimiser(model: nn.Module, weight_decay: float, epsilon: float) -> AdamW:
-    """Return AdamW with decay on matrices only (none on biases and LayerNorm, as in the authors' code)."""
-    trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
-    spared = {name for name in trained if name.endswith("bias") or "norm" in name.lower()}
+def build_optimiser(model: Model, weight_decay: float, epsilon: float) -> AdamW:
+    """Return AdamW with decay on matrices only (none on biases and LayerNorm, as in the authors' code).
+
+    Decay would draw the factors of IA3, which begin at one, to zero: it spares them too (T-Few's weight decay is 0).
+    """
+    trained = model.trained()
+    spared = {name for name in trained if _is_spared(*name.split(".")[-2:])}
     return AdamW(trained, {name: 0.0 if name in spared else weight_decay for name in trained}, epsilon)
+
+
+def _is_spared(owner: str, name: str) -> bool:
+    return name == "bias" or "norm" in owner.lower() or owner.startswith("ia3_")
 
 
 def learning_rate(step: int, steps: int, peak: float, warmup: float) -> float:
@@ -105,3 +118,8 @@ def learning_rate(step: int, steps: int, peak: float, warmup: float) -> float:
     if step < rising:
         return peak * step / max(1, rising)
     return peak * max(0.0, (steps - step) / max(1, steps - rising))
+
+
+def decayed(steps: int, total: int, peak: float, warmup: float, weight_decay: float) -> float:
+    """Return what decay alone leaves of a weight after some steps of a training: the product of (1 - rate x decay)."""
+    return math.prod(1 - learning_rate(step, total, peak, warmup) * weight_decay for step in range(steps))

@@ -3,17 +3,17 @@
 import importlib
 import statistics
 import sys
-from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from xstilts.artifacts import WORK, Manifest, Product
+from xstilts.families.facts import facts
 from xstilts.files import write_json
 from xstilts.tensors import save_tensors
-from xstilts.training.dev import metric_module
 
 HEAD_SEED = 2**31  # the "step" whose seed initialises the heads: no training is that long
+ADAPTER_SEED = HEAD_SEED + 1
 
 
 def log(line: str) -> None:
@@ -21,26 +21,16 @@ def log(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def preparing_module(family: str) -> str:
-    """Return the dotted name of the module that makes a family's training sets ready."""
-    return f"xstilts.training.{'text_part' if family == 'mlm' else 'parts'}"
-
-
-def opened_by_name(families: Iterable[str]) -> tuple[str, ...]:
-    """Return the modules that a training on these families imports by a string: they belong to its code too."""
-    modules = [preparing_module(family) for family in families]
-    for family in set(families) - {"mlm"}:
-        modules += [f"xstilts.tasks.{family}", metric_module(family)]
-    return tuple(sorted(set(modules)))
-
-
 def train_phase(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest], keep_head: bool) -> Product:
     """Train an encoder on the parts of a source, or on a target, and write it as a Hugging Face folder.
 
     Args:
         folder: the artifact; checkpoints stand in it while the training runs.
-        spec: its ``settings`` hold seed, parts, learning_rate, lengths and optimisation.
-        inputs: ``encoder``, the stored features by ``PHASE/NAME``, and where the settings say ``steps_of``, its data.
+        spec: its ``settings`` hold seed, parts, learning_rate, lengths, optimisation, ``method`` of adapters,
+            ``sentence`` where another vector than usual stands for a sequence, and of a chain ``before``, the trainings
+            that come before this one under the same head.
+        inputs: ``encoder``; where that is adapters, ``below``, the encoder below them; the stored features by
+            ``PHASE/NAME``, and where the settings say ``steps_of``, its data.
         keep_head: write the head too, for the prediction.
 
     Returns:
@@ -50,98 +40,184 @@ def train_phase(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest],
     settings = spec["settings"]
     if inputs["encoder"].reason:
         return Product(reason=inputs["encoder"].reason)
+    for link in settings.get("before", ()):
+        for part in link["parts"]:
+            if inputs[part["features"]].reason:
+                return Product(reason=inputs[part["features"]].reason)
+            inputs[part["features"]].check()
     absent = {part["name"]: why for part in settings["parts"] if (why := inputs[part["features"]].reason)}
     parts = [part for part in settings["parts"] if part["name"] not in absent]
     if _kinds(parts) != _kinds(settings["parts"]):
         return Product(reason="; ".join(absent.values()))
     for name, why in absent.items():
         log(f"{name} is left out of the mixture: {why}")
-    for role in ("encoder", *(part["features"] for part in parts)):
+    for role in ("encoder", *(["below"] if "below" in inputs else []), *(part["features"] for part in parts)):
         inputs[role].check()
-    return _train(folder, settings | {"parts": parts}, inputs, keep_head, absent)
+    chosen = settings | {"parts": parts}
+    if "gpus_per_job" in settings:
+        product: Product = _torchrun().start(folder, chosen, inputs, keep_head, absent)
+        return product
+    return train_parts(folder, chosen, inputs, keep_head, absent)
 
 
-def _kinds(parts: list[dict[str, Any]]) -> set[str]:
-    return {"text" if part["family"] == "mlm" else "labelled" for part in parts}
+def _kinds(parts: list[dict[str, Any]]) -> set[bool]:
+    return {facts(part["family"]).raw for part in parts}
 
 
-def _train(
-    folder: Path, settings: dict[str, Any], inputs: dict[str, Manifest], keep_head: bool, absent: dict[str, str]
+def train_parts(
+    folder: Path,
+    settings: dict[str, Any],
+    inputs: dict[str, Manifest],
+    keep_head: bool,
+    absent: dict[str, str],
+    ranks: Any = None,
 ) -> Product:
-    from xstilts.modeling.encoder import check_lengths, open_encoder, save_encoder
+    """Train on the parts that there are, in this process, or with others that run the same (``ranks``)."""
+    from xstilts.modeling.encoder import check_lengths, read_sentence_at, save_encoder
     from xstilts.modeling.model import build_model, device
-    from xstilts.training.loop import Recipe, restore, step_seed, train, work_done
-    from xstilts.training.machine import StopSignal, machine_settings
+    from xstilts.modeling.read_rows import keep_read_rows, put_back
+    from xstilts.training.alone import ALONE
+    from xstilts.training.learned import of_parts, signs
+    from xstilts.training.loop import Recipe, kept_by_decay, restore, step_seed, train, work_done
+    from xstilts.training.runtime import StopSignal, machine_settings
 
-    start = inputs["encoder"].folder
-    prepared = [
-        importlib.import_module(preparing_module(part["family"])).prepare_part(part, settings, inputs, log)
+    ranks = ranks or ALONE
+    start = inputs["below" if "below" in inputs else "encoder"].folder
+    tasks = [
+        importlib.import_module(f"xstilts.{facts(part['family']).training}").open_task(part, settings, inputs, log)
         for part in settings["parts"]
     ]
-    trained = [found.part for found in prepared]
+    trained = [found.data for found in tasks]
     heads = {
-        found.part.name: (found.part.family, max(1, len(found.labels)))
-        for found in prepared
-        if found.part.family != "mlm"
+        found.data.name: (found.data.family, max(1, len(found.labels)))
+        for found in tasks
+        if facts(found.data.family).head
     }
     recipe = Recipe(
         seed=settings["seed"],
         learning_rate=settings["learning_rate"],
+        length=settings.get("length", "labelled"),
         **machine_settings(),
         **settings["optimisation"],
     )
-    encoder = open_encoder(start, masked_lm=any(part.family == "mlm" for part in trained))
-    check_lengths(encoder, start, settings["lengths"])
-    model = build_model(encoder, heads, step_seed(settings["seed"], HEAD_SEED), recipe.precision)
-    model.to(device(recipe.deterministic))
+    read = [found.pieces for found in tasks if found.pieces is not None]
+    countable = len(read) == len(tasks) and "before" not in settings  # a chain reads more than its last training set
+    with ranks.turn():
+        encoder, adapters = _open(settings, inputs, any(facts(part.family).loss == "masked" for part in trained))
+        check_lengths(encoder, start, settings["lengths"])
+        if "sentence" in settings:
+            read_sentence_at(encoder, start, settings["sentence"])
+        model = build_model(encoder, heads, step_seed(settings["seed"], HEAD_SEED), recipe.precision)
+        rows = keep_read_rows(encoder, read) if countable else None
+        if rows:
+            log(f"embedding: the training reads {len(rows.read):,} of {len(rows.whole):,} rows; the others only decay")
+        model = ranks.placed(model, device(recipe.deterministic))
     log(model.way())
+    if adapters is not None:
+        log(f"{settings['method']['kind']}: {sum(one.numel() for one in model.trained().values()):,} weights train")
+    stop = StopSignal()
+    work = ranks.folder(folder / WORK)
+    before = _chain().train_before(model, settings, inputs, work, log, stop, ranks) if "before" in settings else {}
     best, progress = train(
         model,
         trained,
         recipe,
-        partial(_mean_score, prepared),
-        folder / WORK,
+        partial(_mean_score, tasks),
+        work,
         log,
-        StopSignal(),
+        stop,
+        ranks,
     )
     restore(model, best)
-    report = {found.part.name: found.report(model) for found in prepared}
-    files = save_encoder(model.encoder, start, folder)
+    report = {found.data.name: found.report(model) for found in tasks}
+    for found in tasks:
+        name = found.data.name
+        report[name] |= signs(name, report[name], progress.history, progress.best_step, found.data.unread_loss)
+    learned = of_parts(
+        [report[f.data.name]["learned"] for f in tasks if not facts(f.data.family).raw or len(tasks) == 1]
+    )
+    model = ranks.whole(model)
+    if not ranks.first:
+        return Product()
+    if rows:
+        put_back(model.encoder, rows, kept_by_decay(recipe, progress))
+    if adapters is not None:
+        files = _adapted().save_adapter(model.encoder, adapters, folder)
+    else:
+        files = save_encoder(model.encoder, start, folder)
     write_json(folder / "history.json", {"best_step": progress.best_step, "evaluations": progress.history})
     files.append("history.json")
     if keep_head:
-        files += save_head(model, prepared[0], folder)
+        files += save_head(model, tasks[0], folder)
     return Product(
         files,
         {
             "dev": report,
             "best_step": progress.best_step,
             "steps": progress.step,
-            "train_examples": {found.part.name: found.train_rows for found in prepared},
-            "selected_on": {found.part.name: found.selected_on for found in prepared},
+            "train_examples": {found.data.name: found.train_rows for found in tasks},
+            "selected_on": {found.data.name: found.selected_on for found in tasks},
             "left_out": absent,
             "collapsed": sorted(name for name, entry in report.items() if entry.get("collapsed")),
+            "learned": learned,
+            **({"before": before} if before else {}),
         },
-        work=work_done(progress),
+        work=_chain().added(before, work_done(progress)) if before else work_done(progress),
     )
 
 
-def _mean_score(prepared: list[Any], model: Any) -> dict[str, float]:
+def _open(settings: dict[str, Any], inputs: dict[str, Manifest], masked_lm: bool) -> tuple[Any, dict[str, Any] | None]:
+    """Return the encoder that a training starts from, and what its adapters are where only these train."""
+    from xstilts.modeling.encoder import open_encoder
+    from xstilts.training.loop import step_seed
+
+    method, found = settings.get("method"), None
+    if "below" in inputs:
+        few_bits = _adapted().has_few_bits(inputs["encoder"].folder)
+        encoder = open_encoder(inputs["below"].folder, masked_lm, few_bits)
+        found = _adapted().load(encoder, inputs["encoder"].folder)
+        if method is None:
+            _adapted().merge(encoder, found)
+            found = None
+        return encoder, found
+    encoder = open_encoder(inputs["encoder"].folder, masked_lm, "bits" in (method or {}))
+    if method is not None:
+        found = _adapted().attach(encoder, method, step_seed(settings["seed"], ADAPTER_SEED))
+    return encoder, found
+
+
+def _adapted() -> Any:
+    """Open what only a training or prediction with adapters runs: an edit of it reruns no other."""
+    return importlib.import_module("xstilts.modeling.adapted")
+
+
+def _chain() -> Any:
+    """Open what only a chain of trainings runs: an edit of it reruns no other."""
+    return importlib.import_module("xstilts.training.chain")
+
+
+def _torchrun() -> Any:
+    """Open what only a training among several GPUs runs: an edit of it reruns no other."""
+    return importlib.import_module("xstilts.training.torchrun")
+
+
+def _mean_score(tasks: list[Any], model: Any) -> dict[str, float]:
     """Return the mean of the parts' dev scores, which chooses the checkpoint, and each one where there are several.
 
     Raw text beside labelled parts does not choose: its score is a loss, theirs are percentages.
     """
-    scores = {found.part.name: found.score(model) for found in prepared}
-    labelled = [scores[found.part.name] for found in prepared if found.part.family != "mlm"]
+    scores = {found.data.name: found.score(model) for found in tasks}
+    labelled = [scores[found.data.name] for found in tasks if not facts(found.data.family).raw]
     each = {f"dev_{name}": value for name, value in scores.items()} if len(scores) > 1 else {}
     return {"score": statistics.fmean(labelled or scores.values()), **each}
 
 
-def save_head(model: Any, prepared: Any, folder: Path) -> list[str]:
+def save_head(model: Any, task: Any, folder: Path) -> list[str]:
     """Write a head's weights and what they mean beside the encoder; return the files' names."""
-    name = prepared.part.name
+    name = task.data.name
     save_tensors(model.heads[name].state_dict(), folder / "head.safetensors")
-    write_json(folder / "head.json", {"name": name, "family": prepared.part.family, "labels": list(prepared.labels)})
+    at = {} if model.encoder.sentence == "first" else {"sentence": model.encoder.sentence}
+    write_json(folder / "head.json", {"name": name, "family": task.data.family, "labels": list(task.labels)} | at)
     return ["head.json", "head.safetensors"]
 
 

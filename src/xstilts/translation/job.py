@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.artifacts import WORK, Manifest, Product
-from xstilts.data.purity import check_english
+from xstilts.data.rows.purity import check_english
 from xstilts.files import read_json, read_jsonl, write_json, write_jsonl
 from xstilts.translation.rows import translated, wanted
 
@@ -23,6 +23,9 @@ def translate_dataset(folder: Path, spec: dict[str, Any], inputs: dict[str, Mani
     Returns:
         A product with the rows and, of questions, how many were lost with their answers; one with a reason when there
         is no English data.
+
+    Raises:
+        UserError: the model translates another way than it is known to.
     """
     settings = spec["settings"]
     english = inputs[f"{settings['dataset']}/en"]
@@ -34,7 +37,9 @@ def translate_dataset(folder: Path, spec: dict[str, Any], inputs: dict[str, Mani
     check_english(rows, settings["dataset"])
     family, language = settings["family"], settings["language"]
     texts = sorted({text for row in rows for text in wanted(row, family)}, key=lambda text: (len(text), text))
-    known = dict(zip(texts, _in_chunks(texts, settings, inputs["translator"].folder, folder / WORK), strict=True))
+    translator = inputs["translator"]
+    made = _in_chunks(texts, settings, translator.folder, translator.results["weights"], folder / WORK)
+    known = dict(zip(texts, made, strict=True))
     done = [row for one in rows if (row := translated(one, family, language, known)) is not None]
     if not done:
         return Product(reason=f"{settings['dataset']} in {language}: no answer survived the translation")
@@ -45,17 +50,20 @@ def translate_dataset(folder: Path, spec: dict[str, Any], inputs: dict[str, Mani
     )
 
 
-def _in_chunks(texts: list[str], settings: dict[str, Any], translator: Path, work: Path) -> list[str]:
+def _in_chunks(texts: list[str], settings: dict[str, Any], translator: Path, weights: str, work: Path) -> list[str]:
     """Return the translations; a chunk that an earlier, stopped job has finished is read, not made again."""
     found: list[str] = []
     model = None
     for number, begin in enumerate(range(0, len(texts), CHUNK)):
         chunk, path = texts[begin : begin + CHUNK], work / f"{number:06d}.json"
         if not path.is_file():
+            from xstilts.translation.known import check_known
             from xstilts.translation.model import open_translator, translate
 
-            how = {name: settings[name] for name in ("prefix", "start", "beams", "micro_tokens")}
-            model = model or open_translator(translator, **how)
+            if model is None:
+                how = {name: settings[name] for name in ("prefix", "start", "beams", "micro_tokens")}
+                model = open_translator(translator, **how)
+                check_known(model, weights)
             write_json(path, translate(chunk, model))
             print(f"{begin + len(chunk)} of {len(texts)} texts", file=sys.stderr, flush=True)
         found += read_json(path)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from xstilts.errors import UserError
+from xstilts.modeling.model import computes_in_bfloat16, device
 
 LONGEST = 512  # tokens of a text: what such models were trained on
 
@@ -36,13 +37,13 @@ def open_translator(folder: Path, prefix: str, start: str | None, beams: int, mi
     logging.disable_progress_bar()
     local: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
     tokenizer = AutoTokenizer.from_pretrained(folder, **local)
-    on_gpu = torch.cuda.is_available()
-    dtype = torch.bfloat16 if on_gpu and torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
+    where = device()
+    dtype = torch.bfloat16 if where.type == "cuda" and computes_in_bfloat16(where) else torch.float32
     model = AutoModelForSeq2SeqLM.from_pretrained(folder, dtype=dtype, use_safetensors=True, **local)
     first: Any = None if start is None else tokenizer.convert_tokens_to_ids(start)
     if start is not None and first in (None, tokenizer.unk_token_id):
         raise UserError(f"translation.start: the model has no token {start!r}")
-    return Translator(model.eval().to("cuda" if on_gpu else "cpu"), tokenizer, prefix, first, beams, micro_tokens)
+    return Translator(model.eval().to(where), tokenizer, prefix, first, beams, micro_tokens)
 
 
 def translate(texts: Sequence[str], by: Translator) -> list[str]:

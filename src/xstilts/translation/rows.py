@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from xstilts.families.facts import facts
+
 Row = Mapping[str, Any]
-FIELDS = {"classification": ("text_a", "text_b"), "multiple_choice": ("prompt",), "span_qa": ("question",)}
 SENTENCE = re.compile(r"\S.*?(?:[.!?]+(?=\s)|$)", re.DOTALL)
 MARKERS = (("[", "]"), ("{", "}"), ("<", ">"), ("«", "»"))  # the first pair that the sentence does not have itself
 
@@ -22,13 +23,12 @@ def sentences(text: str) -> list[tuple[int, int]]:
 
 def wanted(row: Row, family: str) -> Iterator[str]:
     """Yield every text of which ``translated`` needs the translation, some of them more than once."""
-    whole = [row[name] for name in FIELDS[family]] + list(row.get("choices", ()))
-    if family == "span_qa":
-        if row["answers"]:
-            before, inside, after = around_answer(row)
-            yield from (*before, inside, marked(row), row["answers"][0]["text"], *after)
-        else:
-            whole.append(row["context"])
+    whole = [row[name] for name in facts(family).translated] + list(row.get("choices", ()))
+    if row.get("answers"):
+        before, inside, after = around_answer(row)
+        yield from (*before, inside, marked(row), row["answers"][0]["text"], *after)
+    elif "answers" in row:
+        whole.append(row["context"])
     for text in whole:
         yield from (text[begin:end] for begin, end in sentences(text))
 
@@ -42,10 +42,10 @@ def translated(row: Row, family: str, language: str, known: Mapping[str, str]) -
         language: the code of the other language.
         known: text to translation, of all that ``wanted`` yields.
     """
-    new = {**row, "language": language} | {name: _joined(row[name], known) for name in FIELDS[family]}
+    new = {**row, "language": language} | {name: _joined(row[name], known) for name in facts(family).translated}
     if "choices" in row:
         new["choices"] = [_joined(choice, known) for choice in row["choices"]]
-    if family != "span_qa":
+    if "answers" not in row:
         return new
     if not row["answers"]:
         return new | {"context": _joined(row["context"], known)}

@@ -15,85 +15,27 @@ a reader learns from them what questions ask for and when two sentences agree; t
 
 Translations of one another, row by row, are XNLI, PAWS-X, XQuAD, MLQA, UDPOS and PAN-X; TyDiQA is written anew in each
 language. The training set of MNLI has translations too, for sources such as `mnli-qaa`. Retrieval pairs are told with
-dev names (BUCC sample) and test names (BUCC training, Tatoeba).
+dev names (BUCC sample) and test names (BUCC training, Tatoeba). What XTREME-R adds is in ``xtreme_r``.
 """
 
-import json
-import random
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-from xstilts.files import write_text
+from xstilts.world import xtreme_r
 from xstilts.world.choices import cause, common, ending, knowledge_facts
+from xstilts.world.clauses import Sentence
 from xstilts.world.facts import sample_event, tell
-from xstilts.world.grammar import Line, Sentence, Token, sentence
+from xstilts.world.folder import CONTROL, Files, World, WorldSettings
+from xstilts.world.grammar import sentence
 from xstilts.world.languages import Language, languages, latin_words
-from xstilts.world.names import Names, names_by_role, spell
+from xstilts.world.names import names_by_role
+from xstilts.world.pairs import inference_pair, meaning_pair
 from xstilts.world.reading import Passage, as_squad, read_passage
-from xstilts.world.statements import LABELS, Pair, balanced, inference, same_meaning, same_question
-from xstilts.world.texts import line, tagged, told
-
-CONTROL = "qaf"
-
-
-@dataclass(frozen=True)
-class WorldSettings:
-    """Seed, languages and sizes (rows, questions or sentences) of the generated world."""
-
-    seed: int = 0
-    languages: tuple[str, ...] = ("en", "qaa", "qab", "qac", "qad", "qae", "qaf")
-    train: int = 3000
-    dev: int = 240
-    test: int = 300
-    intermediate_train: int = 3000
-    intermediate_dev: int = 300
-    retrieval: int = 300
-    distractors: int = 300
-    text: int = 12000
-    parallel: int = 8000
-
-
-@dataclass
-class _Files:
-    folder: Path
-    counts: dict[str, int] = field(default_factory=dict)
-
-    def lines(self, name: str, rows: Iterable[str], end: str = "\n") -> None:
-        rows = list(rows)
-        write_text(self.folder / name, "".join(row + end for row in rows))
-        self.counts[name] = len(rows)
-
-    def jsonl(self, name: str, rows: Iterable[dict[str, Any]]) -> None:
-        self.lines(name, (json.dumps(row, ensure_ascii=False) for row in rows))
-
-    def squad(self, name: str, version: str, paragraphs: list[dict[str, Any]]) -> None:
-        articles = [
-            {"title": f"World {place // 4}", "paragraphs": paragraphs[place : place + 4]}
-            for place in range(0, len(paragraphs), 4)
-        ]
-        self.lines(name, [json.dumps({"version": version, "data": articles}, ensure_ascii=False)])
-        self.counts[name] = sum(len(paragraph["qas"]) for paragraph in paragraphs)
-
-    def words(self, name: str, sentences: list[list[Token]], column: str, prefix: str = "") -> None:
-        rows: list[str] = []
-        for tokens in sentences:
-            rows += [f"{prefix}{token.form}\t{getattr(token, column)}" for token in tokens]
-            rows.append("")
-        self.lines(name, rows)
-        self.counts[name] = len(sentences)
-
-
-@dataclass(frozen=True)
-class _World:
-    settings: WorldSettings
-    files: _Files
-    tongues: dict[str, Language]
-    names: dict[str, Names]
-
-    def rng(self, what: str) -> random.Random:
-        return random.Random(f"{self.settings.seed}:{what}")
+from xstilts.world.statements import LABELS, Pair, balanced, same_question
+from xstilts.world.texts import tagged, told
+from xstilts.world.unlabelled import write_retrieval, write_text_files
 
 
 def build_world(settings: WorldSettings, folder: Path) -> dict[str, int]:
@@ -108,7 +50,7 @@ def build_world(settings: WorldSettings, folder: Path) -> dict[str, int]:
     """
     spoken = languages(str(settings.seed))
     tongues = {code: spoken[code] for code in settings.languages}
-    world = _World(settings, _Files(folder), tongues, names_by_role(str(settings.seed), latin_words(spoken)))
+    world = World(settings, Files(folder), tongues, names_by_role(str(settings.seed), latin_words(spoken)))
     for write in (
         _inference,
         _same_question,
@@ -118,39 +60,35 @@ def build_world(settings: WorldSettings, folder: Path) -> dict[str, int]:
         _supertags,
         _tags,
         _names,
-        _retrieval,
-        _text,
+        write_retrieval,
+        write_text_files,
+        xtreme_r.choices,
+        xtreme_r.answers,
+        xtreme_r.mentions,
     ):
         write(world)
     return dict(sorted(world.files.counts.items()))
-
-
-def _size(world: _World, role: str, intermediate: bool = False) -> int:
-    settings = world.settings
-    if role == "train":
-        return settings.intermediate_train if intermediate else settings.train
-    return settings.intermediate_dev if intermediate else settings.dev if role == "dev" else settings.test
 
 
 def _unique(pairs: Iterable[Pair], english: Language) -> list[tuple[str, str, str]]:
     return [(told(english, pair.first), told(english, pair.second), pair.label) for pair in pairs]
 
 
-def inference_pairs(world: _World, what: str, role: str, count: int, extra: int) -> list[Pair]:
+def inference_pairs(world: World, what: str, role: str, count: int, extra: int) -> list[Pair]:
     """Return the inference pairs of a data set's split (``what`` names its random state)."""
     rng = world.rng(f"{what}:{role}")
     labels = balanced(rng, LABELS, count)
-    return [inference(rng, world.names[role], label, role != "train", extra) for label in labels]
+    return [inference_pair(rng, world.names[role], label, role != "train", extra) for label in labels]
 
 
-def _inference(world: _World) -> None:
+def _inference(world: World) -> None:
     english, files = world.tongues["en"], world.files
     for name, extra, splits in (
         ("mnli/multinli_1.0", 1, (("train", "train"), ("dev", "dev_matched"))),
         ("snli/snli_1.0", 0, (("train", "train"), ("dev", "dev"), ("test", "test"))),
     ):
         for role, split in splits:
-            pairs = inference_pairs(world, name, role, _size(world, role, True), extra)
+            pairs = inference_pairs(world, name, role, world.size(role, True), extra)
             files.jsonl(
                 f"intermediate/{name}_{split}.jsonl",
                 (
@@ -164,9 +102,9 @@ def _inference(world: _World) -> None:
                     for row, (a, b, label) in enumerate(_unique(pairs, english))
                 ),
             )
+    pairs = inference_pairs(world, "mnli/multinli_1.0", "train", world.size("train", True), 1)
     for code, language in world.tongues.items():
         if code not in ("en", CONTROL):
-            pairs = inference_pairs(world, "mnli/multinli_1.0", "train", _size(world, "train", True), 1)
             files.jsonl(
                 f"intermediate/translated/mnli/{code}/multinli_1.0_train.jsonl",
                 (
@@ -177,7 +115,7 @@ def _inference(world: _World) -> None:
             )
     for number, extra in (("R1", 1), ("R2", 2), ("R3", 3)):
         for role in ("train", "dev"):
-            pairs = inference_pairs(world, f"anli{number}", role, _size(world, role, True) // 3, extra)
+            pairs = inference_pairs(world, f"anli{number}", role, world.size(role, True) // 3, extra)
             files.jsonl(
                 f"intermediate/anli/{number}/{role}.jsonl",
                 (
@@ -186,7 +124,7 @@ def _inference(world: _World) -> None:
                 ),
             )
     for role in ("dev", "test"):
-        pairs = inference_pairs(world, "xnli", role, _size(world, role), 1)
+        pairs = inference_pairs(world, "xnli", role, world.size(role), 1)
         for code, language in world.tongues.items():
             rows = [f"{told(language, p.first)}\t{told(language, p.second)}" for p in pairs]
             if role == "dev":
@@ -196,11 +134,11 @@ def _inference(world: _World) -> None:
             files.lines("targets/xnli/test-labels.tsv", (pair.label for pair in pairs))
 
 
-def _same_question(world: _World) -> None:
+def _same_question(world: World) -> None:
     for role in ("train", "dev"):
         rng = world.rng(f"qqp:{role}")
         rows = ["id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate"]
-        for row, label in enumerate(balanced(rng, ("0", "1"), _size(world, role, True))):
+        for row, label in enumerate(balanced(rng, ("0", "1"), world.size(role, True))):
             pair = same_question(rng, world.names[role], label, role != "train")
             first, second = (told(world.tongues["en"], side) for side in (pair.first, pair.second))
             rows.append(f"{row}\t{2 * row}\t{2 * row + 1}\t{first}\t{second}\t{label}")
@@ -208,11 +146,11 @@ def _same_question(world: _World) -> None:
         world.files.counts[f"intermediate/qqp/{role}.tsv"] -= 1
 
 
-def _same_meaning(world: _World) -> None:
+def _same_meaning(world: World) -> None:
     for role in ("train", "dev", "test"):
         rng = world.rng(f"pawsx:{role}")
-        labels = balanced(rng, ("0", "1"), _size(world, role))
-        pairs = [same_meaning(rng, world.names[role], label, role != "train") for label in labels]
+        labels = balanced(rng, ("0", "1"), world.size(role))
+        pairs = [meaning_pair(rng, world.names[role], label, role != "train") for label in labels]
         for code, language in world.tongues.items():
             if role == "train" and code != "en":
                 continue
@@ -224,7 +162,7 @@ def _same_meaning(world: _World) -> None:
             world.files.lines(f"targets/pawsx/{role}-{code}.tsv", rows, "\r\n")
 
 
-def passages(world: _World, what: str, role: str, questions: int, unanswerable: float = 0.0) -> list[Passage]:
+def passages(world: World, what: str, role: str, questions: int, unanswerable: float = 0.0) -> list[Passage]:
     """Return passages with ``questions`` questions in all, two or three a passage."""
     rng = world.rng(f"{what}:{role}")
     found: list[Passage] = []
@@ -245,18 +183,18 @@ def _paragraphs(language: Language, found: list[Passage], prefix: str, flags: bo
     return paragraphs
 
 
-def _reading(world: _World) -> None:
+def _reading(world: World) -> None:
     english, files = world.tongues["en"], world.files
     for name, version, share in (("squad", "1.1", 0.0), ("squad_v2", "v2.0", 0.33)):
         for role in ("train", "dev"):
-            found = passages(world, name, role, _size(world, role, True), share)
+            found = passages(world, name, role, world.size(role, True), share)
             paragraphs = _paragraphs(english, found, f"{name}-{role}", flags=share > 0)
             files.squad(f"intermediate/{name}/{role}-v{version.strip('v')}.json", version, paragraphs)
-    xquad = passages(world, "xquad", "test", _size(world, "test"))
+    xquad = passages(world, "xquad", "test", world.size("test"))
     for code, language in world.tongues.items():
         files.squad(f"targets/xquad/xquad.{code}.json", "1.1", _paragraphs(language, xquad, "xquad"))
     for role in ("dev", "test"):
-        mlqa = passages(world, "mlqa", role, _size(world, role))
+        mlqa = passages(world, "mlqa", role, world.size(role))
         for code, language in world.tongues.items():
             name = f"targets/mlqa/MLQA_V1/{role}/{role}-context-{code}-question-{code}.json"
             files.squad(name, "1.0", _paragraphs(language, mlqa, f"mlqa-{role}"))
@@ -264,18 +202,18 @@ def _reading(world: _World) -> None:
         for code, language in world.tongues.items():
             if role == "train" and code != "en":
                 continue
-            found = passages(world, f"tydiqa:{code}", role, _size(world, role))
+            found = passages(world, f"tydiqa:{code}", role, world.size(role))
             name = f"targets/tydiqa/tydiqa-goldp-v1.1-{split}/tydiqa.goldp.{code}.{split}.json"
             files.squad(name, "1.1", _paragraphs(language, found, f"{code}-{split}"))
 
 
-def _choices(world: _World) -> None:
+def _choices(world: World) -> None:
     english, files = world.tongues["en"], world.files
     facts = knowledge_facts()
     world.rng("commonsenseqa").shuffle(facts)
     asked = {"train": facts[len(facts) // 3 :], "dev": facts[: len(facts) // 3]}
     for role in ("train", "dev"):
-        count, held = _size(world, role, True), role != "train"
+        count, held = world.size(role, True), role != "train"
         rng = world.rng(f"hellaswag:{role}")
         rows = []
         for row in range(count):
@@ -303,97 +241,34 @@ def _choices(world: _World) -> None:
         files.jsonl(f"intermediate/commonsenseqa/{role}_rand_split.jsonl", rows)
 
 
-def _tagged(world: _World, what: str, role: str, count: int) -> list[Sentence]:
+def _tagged(world: World, what: str, role: str, count: int) -> list[Sentence]:
     rng = world.rng(f"{what}:{role}")
     return [tagged(rng, world.names[role], role != "train") for _ in range(count)]
 
 
-def _supertags(world: _World) -> None:
+def _supertags(world: World) -> None:
     for role in ("train", "dev"):
-        found = _tagged(world, "ccg", role, _size(world, role, True))
+        found = _tagged(world, "ccg", role, world.size(role, True))
         told_in_english = [sentence(world.tongues["en"], item) for item in found]
         world.files.words(f"intermediate/ccg/{role}.tsv", told_in_english, "supertag")
 
 
-def _tags(world: _World) -> None:
-    for role in ("train", "dev", "test"):
-        found = _tagged(world, "udpos", role, _size(world, role))
+def _tags(world: World) -> None:
+    for name, role in product(("udpos", "udpos27"), ("train", "dev", "test")):
+        found = _tagged(world, name, role, world.size(role))
         for code, language in world.tongues.items():
             if role != "train" or code == "en":
                 tokens = [sentence(language, item) for item in found]
-                world.files.words(f"targets/udpos/{role}-{code}.tsv", tokens, "upos")
+                world.files.words(f"targets/{name}/{role}-{code}.tsv", tokens, "upos")
 
 
-def _names(world: _World) -> None:
+def _names(world: World) -> None:
     for role in ("train", "dev", "test"):
         rng = world.rng(f"panx:{role}")
         names = world.names[role]
-        events = [sample_event(rng, names, adjuncts=0.6) for _ in range(_size(world, role))]
+        events = [sample_event(rng, names, adjuncts=0.6) for _ in range(world.size(role))]
         clauses = [tell(rng, event, role != "train", adverb=0.2) for event in events]
         for code, language in world.tongues.items():
             if role != "train" or code == "en":
                 tokens = [sentence(language, clause) for clause in clauses]
                 world.files.words(f"targets/panx/{code}/{role}", tokens, "name", f"{code}:")
-
-
-def _singles(world: _World, what: str, role: str, count: int) -> list[Line]:
-    """Draw ``count`` different single events: the sentences of retrieval."""
-    rng = world.rng(f"{what}:{role}")
-    found: dict[Line | str, Line] = {}
-    while len(found) < count:
-        item: Line = [tell(rng, sample_event(rng, world.names[role], adjuncts=0.6), True, adverb=0.15)]
-        found.setdefault(told(world.tongues["en"], item), item)
-    return list(found.values())
-
-
-def _retrieval(world: _World) -> None:
-    settings, files, english = world.settings, world.files, world.tongues["en"]
-    for code, language in world.tongues.items():
-        if code == "en":
-            continue
-        for role, split in (("dev", "sample"), ("test", "training")):
-            count, extra = settings.retrieval, settings.distractors
-            found = _singles(world, f"bucc2018:{code}", role, count + 2 * extra)
-            rng = world.rng(f"bucc2018:{code}:{role}:order")
-            sides = {code: found[: count + extra], "en": [*found[:count], *found[count + extra :]]}
-            ids: dict[str, list[str]] = {}
-            for side, told_in in ((code, language), ("en", english)):
-                places = list(range(1, len(sides[side]) + 1))
-                rng.shuffle(places)
-                ids[side] = [f"{side}-{place:06d}" for place in places]
-                rows = sorted(
-                    f"{name}\t{told(told_in, item)}" for name, item in zip(ids[side], sides[side], strict=True)
-                )
-                files.lines(f"targets/bucc2018/{code}-en/{code}-en.{split}.{side}", rows)
-            gold = [f"{foreign}\t{native}" for foreign, native in zip(ids[code], ids["en"], strict=True)][:count]
-            files.lines(f"targets/bucc2018/{code}-en/{code}-en.{split}.gold", sorted(gold))
-        pairs = _singles(world, f"tatoeba:{code}", "test", settings.retrieval)
-        files.lines(f"targets/tatoeba/v1/tatoeba.{code}-eng.{code}", (told(language, item) for item in pairs))
-        files.lines(f"targets/tatoeba/v1/tatoeba.{code}-eng.eng", (told(english, item) for item in pairs))
-
-
-def _letters(world: _World, language: Language) -> Iterable[str]:
-    """Shuffle the letters of a language into lines without words: a tokenizer can learn the letters, and no more."""
-    rng = world.rng(f"letters:{language.code}")
-    letters = [spell(language.sounds.script, (syllable,)) for syllable in language.sounds.syllables()]
-    letters += [*language.digits, language.stop, language.mark]
-    for _ in range(world.settings.text // 100):
-        yield " ".join(rng.sample(letters, len(letters)))
-
-
-def _text(world: _World) -> None:
-    settings, names = world.settings, world.names["text"]
-    for code, language in world.tongues.items():
-        if code == CONTROL:
-            world.files.lines(f"text/world/tokenizer-{code}.txt", _letters(world, language))
-            continue
-        rng = world.rng(f"text:{code}")
-        world.files.lines(f"text/world/{code}.txt", (told(language, line(rng, names)) for _ in range(settings.text)))
-        if code == "en":
-            continue
-        rng = world.rng(f"parallel:{code}")
-        drawn = [line(rng, names) for _ in range(settings.parallel)]
-        world.files.lines(
-            f"text/world/parallel.{code}-en.tsv",
-            (f"{told(language, item)}\t{told(world.tongues['en'], item)}" for item in drawn),
-        )

@@ -3,8 +3,8 @@
 import random
 from dataclasses import dataclass
 
+from xstilts.world.clauses import Line
 from xstilts.world.facts import sample_event, tell
-from xstilts.world.grammar import Line
 from xstilts.world.languages import Language, spell_name
 from xstilts.world.lexicon import ADVERBS, ANIMALS, FOODS, STATES, THINGS, USES
 from xstilts.world.names import Entity, Names
@@ -21,10 +21,15 @@ class Choice:
     label: int
 
 
-def _choice(rng: random.Random, context: str, prompt: str, right: str, wrong: list[str]) -> Choice:
+def shuffled(rng: random.Random, right: str, wrong: list[str]) -> tuple[tuple[str, ...], int]:
+    """Return the answers in random order, and the place of the right one."""
     mixed = [right, *wrong]
     rng.shuffle(mixed)
-    return Choice(context, prompt, tuple(mixed), mixed.index(right))
+    return tuple(mixed), mixed.index(right)
+
+
+def _choice(rng: random.Random, context: str, prompt: str, right: str, wrong: list[str]) -> Choice:
+    return Choice(context, prompt, *shuffled(rng, right, wrong))
 
 
 def _called(english: Language, who: Entity) -> str:
@@ -32,11 +37,11 @@ def _called(english: Language, who: Entity) -> str:
 
 
 def ending(rng: random.Random, english: Language, names: Names, evaluation: bool) -> Choice:
-    """Someone gets a thing, often another person another one: what does the first do later? Four endings."""
+    """Someone gets a thing, sometimes another person another one: what does the first do later? Four endings."""
     nouns = rng.sample(tuple(USES), 4)
     people = [names.person(rng), names.person(rng)]
     lines: Line = [with_thing(rng, names, noun, who, evaluation) for noun, who in zip(nouns[:2], people, strict=True)]
-    if rng.random() < 0.4:
+    if rng.random() < 0.7:
         lines = lines[:1]
     elif rng.random() < 0.5:
         lines.reverse()

@@ -6,12 +6,12 @@ of a slot that the first leaves open (neutral).
 """
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from xstilts.world.grammar import Clause, Noun, Phrase, Time
+from xstilts.world.clauses import Clause, Noun, Phrase, Time
 from xstilts.world.lexicon import ADVERBS, ANIMALS, COLOURS, DAYS, FOODS, PREDICATES, SEASONS, THINGS
 from xstilts.world.names import Entity, Names
 
@@ -166,15 +166,29 @@ def templates(predicate: str, shape: tuple[str, ...], evaluation: bool) -> tuple
     return tuple(found[:half] if evaluation else found[half:])
 
 
+def _templates_of(event: Event, evaluation: bool) -> tuple[Template, ...]:
+    adjuncts = tuple(slot for slot in ("place", "companion", "time") if getattr(event, slot) is not None)
+    return templates(event.predicate, adjuncts, evaluation)
+
+
+def verbs_of(event: Event, evaluation: bool) -> set[int]:
+    """Return which of an event's two verbs the allowed templates have."""
+    return {verb for verb, _ in _templates_of(event, evaluation)}
+
+
 def tell(
-    rng: random.Random, event: Event, evaluation: bool, adverb: float = 0.0, other_than: Clause | None = None
+    rng: random.Random,
+    event: Event,
+    evaluation: bool,
+    adverb: float = 0.0,
+    other_than: Clause | None = None,
+    by: int | None = None,
 ) -> Clause:
     """Tell an event in one of the allowed templates (another one than that clause's where there is one).
 
-    ``adverb`` is the probability of an adverb.
+    ``adverb`` is the probability of an adverb; ``by`` one of ``verbs_of`` the event.
     """
-    adjuncts = tuple(slot for slot in ("place", "companion", "time") if getattr(event, slot) is not None)
-    allowed = templates(event.predicate, adjuncts, evaluation)
+    allowed = [template for template in _templates_of(event, evaluation) if by in (None, template[0])]
     verb, front = rng.choice(_without(allowed, event.predicate, other_than) or allowed)
     return Clause(
         verb=f"{event.predicate}.{verb}",
@@ -189,7 +203,7 @@ def tell(
     )
 
 
-def _without(allowed: tuple[Template, ...], predicate: str, told: Clause | None) -> list[Template]:
+def _without(allowed: Sequence[Template], predicate: str, told: Clause | None) -> list[Template]:
     """Return the templates that differ from the one of ``told``."""
     if told is None:
         return list(allowed)

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.artifacts import Manifest, Product
-from xstilts.world.build import WorldSettings, build_world
+from xstilts.world.build import build_world
+from xstilts.world.folder import WorldSettings
 
 
 def make_world(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) -> Product:

@@ -17,7 +17,7 @@ class Language:
     adjective_after: bool = False
     count_after: bool = False
     adposition: str = "before"  # before, after, suffix
-    article: str = "none"  # before, suffix, none
+    article: str = ""  # before, suffix; "": the language has none
     object_suffix: bool = False
     plural: bool = True
     question_first: bool = True

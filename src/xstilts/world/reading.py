@@ -4,8 +4,9 @@ import random
 from dataclasses import dataclass, replace
 from typing import Any
 
+from xstilts.world.clauses import Clause
 from xstilts.world.facts import Event, answer_kind, ask, askable, sample_event, tell
-from xstilts.world.grammar import Clause, place_roles, sentence
+from xstilts.world.grammar import place_roles, sentence
 from xstilts.world.languages import Language
 from xstilts.world.lexicon import PREDICATES
 from xstilts.world.names import Names

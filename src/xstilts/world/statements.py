@@ -3,6 +3,7 @@
 import random
 from dataclasses import dataclass, replace
 
+from xstilts.world.clauses import Joined, Line, Noun
 from xstilts.world.facts import (
     Event,
     alter,
@@ -15,7 +16,6 @@ from xstilts.world.facts import (
     tell,
     with_place,
 )
-from xstilts.world.grammar import Joined, Line, Noun
 from xstilts.world.lexicon import PREDICATES
 from xstilts.world.names import Names
 
@@ -39,7 +39,7 @@ def inference(rng: random.Random, names: Names, label: str, evaluation: bool, ex
     """
     hypothesis = sample_event(rng, names, adjuncts=0.35)
     while True:
-        base = _base(rng, names, hypothesis, label)
+        base = inference_event(rng, names, hypothesis, label)
         slots = hypothesis.slots()
         where = base.place or base.companion or slots.get("place") or slots.get("companion")
         if where is None and rng.random() < 0.4:
@@ -62,7 +62,7 @@ def inference(rng: random.Random, names: Names, label: str, evaluation: bool, ex
             )
 
 
-def _base(rng: random.Random, names: Names, hypothesis: Event, label: str) -> Event:
+def inference_event(rng: random.Random, names: Names, hypothesis: Event, label: str) -> Event:
     """Return the event of the premise that decides the label."""
     slots = list(hypothesis.slots())
     if label == "entailment":

@@ -3,8 +3,9 @@
 import random
 from dataclasses import replace
 
+from xstilts.world.clauses import Clause, Joined, Line, Noun, Sentence, Why
 from xstilts.world.facts import ask, askable, drop, sample_event, tell
-from xstilts.world.grammar import Clause, Joined, Line, Noun, Sentence, Why, join, sentence
+from xstilts.world.grammar import join, sentence
 from xstilts.world.languages import Language
 from xstilts.world.lexicon import ADVERBS, ANIMALS, FOODS, PREDICATES, STATES, THINGS, USES
 from xstilts.world.names import Entity, Names

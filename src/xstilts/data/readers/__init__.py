@@ -2,19 +2,42 @@
 
 import importlib
 from collections.abc import Callable, Iterator
+from types import ModuleType
 
-from xstilts.data.readers.lines import Row, Source
+from xstilts.data.readers.lines import Row, Source, Unique
+from xstilts.data.readers.records import FORMATS, Fields
 from xstilts.data.registry import DataSet
+from xstilts.families.facts import facts
 
-__all__ = ["Row", "Source", "reader", "reader_module"]
-
-
-def reader_module(data: DataSet) -> str:
-    """Return the dotted name of the module with a data set's reader, which is opened by name: one a family."""
-    return f"xstilts.data.readers.{'text' if data.family == 'mlm' else data.family}"
+__all__ = ["Row", "Source", "misplaced", "reader"]
 
 
 def reader(data: DataSet) -> Callable[[Source], Iterator[Row]]:
-    """Return the reader that the registry names for a data set."""
-    found: Callable[[Source], Iterator[Row]] = getattr(importlib.import_module(reader_module(data)), data.reader)
+    """Return the reader that the registry names for a data set: one of records, or of a format of its family."""
+    if data.reader in FORMATS:
+        return _from_records
+    found: Callable[[Source], Iterator[Row]] = getattr(_module(data), data.reader)
     return found
+
+
+def _from_records(source: Source) -> Iterator[Row]:
+    """Yield the rows that the family makes of a file's records, which have unique ids."""
+    unique = Unique()
+    found = (Fields(source, *record) for record in FORMATS[source.data.reader](source))
+    for row in _module(source.data).records(source, found):
+        unique(source.files[0], None, row["id"])
+        yield row
+
+
+def misplaced(source: Source) -> set[str]:
+    """Return the questions on passages with an answer that does not stand at its offset (see the reader).
+
+    Raises:
+        DataError: more passages than the registry allows for.
+    """
+    found: set[str] = _module(source.data).misplaced(source)
+    return found
+
+
+def _module(data: DataSet) -> ModuleType:
+    return importlib.import_module(f"xstilts.{facts(data.family).reader}")

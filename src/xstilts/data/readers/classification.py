@@ -1,9 +1,8 @@
 """Sentence pairs: NLI JSON lines, XTREME's tab-separated pairs, and QQP as GLUE has it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from xstilts.data.purity import text_hash
 from xstilts.data.readers.lines import (
     Row,
     Source,
@@ -16,6 +15,8 @@ from xstilts.data.readers.lines import (
     lines,
     need,
 )
+from xstilts.data.readers.records import Fields
+from xstilts.data.rows.purity import text_hash
 from xstilts.errors import DataError
 
 
@@ -33,12 +34,13 @@ def nli(source: Source) -> Iterator[Row]:
     for path in source.files:
         for row, values in json_lines(path):
             found = need(path, row, values, keys["label"])
-            text_a = filled(path, row, need(path, row, values, keys["text_a"]), keys["text_a"])
-            text_b = filled(path, row, need(path, row, values, keys["text_b"]), keys["text_b"])
             name = unique(path, row, need(path, row, values, keys["id"])) if "id" in keys else str(number)
             number += 1
-            if found not in source.data.drop:
-                yield _row(source, name, text_a, text_b, label(source, path, row, found))
+            if found in source.data.drop:
+                continue
+            text_a = filled(path, row, need(path, row, values, keys["text_a"]), keys["text_a"])
+            text_b = filled(path, row, need(path, row, values, keys["text_b"]), keys["text_b"])
+            yield _row(source, name, text_a, text_b, label(source, path, row, found))
 
 
 def _translated_nli(source: Source) -> Iterator[Row]:
@@ -113,3 +115,19 @@ def _row(source: Source, name: str, text_a: str, text_b: str, label: str | None)
         "text_b": text_b,
         "label": label,
     }
+
+
+def records(source: Source, found: Iterable[Fields]) -> Iterator[Row]:
+    """Yield the rows of records with ``text_a``, ``text_b`` (none: a text alone), ``label``, ``id``, ``group``.
+
+    Rows whose label is one of ``drop`` are left out.
+    """
+    for number, fields in enumerate(found):
+        if not source.data.drop or str(fields.value("label")) not in source.data.drop:
+            yield _record(source, fields, number)
+
+
+def _record(source: Source, fields: Fields, number: int) -> Row:
+    text_b = fields.text("text_b") if fields.has("text_b") else ""
+    row = _row(source, fields.name(number), fields.text("text_a"), text_b, fields.label("label"))
+    return row | ({"group": str(fields.value("group"))} if fields.has("group") else {})

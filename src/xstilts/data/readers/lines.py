@@ -11,6 +11,9 @@ from typing import Any
 from xstilts.data.registry import DataSet
 from xstilts.errors import DataError
 
+MOST_GROWN = 100  # times the archive's size; the text of the known archives grows to 3 to 12 times
+LEAST_UNPACKED = 1 << 26  # bytes that any archive may hold
+
 Row = dict[str, Any]
 
 
@@ -25,11 +28,11 @@ class Source:
 
 
 def decode(path: Path, content: bytes) -> str:
-    """Return UTF-8 bytes as text; DataError names the line of a byte that is none, or says that the file is empty."""
+    """Return UTF-8 bytes as text, without a byte order mark; DataError names the line of a byte that is none."""
     if not content.strip():
         raise DataError(path, "an empty file", "at least one row")
     try:
-        return content.decode("utf-8")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         found = f"a byte 0x{content[error.start]:02x} that is not UTF-8"
@@ -57,6 +60,13 @@ def read(path: Path) -> bytes:
         raise DataError(path, "no such file", "an upstream data file") from None
 
 
+def check_unpacked(archive: Path, name: str, size: int) -> None:
+    """Refuse a member that unpacks to far more than text ever does, before it fills memory or disk."""
+    most = max(LEAST_UNPACKED, MOST_GROWN * archive.stat().st_size)
+    if size > most:
+        raise DataError(archive, f"{name} of {size:,} bytes unpacked", f"at most {most:,} from an archive of its size")
+
+
 def columns(path: Path, row: int, line: str, count: int) -> list[str]:
     """Split a tab-separated line without quoting into exactly ``count`` columns."""
     found = line.split("\t")
@@ -66,15 +76,67 @@ def columns(path: Path, row: int, line: str, count: int) -> list[str]:
 
 
 def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (1-based row, object) of a JSON-lines file."""
-    for row, line in enumerate(lines(path), start=1):
-        try:
-            value = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise DataError(path, f"broken JSON ({error.msg})", "a whole JSON object a line", row) from None
-        if not isinstance(value, dict):
-            raise DataError(path, f"a JSON {type(value).__name__}", "a JSON object a line", row)
-        yield row, value
+    """Yield (1-based row, object) of a JSON-lines file; blank lines at its end do not count."""
+    found = lines(path)
+    while not found[-1].strip():
+        found.pop()
+    for row, line in enumerate(found, start=1):
+        yield row, _object(path, row, line)
+
+
+def streamed_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (1-based row, object) of a JSON-lines file that is too large to hold; it may end with blank lines."""
+    blank = 0
+    try:
+        with open(path, "rb") as handle:
+            for row, raw in enumerate(handle, start=1):
+                if not raw.strip():
+                    blank = blank or row
+                    continue
+                if blank:
+                    raise DataError(path, "an empty line", "a whole JSON object a line", blank)
+                try:
+                    line = raw.decode("utf-8-sig" if row == 1 else "utf-8")
+                except UnicodeDecodeError as error:
+                    found = f"a byte 0x{raw[error.start]:02x} that is not UTF-8"
+                    raise DataError(path, found, "UTF-8 text", row) from None
+                yield row, _object(path, row, line)
+    except FileNotFoundError:
+        raise DataError(path, "no such file", "an upstream data file") from None
+
+
+def _object(path: Path, row: int, line: str) -> dict[str, Any]:
+    try:
+        value = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise DataError(path, f"broken JSON ({error.msg})", "a whole JSON object a line", row) from None
+    if not isinstance(value, dict):
+        raise DataError(path, f"a JSON {type(value).__name__}", "a JSON object a line", row)
+    check_characters(path, line, value, row)
+    return value
+
+
+def json_document(path: Path) -> Any:
+    """Return what a JSON file holds; DataError names the line where it breaks."""
+    text = decode(path, read(path))
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise DataError(path, f"broken JSON ({error.msg})", "a whole JSON document", error.lineno) from None
+    check_characters(path, text, value)
+    return value
+
+
+def check_characters(path: Path, text: str, value: Any, row: int | None = None) -> None:
+    """Refuse half a surrogate pair: JSON can escape one, and no UTF-8 file can hold it."""
+    if "\\ud" not in text.lower():
+        return
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(error.object[error.start]):04x}"
+        line = row if row is not None else text.count("\n", 0, text.lower().index(half)) + 1
+        raise DataError(path, f"{half}, half a character", "whole characters", line) from None
 
 
 def csv_rows(path: Path, header: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:

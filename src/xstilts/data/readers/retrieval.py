@@ -1,10 +1,12 @@
 """Parallel sentences to find: Tatoeba's line-aligned pairs and BUCC's corpora with a list of gold pairs."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from xstilts.data.readers.lines import Row, Source, Unique, columns, filled, lines
+from xstilts.data.readers.records import Fields
+from xstilts.data.rows.purity import text_hash
 from xstilts.errors import DataError
 
 
@@ -18,10 +20,11 @@ def tatoeba(source: Source) -> Iterator[Row]:
     foreign, english = _stripped(foreign_path), _stripped(english_path)
     if len(foreign) != len(english):
         raise DataError(english_path, f"{len(english)} lines", f"{len(foreign)}, as in {foreign_path.name}")
+    # The English sentence is the unit of resampling: a sixth of them are in several languages.
     for index, text in enumerate(foreign):
-        yield _row(source, f"{source.language}-{index}", str(index), "foreign", text, [f"en-{index}"])
+        yield _row(source, f"{source.language}-{index}", text_hash(english[index]), "foreign", text, [f"en-{index}"])
     for index, text in sorted(enumerate(english), key=lambda item: item[1]):
-        yield _row(source, f"en-{index}", str(index), "english", text, [f"{source.language}-{index}"])
+        yield _row(source, f"en-{index}", text_hash(text), "english", text, [f"{source.language}-{index}"])
 
 
 def _stripped(path: Path) -> list[str]:
@@ -58,3 +61,15 @@ def _numbered(path: Path) -> dict[str, str]:
 def _row(source: Source, name: str, group: str, side: str, text: str, matches: list[str]) -> Row:
     language = source.language if side == "foreign" else "en"
     return {"id": name, "language": language, "group": group, "side": side, "text": text, "matches": matches}
+
+
+def records(source: Source, found: Iterable[Fields]) -> Iterator[Row]:
+    """Yield the two sides of records with ``text``, ``english`` (its translation) and ``id``.
+
+    As in Tatoeba the English side is sorted, so that its order says nothing.
+    """
+    pairs = [(fields.name(number), fields.text("text"), fields.text("english")) for number, fields in enumerate(found)]
+    for name, text, _ in pairs:
+        yield _row(source, f"{source.language}-{name}", name, "foreign", text, [f"en-{name}"])
+    for name, _, text in sorted(pairs, key=lambda pair: pair[2]):
+        yield _row(source, f"en-{name}", name, "english", text, [f"{source.language}-{name}"])

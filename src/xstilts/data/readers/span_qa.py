@@ -1,15 +1,15 @@
 """Question answering by spans: SQuAD's JSON, which XQuAD, MLQA and TyDi QA share."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Set
 from pathlib import Path
 from typing import Any
 
-from xstilts.data.purity import text_hash
-from xstilts.data.readers.lines import Row, Source, Unique, filled, need
+from xstilts.data.readers.lines import Row, Source, Unique, filled, json_document, need
+from xstilts.data.readers.records import Fields
 from xstilts.data.registry import language_names
+from xstilts.data.rows.purity import text_hash
 from xstilts.errors import DataError
-from xstilts.files import read_json
 
 
 def squad(source: Source) -> Iterator[Row]:
@@ -18,10 +18,11 @@ def squad(source: Source) -> Iterator[Row]:
     Every answer must stand in the context at its offset. A file whose answers are all empty is unlabelled (TyDi QA's
     dev as XTREME ships it). Data sets with ``own_ids`` hold several languages in one file, told apart by ids such as
     ``english-...``; where their ids are not unique they are numbered anew. A question of a translation whose answer
-    was lost on the way is left out.
+    was lost on the way is left out, and so are passages with misplaced answers, where the registry allows for some.
     """
     (path,) = source.files
-    rows = list(_questions(source, path))
+    left_out = misplaced(source) if source.data.misplaced else set[str]()
+    rows = list(_questions(source, path, left_out))
     if source.data.own_ids:
         rows = _of_language(source, path, rows)
         if len({row["id"] for row in rows}) < len(rows):
@@ -36,8 +37,34 @@ def squad(source: Source) -> Iterator[Row]:
     yield from rows
 
 
-def _questions(source: Source, path: Path) -> Iterator[Row]:
-    document = read_json(path)
+def misplaced(source: Source) -> set[str]:
+    """Return the ids of the questions on passages in which an answer does not stand at its offset.
+
+    Raises:
+        DataError: more passages than the registry allows for; it names the first answer.
+    """
+    (path,) = source.files
+    found: set[str] = set()
+    passages = 0
+    first: DataError | None = None
+    for _, paragraph, where in _passages(path):
+        asked = need(path, None, paragraph, "qas", list, where)
+        try:
+            for question in asked:
+                for answer in need(path, None, question, "answers", list, where):
+                    _answer(path, need(path, None, question, "id", str, where), paragraph["context"], answer)
+        except DataError as error:
+            first = first or error
+            found.update(question["id"] for question in asked)
+            passages += 1
+    if first is not None and passages > source.data.misplaced:
+        raise first
+    return found
+
+
+def _passages(path: Path) -> Iterator[tuple[dict[str, Any], dict[str, Any], str]]:
+    """Yield (article, paragraph, where it stands in words) of a SQuAD document."""
+    document = json_document(path)
     if not isinstance(document, dict):
         raise DataError(path, f"a JSON {type(document).__name__}", "an object with 'data'")
     articles = need(path, None, document, "data", list)
@@ -46,27 +73,34 @@ def _questions(source: Source, path: Path) -> Iterator[Row]:
     for number, article in enumerate(articles):
         where = f" in article {number + 1}"
         for paragraph in need(path, None, article, "paragraphs", list, where):
-            context = need(path, None, paragraph, "context", str, where)
-            group = text_hash(filled(path, None, context, f"context{where}"))
-            for question in need(path, None, paragraph, "qas", list, where):
-                name = need(path, None, question, "id", str, where)
-                in_question = f" in question {name}"
-                text = need(path, None, question, "question", str, in_question)
-                answers = need(path, None, question, "answers", list, in_question)
-                kept = [found for found in answers if not source.data.is_translation or _stands(context, found)]
-                if answers and not kept:
-                    continue
-                answers = kept
-                yield {
-                    "id": name,
-                    "language": source.language,
-                    "group": group,
-                    "document": article.get("title") or group,
-                    "context": context,
-                    "question": filled(path, None, text, f"question{in_question}"),
-                    "answers": [answer for found in answers if (answer := _answer(path, name, context, found))],
-                    "impossible": bool(question.get("is_impossible", False)),
-                }
+            yield article, paragraph, where
+
+
+def _questions(source: Source, path: Path, left_out: Set[str]) -> Iterator[Row]:
+    for article, paragraph, where in _passages(path):
+        context = need(path, None, paragraph, "context", str, where)
+        group = text_hash(filled(path, None, context, f"context{where}"))
+        for question in need(path, None, paragraph, "qas", list, where):
+            name = need(path, None, question, "id", str, where)
+            if name in left_out:
+                continue
+            in_question = f" in question {name}"
+            text = need(path, None, question, "question", str, in_question)
+            answers = need(path, None, question, "answers", list, in_question)
+            kept = [found for found in answers if not source.data.is_translation or _stands(context, found)]
+            if answers and not kept:
+                continue
+            answers = kept
+            yield {
+                "id": name,
+                "language": source.language,
+                "group": group,
+                "document": article.get("title") or group,
+                "context": context,
+                "question": filled(path, None, text, f"question{in_question}"),
+                "answers": [answer for found in answers if (answer := _answer(path, name, context, found))],
+                "impossible": bool(question.get("is_impossible", False)),
+            }
 
 
 def _stands(context: str, answer: dict[str, Any]) -> bool:
@@ -107,3 +141,41 @@ def _of_language(source: Source, path: Path, rows: list[Row]) -> list[Row]:
         wanted = language_names(source.language).get("name", source.language)
         raise DataError(path, f"questions in other languages ({counts})", f"ids that begin with {wanted}-")
     return kept
+
+
+def records(source: Source, found: Iterable[Fields]) -> Iterator[Row]:
+    """Yield the rows of records with ``context``, ``question``, ``answers``, ``id``, ``document``.
+
+    Answers are as the Hub has them, ``{"text": [...], "answer_start": [...]}``, or two fields, ``answer`` and
+    ``answer_start``, of one each. A row without any has no label, unless ``impossible`` says that there is no answer.
+    """
+    for number, fields in enumerate(found):
+        yield _record(source, fields, number)
+
+
+def _record(source: Source, fields: Fields, number: int) -> Row:
+    context, name = fields.value("context"), fields.name(number)
+    if not isinstance(context, str) or not context.strip():
+        raise fields.error("an empty context", "a text")
+    found = fields.value("answers") if fields.has("answers") else None
+    if fields.has("answer") and fields.value("answer") not in (None, ""):
+        start = str(fields.value("answer_start"))
+        if not start.isdecimal():
+            raise fields.error(f"the place {start!r} of an answer", "the number of its first character, from 0")
+        found = {"text": [fields.value("answer")], "answer_start": [int(start)]}
+    try:
+        pairs = list(zip(found["text"], found["answer_start"], strict=True)) if found else []
+    except (KeyError, TypeError, ValueError):
+        raise fields.error("answers of another form", '{"text": [...], "answer_start": [...]}') from None
+    answers = [_answer(fields.path, name, context, {"text": text, "answer_start": start}) for text, start in pairs]
+    group = text_hash(context)
+    return {
+        "id": name,
+        "language": source.language,
+        "group": group,
+        "document": str(fields.value("document")) if fields.has("document") else group,
+        "context": context,
+        "question": fields.text("question"),
+        "answers": [answer for answer in answers if answer],
+        "impossible": fields.has("impossible") and str(fields.value("impossible")).lower() in ("true", "1"),
+    }

@@ -2,12 +2,15 @@
 
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from xstilts.data.purity import text_hash
-from xstilts.data.readers.lines import Row, Source, columns, decode, lines, read, split_lines
+from xstilts.data.readers.lines import Row, Source, check_unpacked, columns, decode, lines, read, split_lines
+from xstilts.data.readers.records import Fields
+from xstilts.data.rows.purity import text_hash
 from xstilts.errors import DataError
+
+CONLLU = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")  # columns
 
 
 def word_tags(source: Source) -> Iterator[Row]:
@@ -73,6 +76,7 @@ def _member(path: Path, name: str) -> bytes:
     try:
         with tarfile.open(path, "r:gz") as archive:
             for member in archive:
+                check_unpacked(path, member.name, member.size)
                 handle = archive.extractfile(member) if member.name.rsplit("/", 1)[-1] == name else None
                 if handle is not None:
                     return handle.read()
@@ -84,3 +88,44 @@ def _member(path: Path, name: str) -> bytes:
 def _row(source: Source, index: int, tokens: list[str], tags: list[str] | None) -> Row:
     group = text_hash(" ".join(tokens))
     return {"id": str(index), "language": source.language, "group": group, "tokens": tokens, "tags": tags}
+
+
+def conllu(source: Source) -> Iterator[Row]:
+    """Yield the sentences of CoNLL-U files: syntactic words and the tags of the column that ``fields`` names as tags.
+
+    Lines of multiword tokens (``1-2``) and empty nodes (``1.1``) are left out, as their words have lines of their own.
+    """
+    column = CONLLU.index(source.data.fields.get("tags", "upos"))
+    index = 0
+    for path in source.files:
+        for first, sentence in _sentences(lines(path)):
+            numbered = [(first + offset, line) for offset, line in enumerate(sentence) if not line.startswith("#")]
+            cells = [(row, columns(path, row, line, len(CONLLU))) for row, line in numbered]
+            words = [(row, found) for row, found in cells if found[0].isdigit()]
+            if not words:
+                continue
+            tags = [source.data.label_names.get(found[column], found[column]) for _, found in words]
+            for (row, _), tag in zip(words, tags, strict=True):
+                _check_tag(source, path, row, [tag])
+            yield _row(source, index, [found[1] for _, found in words], tags)
+            index += 1
+
+
+def records(source: Source, found: Iterable[Fields]) -> Iterator[Row]:
+    """Yield the rows of records with ``tokens`` and ``tags`` (lists, or texts of words), ``id``, ``group``."""
+    for number, fields in enumerate(found):
+        yield _record(source, fields, number)
+
+
+def _record(source: Source, fields: Fields, number: int) -> Row:
+    tokens, tags = [str(token) for token in fields.values("tokens", words=True)], None
+    if not tokens or not all(token.strip() for token in tokens):
+        raise fields.error("an empty word" if tokens else "no words", "a word or more")
+    if fields.has("tags") and not fields.lacks("tags") and fields.value("tags"):
+        tags = [source.data.label_names.get(str(tag), str(tag)) for tag in fields.values("tags", words=True)]
+        if len(tags) != len(tokens):
+            raise fields.error(f"{len(tags)} tags for {len(tokens)} words", "a tag for each word")
+        for tag in tags:
+            _check_tag(source, fields.path, fields.row, [tag])
+    row = _row(source, number, tokens, tags) | {"id": fields.name(number)}
+    return row | ({"group": str(fields.value("group"))} if fields.has("group") else {})

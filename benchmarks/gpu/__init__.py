@@ -1,0 +1,1 @@
+"""What only a GPU decides: `make gpu-check`."""

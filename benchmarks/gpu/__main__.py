@@ -1,0 +1,98 @@
+"""What only a GPU decides, in one call of at most eight minutes: `make gpu-check`.
+
+Each check writes its numbers as soon as it has them, and one that fails says so and stops no other. The library is
+imported from this checkout, PyTorch and the rest as the machine has them. ``--smallest`` goes through all of it on any
+device, a CPU too, and measures nothing.
+"""
+
+import argparse
+import gc
+import sys
+import tempfile
+import time
+from datetime import date
+from pathlib import Path
+
+import torch
+
+from benchmarks.figure import OUTPUT
+from benchmarks.gpu import correct, fast
+from benchmarks.gpu.setting import Check, Found, Where
+from benchmarks.machine import machine, versions
+from xstilts.files import write_json, write_text
+
+CHECKS: tuple[Check, ...] = (
+    correct.kernel,
+    correct.determinism,
+    correct.synchronisation,
+    fast.small_steps,
+    fast.large_steps,
+    fast.vocabulary_product,
+    correct.attention,
+    fast.optimiser,
+    correct.float32,
+    correct.graphs,
+    correct.compiled,
+    fast.compiled_steps,
+    fast.checkpoints,
+    fast.neighbours,
+    fast.out_of_memory,
+)
+
+
+def run(where: Where, output: Path, wanted: list[str]) -> Found:
+    """Run the checks in turn; write ``gpu.json`` and ``gpu.md`` after each."""
+    found: Found = {"machine": machine(), "versions": versions(), "date": date.today().isoformat(), "checks": {}}
+    for check in CHECKS:
+        if wanted and check.__name__ not in wanted:
+            continue
+        began = time.perf_counter()
+        try:
+            entry = check(where)
+        except Exception as error:  # the others go on: a machine is lent for minutes
+            entry = {"failed": f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"}
+        gc.collect()
+        if where.device.type == "cuda":
+            torch.cuda.empty_cache()
+        entry["took_seconds"] = round(time.perf_counter() - began, 1)
+        found["checks"][check.__name__] = entry
+        print(f"{check.__name__}: {entry}", file=sys.stderr, flush=True)
+        write_json(output / "gpu.json", found)
+        write_text(output / "gpu.md", table(found))
+    return found
+
+
+def table(found: Found) -> str:
+    """Return the checks as a table for docs/performance.md."""
+    on = found["machine"]["gpu"] or "no GPU: nothing of this is a measurement"
+    lines = [
+        f"{on}; PyTorch {found['versions']['torch']}; {found['date']}.",
+        "",
+        "| check | of | found |",
+        "| --- | --- | --- |",
+    ]
+    for name, entry in found["checks"].items():
+        for key, value in entry.items():
+            words = ", ".join(f"{one} {number}" for one, number in value.items()) if isinstance(value, dict) else value
+            lines.append(f"| {name} | {key} | {words} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Parse, check, and say where the files lie; 1 when a check failed."""
+    parser = argparse.ArgumentParser(description="Check and measure what only a GPU decides.")
+    parser.add_argument("--output", type=Path, default=OUTPUT)
+    parser.add_argument("--smallest", action="store_true", help="the least work, on any device: a test")
+    parser.add_argument("--only", nargs="*", default=[], choices=[check.__name__ for check in CHECKS])
+    given = parser.parse_args()
+    if not torch.cuda.is_available() and not given.smallest:
+        sys.exit("gpu-check: PyTorch sees no GPU here; --smallest goes through the checks on a CPU")
+    device = torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+    with tempfile.TemporaryDirectory() as scratch:
+        found = run(Where(device, given.smallest, Path(scratch)), given.output, given.only)
+    print(f"{given.output}: gpu.json gpu.md")
+    sys.exit(any("failed" in entry for entry in found["checks"].values()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""Whether the device computes what it should: kernels, determinism, waits, captured and compiled forward passes."""
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from benchmarks.gpu.setting import FAMILIES, Found, Where, built, counted_memory, features, milliseconds, stepper
+from xstilts.modeling.attention import has_unpadded_kernel, padded, unpadded
+from xstilts.modeling.layout import layout
+
+
+def kernel(where: Where) -> Found:
+    """Whether attention reads sequences as they lie, and how its states differ from the padded way's."""
+    found: Found = {"has_unpadded_kernel": has_unpadded_kernel(where.device)}
+    if found["has_unpadded_kernel"]:
+        sizes = torch.tensor([7, 3, 90, 41])
+        mixed = torch.randn(int(sizes.sum()), 3 * 1024, device=where.device, dtype=torch.bfloat16)
+        places = layout(sizes, where.device)
+        one, other = unpadded(mixed, places, 16, 0.0).float(), padded(mixed, places.whole, 16, 0.0).float()
+        found["relative_difference"] = float((one - other).norm() / other.norm())
+    return found
+
+
+def attention(where: Where) -> Found:
+    """Attention over 16,384 tokens with dropout, both ways: milliseconds forward and backward, most memory."""
+    if not has_unpadded_kernel(where.device):
+        return {"unpadded": "no kernel here"}
+    sizes = torch.randint(30, 130, (where.few(200, 4),), generator=torch.Generator().manual_seed(0))
+    places, found = layout(sizes, where.device), Found()
+    for name, way in (
+        ("unpadded", lambda m: unpadded(m, places, 16, 0.1)),
+        ("padded", lambda m: padded(m, places.whole, 16, 0.1)),
+    ):
+        mixed = torch.randn(int(sizes.sum()), 3072, device=where.device, dtype=torch.bfloat16, requires_grad=True)
+        with counted_memory(where) as memory:
+            took = milliseconds(where, lambda way=way, mixed=mixed: way(mixed).float().sum().backward(), where.few(20))
+        found[name] = {"ms": round(took, 2), **memory}
+    return found
+
+
+def float32(where: Where) -> Found:
+    """How far padded attention in float32 on the device lies from the CPU's."""
+    sizes = torch.tensor([5, 60, 17])
+    mixed = torch.randn(82, 192, generator=torch.Generator().manual_seed(0))
+    host = padded(mixed, layout(sizes, torch.device("cpu")).whole, 4, 0.0)
+    there = padded(mixed.to(where.device), layout(sizes, where.device).whole, 4, 0.0).cpu()
+    return {"largest_difference": float((host - there).abs().max())}
+
+
+def determinism(where: Where) -> Found:
+    """Whether two trainings with deterministic kernels end in the same bytes, for each family."""
+    found: Found = {}
+    small = replace(where, smallest=True)
+    torch.use_deterministic_algorithms(True)
+    try:
+        for family in FAMILIES:
+            ends = []
+            try:
+                for _ in range(2):
+                    model = built(small, family, 500)
+                    step = stepper(model, family, features(family, 16, 20, 500), 200)
+                    for _ in range(3):
+                        step()
+                    ends.append([one.detach().clone() for one in model.parameters()])
+                found[family] = all(torch.equal(*pair) for pair in zip(*ends, strict=True))
+            except RuntimeError as error:
+                found[family] = str(error).splitlines()[0]
+    finally:
+        torch.use_deterministic_algorithms(False)
+    return found
+
+
+def synchronisation(where: Where) -> Found:
+    """Whether a step of any family waits for the GPU: PyTorch raises where one does."""
+    found: Found = {}
+    small = replace(where, smallest=True)
+    for family in FAMILIES:
+        step = stepper(built(small, family, 500), family, features(family, 16, 20, 500), 200)
+        step()
+        if where.device.type == "cuda":
+            torch.cuda.set_sync_debug_mode("error")
+        try:
+            step()
+            found[family] = "none"
+        except RuntimeError as error:
+            found[family] = str(error).splitlines()[0]
+        finally:
+            if where.device.type == "cuda":
+                torch.cuda.set_sync_debug_mode("default")
+    return found
+
+
+def graphs(where: Where) -> Found:
+    """A forward pass of all blocks at 256 tokens as it is and as a captured CUDA graph; whether the two agree."""
+    if where.device.type != "cuda":
+        return {"graph": "needs CUDA"}
+    model = built(where, "classification", 500).eval()
+    sizes = torch.full((8,), 32)
+    places, ids = layout(sizes, where.device), torch.randint(3, 500, (256,), device=where.device)
+
+    def forward() -> torch.Tensor:
+        with torch.no_grad(), model.autocast():
+            return model.encoder.blocks(ids, places)
+
+    plain = milliseconds(where, forward, where.few(20))
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        for _ in range(3):
+            forward()
+    torch.cuda.current_stream().wait_stream(stream)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        states = forward()
+    replayed = milliseconds(where, graph.replay, where.few(50))
+    return {
+        "plain_ms": round(plain, 3),
+        "replayed_ms": round(replayed, 3),
+        "largest_difference": float((states - forward()).abs().max()),
+    }
+
+
+def compiled(where: Where) -> Found:
+    """One block as it is and as ``compiled: true`` has it, forward and backward, at 190 and at 16,384 tokens."""
+    model, other = (built(where, "classification", 500).eval() for _ in range(2))
+    block, quick, found = model.encoder.layers[0], other.encoder.layers[0], Found()
+    began = time.perf_counter()
+    if not where.smallest:
+        other.encoder.compile_blocks()
+    for sizes in (torch.full((4,), where.few(47, 5)), torch.full((where.few(200, 6),), where.few(82, 7))):
+        places = layout(sizes, where.device)
+        states = torch.randn(int(sizes.sum()), where.shape.hidden, device=where.device)
+        entry: Found = {}
+        for name, way in (("plain", block), ("compiled", quick)):
+
+            def call(way: Any = way, states: torch.Tensor = states, places: Any = places) -> torch.Tensor:
+                with model.autocast():
+                    answer: torch.Tensor = way(states, places)
+                answer.float().sum().backward()
+                return answer.detach()
+
+            entry[f"{name}_ms"] = round(milliseconds(where, call, where.few(20)), 3)
+            entry[name] = call().float()
+        entry["largest_difference"] = float((entry.pop("plain") - entry.pop("compiled")).abs().max())
+        found[f"{int(sizes.sum())} tokens"] = entry
+    return found | {"seconds_with_compiling": round(time.perf_counter() - began, 1)}

@@ -1,0 +1,34 @@
+"""`xstilts untrim FOLDER DEST`: a model of a run with a trimmed vocabulary, put back into the whole one."""
+
+import argparse
+from pathlib import Path
+
+from xstilts.artifacts import read_manifest
+from xstilts.errors import UserError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument(
+        "folder", type=Path, metavar="FOLDER", help="a model's folder, such as results/RUN/models/MODEL/mnli/none/1"
+    )
+    parser.add_argument("dest", type=Path, metavar="DEST", help="the folder to make")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the model with the whole vocabulary and say what is in the folder."""
+    from xstilts.modeling.trim import PIECES, untrim
+
+    trimmed = next((at for at in (options.folder, *options.folder.parents) if (at / PIECES).is_file()), None)
+    if trimmed is None:
+        raise UserError(
+            f"{options.folder}: found no {PIECES} there or above; expected a model of a run whose encoder "
+            "has `vocabulary: run`"
+        )
+    if options.dest.exists():
+        raise UserError(f"{options.dest}: is there already; expected a folder to be made")
+    whole = Path(read_manifest(trimmed / "manifest.json").content["inputs"]["encoder"]["manifest"])
+    options.dest.mkdir(parents=True)
+    names = untrim(options.folder, trimmed, whole.parent, options.dest)
+    print(f"{options.dest}: {' '.join(names)}")
+    return 0

@@ -1,0 +1,1 @@
+"""What a run takes before it runs: work, time, disk and GPU memory."""

@@ -1,0 +1,378 @@
+"""How much work each job of a run is: steps and tokens, from the rows of its data and its settings.
+
+Rows are counted where the data are on the disk, else those that the registry or the world expects.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import cache, cached_property, partial
+from pathlib import Path
+from typing import Any
+
+from xstilts import tasks
+from xstilts.config.sources import LONGER
+from xstilts.costs.size import size_of
+from xstilts.costs.time import Work, memory_mb, minutes, threads, tokenising_threads
+from xstilts.data.registry import TRANSLATION, dataset, locate
+from xstilts.errors import DataError
+from xstilts.families.facts import facts
+from xstilts.graph.hyperparameters import TEXT
+from xstilts.graph.jobs import Jobs
+from xstilts.graph.settings import settings_of
+
+Settings = dict[str, Any]
+Names = Iterable[tuple[str, str]]  # data set, language
+
+# Tokens a row in the shape in which a family reads it: (sequences, tokens). From the characters of the English rows at
+# 4.2 characters a token, which was assumed for XLM-R's tokenizer. Assumed: rows of qqp, ccg, hellaswag, panx, mewslix.
+TOKENS = {
+    "mnli": (1, 47),
+    "snli": (1, 29),
+    "anli": (1, 95),
+    "qqp": (1, 32),
+    "squad": (1.02, 206),
+    "squad2": (1.07, 231),
+    "hellaswag": (4, 345),
+    "ccg": (1, 34),
+    "cosmosqa": (4, 435),
+    "csqa": (5, 114),
+    "xnli": (1, 44),
+    "pawsx": (1, 58),
+    "udpos": (1, 30),
+    "panx": (1, 14),
+    "xquad": (1.1, 240),
+    "mlqa": (1.4, 370),
+    "tydiqa": (1.05, 170),
+    "siqa": (3, 103),
+    "copa": (2, 47),
+    "xcopa": (2, 47),
+    "bucc2018": (1, 32),
+    "tatoeba": (1, 14),
+    "text": (1, 30),
+    "lareqa": (1, 14),
+    "lareqa-candidates": (1, 208),
+    "lareqa-train": (2, 222),
+    "mewslix": (1, 60),
+    "mewslix-candidates": (1, 60),
+    "mewslix-train": (2, 120),
+}
+UNKNOWN_TOKENS = (1, 60)
+ASSUMED_ROWS = {"ccg": {"train": 38_015, "dev": 5_484}, "text": {"train": 30_000, "dev": 1_000}}  # ccg: version 1
+UNKNOWN_ROWS = 10_000
+# Sentences of both sides of BUCC 2018: the registry counts gold pairs.
+BUCC = {
+    "dev": {"de": 73_000, "fr": 60_000, "ru": 80_000, "zh": 17_000},
+    "test": {"de": 813_000, "fr": 641_000, "ru": 1_018_000, "zh": 183_000},
+}
+
+
+class Workload:
+    """The work of one run's jobs; what was counted once is remembered."""
+
+    def __init__(self, jobs: Jobs) -> None:
+        """Take the jobs of a run."""
+        self.jobs = jobs
+        self.size = cache(partial(size_of, jobs))
+        self.rows = cache(self._rows)
+        self._work = cache(self._work_like)
+
+    def of(self, rule: str, *wildcards: str) -> "Workload":
+        """Return the work of those jobs to which one belongs: the run's, or its study's."""
+        return self if self.jobs.owner(rule, *wildcards) is self.jobs else self._study
+
+    @cached_property
+    def _study(self) -> "Workload":
+        assert self.jobs.study is not None
+        return Workload(self.jobs.study)
+
+    def work(self, rule: str, *wildcards: str) -> Work:
+        """Return the work of a job that computes: a pretraining, training, index, prediction, or few-shot training."""
+        if rule == "few_shot":
+            return self.few_shot(settings_of(self.jobs, rule, *wildcards[:3], int(wildcards[3]), wildcards[4]))
+        same = {"pretrain": 0, "train_intermediate": 1, "train_target": 2, "index": 4, "predict": 4}[rule]
+        return self._work(rule, wildcards[same], rule == "train_target" and wildcards[1] == LONGER)
+
+    def memory_mb(self, attempt: int, rule: str, *wildcards: str) -> int:
+        """Return the main memory that a job asks for, more at each attempt."""
+        phase = {"train_intermediate": "intermediate", "train_target": "target"}.get(rule, "")
+        if rule in ("index", "predict"):
+            phase = "target" if wildcards[2] != "none" else "intermediate" if wildcards[1] != "none" else ""
+        method = self.jobs.run.method_in(wildcards[0], wildcards[1], phase) if phase else None
+        return memory_mb(self.work(rule, *wildcards), self.size(wildcards[0])[0], rule, attempt, method)
+
+    def minutes(self, attempt: int, rule: str, *wildcards: str) -> int:
+        """Return the time limit that a job asks for, longer at each attempt."""
+        return minutes(self.work(rule, *wildcards), self.size(wildcards[0])[0], attempt)
+
+    def threads(self, model: str) -> int:
+        """Return the threads of every job that runs a model."""
+        return threads(self.size(model)[0])
+
+    def rows_of_features(self, use: str, name: str) -> int:
+        """Return the rows that are tokenised for a training set or a task."""
+        places = self.jobs.data_of_features(use, name)
+        names = [(path.parts[-3], path.parts[-2]) for path in places]
+        splits = tasks.task(name).splits if use == "task" else ("test",) if use == "index" else ("train",)
+        return sum(self.rows(*one, split)[0] for one in names for split in splits)
+
+    def threads_of_features(self, model: str, start: str, use: str, name: str, spare: int) -> int:
+        """Return the threads that tokenise, of so many spare cores; their number changes no result."""
+        return tokenising_threads(self.rows_of_features(use, name), spare)
+
+    def threads_of_trimming(self, model: str, spare: int) -> int:
+        """Return the threads that find the pieces of the run's texts; their number changes no result."""
+        texts = self.jobs.texts(model) if self.jobs.run.encoders[model].vocabulary == "run" else []
+        return tokenising_threads(sum(self.rows_of_features(*one) for one in texts), spare)
+
+    def _work_like(self, rule: str, name: str, longer: bool) -> Work:
+        """All jobs of a rule with one model, source, target or task are the same work, but for further steps."""
+        model, source, seed = self.jobs.run.models[0], self.jobs.run.source_names[0], self.jobs.run.seeds[0]
+        source = LONGER if longer else "none" if source == LONGER else source
+        if rule == "pretrain":
+            return self._pretraining(name)
+        if rule == "train_intermediate":
+            return self.training(settings_of(self.jobs, rule, model, name, seed))
+        if rule == "train_target":
+            return self.training(settings_of(self.jobs, rule, model, source, name, seed))
+        settings = settings_of(self.jobs, rule, model, source, tasks.task(name).target, seed, name)
+        return self.indexing(settings) if rule == "index" else self.prediction(settings)
+
+    def _rows(self, name: str, language: str, split: str) -> tuple[int, str]:
+        """Return (rows, how they are known): counted on the disk, expected by registry or world, or assumed."""
+        text = self.jobs.run.intermediate.mlm if f"{name}/{language}" == TEXT else None
+        counted = _counted(self.jobs.text if text else self.jobs.data(name, language))
+        if counted is not None:
+            return counted.get(split, 0), "counted"
+        if text:
+            return text.sentences, "expected"
+        known = dataset(name)
+        if known.folder is None and self.jobs.run.world is not None and self.jobs.run.data.origin == "world":
+            return self._rows_of_world(name, split), "expected"
+        if self._lacks(name, language, split):
+            return 0, "expected"
+        if self.jobs.is_fetched_text(name, language):
+            spoken = settings_of(self.jobs, "fetch_text", language)
+            mlm = self.jobs.run.intermediate.mlm
+            share = spoken["share"] or (mlm.sentences // len(mlm.languages) if mlm else 0)
+            return (share if split == "train" else 0), "expected"
+        if name == "bucc2018":
+            return BUCC.get(split, {}).get(language, 0), "assumed"
+        expected = known.expected_rows(split, language)
+        if name.endswith(TRANSLATION):  # as many as in English
+            return self.rows(name.removesuffix(TRANSLATION), "en", split)
+        if split == "train" and language != "en" and not facts(known.family).raw:
+            return 0, "expected"  # nothing but English is trained on
+        if expected is not None:
+            return (2 * expected if facts(known.family).paired else expected), "expected"
+        if split not in known.splits:
+            return 0, "expected"
+        return ASSUMED_ROWS.get(name, {}).get(split, UNKNOWN_ROWS), "assumed"
+
+    def _lacks(self, name: str, language: str, split: str) -> bool:
+        """Say whether the folder that a run takes its data from has no files of a split."""
+        run, known = self.jobs.run, dataset(name)
+        folder = known.folder or (run.mirror if run.data.origin == "mirror" else None)
+        if folder is None or name.endswith(TRANSLATION) or self.jobs.download_of(name, language):
+            return False
+        try:
+            return not locate(known, language, split, Path(folder))
+        except DataError:
+            return False  # some of its files: the job itself says what is wrong
+
+    def _rows_of_world(self, name: str, split: str) -> int:
+        world = self.jobs.run.world
+        assert world is not None
+        if name == "text":
+            return world.text + world.parallel if split == "train" else 0
+        if facts(dataset(name).family).paired:
+            return 2 * (world.retrieval + (world.distractors if name == "bucc2018" else 0)) if split != "train" else 0
+        if name == "mewslix-candidates":
+            return (3 * world.dev + 1) // 2 + world.test + world.distractors if split == "test" else 0
+        if name == "lareqa-candidates":  # three to five sentences of a passage, two or three questions on it
+            return world.test * 8 // 5 if split == "test" else 0
+        alternatives = dataset(name).splits.values()
+        intermediate = any(
+            file.startswith("intermediate/") for split in alternatives for files in split for file in files
+        )
+        sizes = {
+            "train": world.intermediate_train if intermediate else world.train,
+            "dev": world.intermediate_dev if intermediate else world.dev,
+            "test": 0 if intermediate else world.test,
+        }
+        return sizes[split] if split in dataset(name).splits else 0
+
+    def _count(self, names: Names, split: str, limit: int | None) -> tuple[int, float, float, frozenset[str]]:
+        """Return (rows, sequences, tokens, what was assumed) of a split of some (data set, language)."""
+        rows, sequences, tokens = 0, 0.0, 0.0
+        assumed = set()
+        for name, language in names:
+            count, how = self.rows(name, language, split)
+            if how != "counted":
+                assumed.add(f"{how} rows")
+            count = min(count, limit or count)
+            a_row = TOKENS.get(name.removesuffix(TRANSLATION), UNKNOWN_TOKENS)
+            rows, sequences, tokens = rows + count, sequences + count * a_row[0], tokens + count * a_row[1]
+        return rows, sequences, tokens, frozenset(assumed)
+
+    def training(self, settings: Settings, examples: Mapping[str, int] | None = None) -> Work:
+        """Return the work of a training by its settings; ``examples`` by part are what a finished one had."""
+        links = [self._of_link(settings | link, None) for link in settings.get("before", ())]
+        return total([*links, self._of_link(settings, examples)]) if links else self._of_link(settings, examples)
+
+    def _of_link(self, settings: Settings, examples: Mapping[str, int] | None) -> Work:
+        """Return the work of one training of a chain."""
+        import numpy as np
+
+        from xstilts.training.sampler import Component, schedule
+
+        chosen, optimisation = settings["selection"], settings["optimisation"]
+        components, tokens_a_unit, lengths = [], [], []
+        dev_tokens, rows, assumed = 0.0, 0, frozenset[str]()
+        for part in settings["parts"]:
+            names = [tuple(name.split("/")) for name in part["data"]]
+            found, sequences, tokens, guessed = self._count(names, "train", part["limit"])
+            wanted = min(found, part["limit"] or found) if examples is None else examples.get(part["name"], 0)
+            if not found or not wanted:
+                continue
+            if "spread" in part and examples is None:
+                wanted = min(round(found / len(part["spread"])), part["limit"] or found)
+            found, sequences, tokens = wanted, sequences * wanted / found, tokens * wanted / found
+            limit = settings["lengths"][part["family"]]
+            if facts(part["family"]).raw and part["packed"]:
+                sequences, tokens = max(1.0, tokens / limit), max(tokens, limit)
+            units = found if facts(part["family"]).grouped or facts(part["family"]).contrasted else sequences
+            length = min(tokens / sequences, 0.9 * limit)
+            tokens_a_unit.append(length * sequences / units)
+            batch = units_of_batch(part, tokens_a_unit[-1])
+            components.append(Component(max(1, round(units)), batch, part["epochs"]))
+            lengths.append(length)
+            dev_tokens += self._choosing(part, chosen["examples"], found) * tokens_a_unit[-1]
+            rows, assumed = rows + found, assumed | guessed
+        if not components:
+            return Work(assumed=assumed)
+        if like := settings.get("steps_of") or settings.get("further_steps_of"):
+            units, _, _, _ = self._count([tuple(name.split("/")) for name in like["data"]], "train", like["limit"])
+            steps_like = like["epochs"] * Component(max(1, units), like["batch_size"], 1).steps_per_epoch
+            own = components[0].epochs if "further_steps_of" in settings else 0
+            components[0] = replace(components[0], epochs=own + steps_like / components[0].steps_per_epoch)
+        plan = schedule(components, settings["seed"], settings.get("length", "labelled"))
+        tokens, micro = 0.0, 0
+        for component, each, visits in zip(
+            components, tokens_a_unit, np.bincount(plan.component, minlength=len(components)), strict=True
+        ):
+            a_step = min(component.batch, component.units) * each
+            tokens += int(visits) * a_step
+            micro += int(visits) * math.ceil(a_step / optimisation["micro_tokens"])
+        interval = max(1, min(optimisation["evaluate_every"], plan.steps // optimisation["evaluations"]))
+        forward = math.ceil(plan.steps / interval) * dev_tokens
+        forward += sum((chosen["report"] or 10_000) * each for each in tokens_a_unit)
+        batches = math.ceil(plan.steps / interval) * math.ceil(dev_tokens / optimisation["micro_tokens"])
+        length = sum(lengths) / len(lengths)
+        raw = any(facts(part["family"]).raw for part in settings["parts"])
+        return Work(plan.steps, micro, tokens, forward, batches, length, rows, all_rows=raw, assumed=assumed)
+
+    def _choosing(self, part: Settings, examples: int | None, trained: int) -> int:
+        """Return how many rows choose the checkpoint of a training set; without a dev set it is a tenth of train."""
+        if facts(part["family"]).raw:
+            return examples or ASSUMED_ROWS["text"]["dev"]
+        names = part.get("dev") or part.get("chosen_on") or part["data"]
+        there = sum(self.rows(*name.split("/"), "dev")[0] for name in names) or trained // 10
+        return min(there, examples or there)
+
+    def prediction(self, settings: Settings, examples: int | None = None) -> Work:
+        """Return the work of a prediction by its settings; ``examples`` are those of a finished one, all languages."""
+        task = tasks.task(settings["task"])
+        rows, sequences, tokens, pairs, products = 0, 0.0, 0.0, 0.0, 0.0
+        assumed: frozenset[str] = frozenset()
+        for split in task.splits:
+            for language in settings["languages"]:
+                limit = settings["limit"] and settings["limit"] * (2 if facts(task.family).paired else 1)
+                found, more, each, guessed = self._count([(task.dataset, language)], split, limit)
+                rows, sequences, tokens, assumed = rows + found, sequences + more, tokens + each, assumed | guessed
+                pairs += (found / 2) ** 2 if task.scoring[0] == "bucc" else 0
+                products += found * self.candidates(task.name)
+        length = tokens / max(1, sequences)
+        if examples is not None and rows:
+            share = examples / rows
+            rows, tokens, pairs, products = examples, tokens * share, pairs * share**2, products * share
+        batches = math.ceil(tokens / settings["micro_tokens"])
+        in_float32 = settings["precision"] == "float32"
+        made: dict[str, Any] = {"float32": in_float32, "assumed": assumed, "products": products}
+        return Work(0, 0, 0, tokens, batches, length, rows, pairs, **made)
+
+    def few_shot(self, settings: Settings) -> Work:
+        """Return the work of trainings on examples of each language, those of the folds too, with their predictions."""
+        made, own = self.prediction(settings), settings["few_shot"]
+        dataset_of, limit = tasks.task(settings["task"]).dataset, settings["limit"]
+        steps, trained, forward = 0, 0.0, 0.0
+        for language in settings["languages"]:
+            there, _, tokens, _ = self._count([(dataset_of, language)], "dev", limit)
+            examples = min(own["examples"], there)
+            each = max(1, round(own["epochs"] * math.ceil(examples / own["batch_size"]))) * (1 + own["folds"])
+            steps += each
+            trained += tokens / max(1, there) * min(own["batch_size"], examples) * each
+            forward += (own["folds"] - 1) * tokens
+        return replace(made, steps=steps, micro_batches=steps, tokens=trained, forward=made.forward + forward)
+
+    def indexing(self, settings: Settings) -> Work:
+        """Return the work of embedding the candidates of a task, by its settings."""
+        name = str(tasks.task(settings["task"]).candidates)
+        places = [(name, language) for language in settings["languages"]]
+        rows, sequences, tokens, assumed = self._count(places, "test", None)
+        length = min(tokens / max(1, sequences), 0.9 * settings["lengths"][settings["family"]])
+        tokens = length * sequences
+        batches = math.ceil(tokens / settings["micro_tokens"])
+        return Work(0, 0, 0, tokens, batches, length, rows, float32=True, assumed=assumed)
+
+    def candidates(self, task: str) -> int:
+        """Return how many candidates a task searches."""
+        places = self.jobs.candidates_of_task(task)
+        return sum(self.rows(*path.parts[-3:-1], "test")[0] for path in places)
+
+    def _pretraining(self, model: str) -> Work:
+        own = self.jobs.run.encoders[model].pretraining
+        assert own is not None
+        names = [(path.parts[-3], path.parts[-2]) for path in self.jobs.data_of_pretraining(model)]
+        rows, sequences, tokens, assumed = self._count(names, "train", None)
+        if own.packed:
+            sequences = tokens / own.max_length
+        steps = max(1, math.ceil(own.epochs * sequences / own.batch_size))
+        optimisation = self.jobs.run.optimisation
+        a_step = own.batch_size * tokens / max(1.0, sequences)
+        evaluations = max(optimisation.evaluations, steps // optimisation.evaluate_every)
+        forward = evaluations * len(own.languages) * 300 * 30  # held-out lines of each language
+        micro = steps * math.ceil(a_step / optimisation.micro_tokens)
+        batches = evaluations * math.ceil(forward / evaluations / optimisation.micro_tokens)
+        length = tokens / max(1.0, sequences)
+        trained = own.epochs * tokens
+        return Work(steps, micro, trained, forward, batches, length, rows, all_rows=True, assumed=assumed)
+
+
+def total(links: Sequence[Work]) -> Work:
+    """Return the work of trainings one after the other."""
+    adding = ("steps", "micro_batches", "tokens", "forward", "forward_batches", "rows")
+    sums = {name: sum(getattr(link, name) for link in links) for name in adding}
+    tokens = max(1.0, sum(link.tokens for link in links))
+    length = sum(link.length * link.tokens for link in links) / tokens
+    return Work(**sums, length=length, assumed=frozenset().union(*(link.assumed for link in links)))
+
+
+def units_of_batch(part: Settings, tokens: float) -> int:
+    """Return how many units of so many tokens each an optimiser step reads; of a full batch the last one lacks half."""
+    if "batch_size" in part:
+        return int(part["batch_size"])
+    return max(1, round(part["batch_tokens"] / tokens - 0.5))
+
+
+def _counted(manifest: Path) -> dict[str, int] | None:
+    """Return the rows by split that a data set's manifest counted; None where it cannot be read.
+
+    An estimate refuses nothing: the job that reads the data says what is wrong with them.
+    """
+    try:
+        found = json.loads(manifest.read_bytes())["results"].get("rows", {})
+    except (OSError, ValueError, KeyError):
+        return None
+    return dict(found)

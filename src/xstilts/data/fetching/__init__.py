@@ -1,0 +1,1 @@
+"""Where files come from: the Hub, upstream archives, a mirror; pins and unpacking."""

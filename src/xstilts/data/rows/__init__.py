@@ -1,0 +1,1 @@
+"""What happens to rows after they are read: which are evaluated, selected on, left out."""

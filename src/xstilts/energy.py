@@ -1,0 +1,67 @@
+"""The device that a job computed on, and the energy that it took by the counter of NVIDIA's driver (NVML).
+
+The counter is the whole device's, in millijoules. It is read before and after the work. It moves a few times a second:
+a window below five seconds says little and is not measured; nor is a device that several jobs share.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+WINDOW = 5.0  # seconds
+SLOTS = "XSTILTS_GPU_SLOTS"  # jobs that share a device
+
+Meter = tuple[float, dict[str, int]]  # when it was read, and millijoules by the UUID of each device
+
+
+def read_meter() -> Meter | None:
+    """Read the counters of all devices of this machine; None where there are none, or no package that reads them."""
+    if int(os.environ.get(SLOTS) or 1) > 1:
+        return None
+    try:
+        import pynvml
+    except ImportError:
+        return None
+    found: dict[str, int] = {}
+    try:
+        pynvml.nvmlInit()
+        for number in range(pynvml.nvmlDeviceGetCount()):
+            device = pynvml.nvmlDeviceGetHandleByIndex(number)
+            try:
+                name = pynvml.nvmlDeviceGetUUID(device)
+                found[_plain(name)] = int(pynvml.nvmlDeviceGetTotalEnergyConsumption(device))
+            except pynvml.NVMLError:  # a device older than Volta has no counter
+                continue
+    except pynvml.NVMLError:
+        return None
+    return (time.monotonic(), found) if found else None
+
+
+def computed_on(before: Meter | None = None) -> dict[str, Any]:
+    """Return what this process computed on, the most GPU memory that it held, and ``energy_joules`` since a reading.
+
+    Asked at the end of the work, when PyTorch knows which device that was: NVML counts devices in another order.
+    """
+    torch: Any = sys.modules.get("torch")  # a job that computes has imported it
+    if torch is None or not torch.cuda.is_available():
+        return {"device": "cpu"}
+    peak = torch.cuda.max_memory_allocated()
+    found = {"device": torch.cuda.get_device_name(), "peak_gpu_memory_mb": round(peak / 2**20)}
+    own = [_plain(torch.cuda.get_device_properties(number).uuid) for number in range(torch.cuda.device_count())]
+    return found | (joules(own, before, read_meter()) if before else {})
+
+
+def joules(devices: Sequence[str], before: Meter, after: Meter | None) -> dict[str, Any]:
+    """Return ``energy_joules`` of devices between two readings, nothing where they do not give it."""
+    known = set(before[1]) & set(after[1]) if after else set()
+    if after is None or not set(devices) <= known or after[0] - before[0] < WINDOW:
+        return {}
+    used = [after[1][one] - before[1][one] for one in devices]
+    return {"energy_joules": round(sum(used) / 1000, 3)} if min(used) >= 0 else {}  # a driver loaded anew starts at 0
+
+
+def _plain(name: Any) -> str:
+    text = name.decode() if isinstance(name, bytes) else str(name)
+    return text.removeprefix("GPU-").lower()

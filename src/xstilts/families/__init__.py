@@ -1,0 +1,1 @@
+"""One module a family: how its texts become features, and features predictions."""

@@ -1,0 +1,80 @@
+"""What tables and figures need to know of the configuration."""
+
+from typing import Any
+
+from xstilts import tasks
+from xstilts.config.run import Run
+from xstilts.config.sections import Retrieval
+from xstilts.config.sources import WITH_TEXT, Source
+from xstilts.families.facts import facts
+from xstilts.graph.hyperparameters import chosen_on, links
+from xstilts.graph.jobs import Jobs
+
+Settings = dict[str, Any]
+
+
+def reporting(jobs: Jobs) -> Settings:
+    """Return what tables and figures need to know of the configuration."""
+    run = jobs.run
+    labelled = list(jobs.labelled())
+    trained_on = {source: [name for owner, name, _ in labelled if owner == source] for source, _, _ in labelled}
+    training = {name: paths for _, name, paths in labelled}
+    training |= {name: [jobs.data(part, "en") for part in tasks.training_set(name).parts] for name in links(run)}
+    return {
+        "run": run.run,
+        "benchmark": run.benchmark,
+        "generated": run.data.origin == "world",
+        "models": run.models,
+        "layers": {name: run.encoders[name].layers for name in run.models if run.encoders[name].layers is not None},
+        "sources": run.source_names,
+        "targets": run.targets,
+        "target_sets": links(run),
+        "blocks": _blocks(run),
+        "candidates": [source.name for source in run.parsed_sources if source.may_be_best],
+        "translated": [source.name for source in run.parsed_sources if source.language != "en"],
+        "training": {name: [str(path) for path in paths] for name, paths in training.items()},
+        "chosen_on": {
+            name: [str(jobs.data(*one.split("/"))) for one in found] for name, found in chosen_on(run).items()
+        },
+        "trained_on": trained_on,
+        "intermediate_sets": list(dict.fromkeys(name for source in run.parsed_sources for name in _sets(run, source))),
+        "mixtures": {
+            source.name: run.training_sets(source) + ["raw text (MLM)"] * source.mlm
+            for source in run.parsed_sources
+            if source.base in run.mixtures
+        },
+        "text": str(jobs.text) if jobs.has_text else None,
+        "text_length": run.intermediate.mlm.length if jobs.has_text and run.intermediate.mlm else None,
+        "languages": {name: run.languages_of(name) for name in run.tasks},
+        "headline": run.pretrained_languages,
+        "seeds": run.seeds,
+        "statistic": run.evaluation.seeds,
+        "retrieval_source": run.evaluation.retrieval_source,
+        "limit": run.evaluation.limit,
+        "retrieval": _vectors(run),
+        "selection": run.selection.model_dump(),
+        "data": str(jobs.data("DATASET", "LANGUAGE").parents[2]),
+        "manifests": [str(path) for path in jobs.all_data()],
+    } | ({"own_tasks": own} if (own := _own_tasks(run)) else {})
+
+
+def _vectors(run: Run) -> Settings | None:
+    """Return how sentence vectors are made, and whether as in the paper; None in a run without retrieval."""
+    paired = any(facts(tasks.task(name).family).paired for name in run.tasks)
+    return run.retrieval.model_dump() | {"paper": run.retrieval == Retrieval()} if paired else None
+
+
+def _own_tasks(run: Run) -> Settings:
+    """Return what the user's own tasks of the run are: the package's stand in its registry."""
+    return {name: vars(task) for name in run.tasks if (task := tasks.task(name)).own}
+
+
+def _sets(run: Run, source: Source) -> list[str]:
+    """Return the training sets of a source whose settings it uses: a mixture's epochs and raw text have theirs."""
+    return run.training_sets(source) + ["multi"] * (source.base in run.mixtures) + [WITH_TEXT] * source.mlm
+
+
+def _blocks(run: Run) -> dict[str, str]:
+    """Return the headings of the main table by source; none where all rows are plain sources and controls."""
+    divided = any(source.mlm or source.language != "en" for source in run.parsed_sources)
+    return {source.name: source.block for source in run.parsed_sources} if divided else {}

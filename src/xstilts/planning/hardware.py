@@ -1,0 +1,115 @@
+"""Which machine a plan is for: what the profile says of it, and what this machine has."""
+
+import os
+import re
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from xstilts.leases import device_name, devices
+
+FILES = ("profile.yaml", "config.v8+.yaml", "config.yaml")  # where Snakemake looks, the newest name first
+UNKNOWN_GPU = "a GPU like an H200"  # what the shipped speeds are of
+CPU = Path("/proc/cpuinfo")
+GIGABYTES = {"H200": 141, "H100": 80, "A100": 40, "L40": 48, "A40": 48, "A10": 24, "L4": 24, "V100": 16, "T4": 16}
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where jobs will run."""
+
+    profile: str
+    device: str  # the name of the GPU, or `cpu`
+    at_once: int  # jobs that compute at the same time
+    cores: int
+    words: str
+    memory: float | None = None  # bytes of a GPU, as it or the profile says, else by its name; None: no GPU, or unknown
+    bfloat16: bool = True  # the processor multiplies in it, where jobs compute on that
+
+    @property
+    def unit(self) -> str:
+        """What an hour of computing is called."""
+        return "core hours" if self.device == "cpu" else "GPU hours"
+
+
+def machine_of(arguments: Sequence[str], seen: Sequence[str] = ()) -> Machine:
+    """Return the machine that a command line of Snakemake means by its profile.
+
+    Args:
+        arguments: of ``snakemake``; ``--workflow-profile`` or ``--profile`` names the folder.
+        seen: GPUs that finished jobs ran on, the latest last: a cluster's are not in this machine.
+    """
+    folder = _profile(arguments)
+    profile = _read(folder) if folder else {}
+    own = device_name()
+    limit = (profile.get("resources") or {}).get("gpu")
+    given = profile.get("cores")
+    cores: int = given if isinstance(given, int) else os.cpu_count() or 1
+    name = str(folder) if folder else "no profile"
+    if profile.get("executor") == "slurm":
+        at_once = int(profile.get("jobs") or 1)
+        words = f"a SLURM cluster, {at_once} jobs at once at most, each on one GPU"
+        device = seen[-1] if seen else UNKNOWN_GPU
+        return Machine(name, device, at_once, cores, f"{words} ({device})", _memory(profile, device, here=False))
+    if own is None and limit is None:
+        fast = cpu_has_bfloat16()
+        without = "" if fast else " without arithmetic in bfloat16"
+        return Machine(name, "cpu", cores, cores, f"this machine, {cores} cores{without}, no GPU", bfloat16=fast)
+    gpus = int(limit or len(devices()) or 1)
+    device = own or (seen[-1] if seen else UNKNOWN_GPU)
+    here = "" if own else "; this machine has none"
+    return Machine(
+        name,
+        device,
+        gpus,
+        cores,
+        f"{gpus} job{'s' * (gpus != 1)} at once on GPUs ({device}{here})",
+        _memory(profile, device, own is not None),
+    )
+
+
+def cpu_has_bfloat16() -> bool:
+    """Say whether this machine's CPU computes in bfloat16: what `modeling.model` asks PyTorch, without it."""
+    try:
+        return "avx512_bf16" in CPU.read_text(encoding="utf-8")
+    except OSError:  # not Linux: float32, as far as is known
+        return False
+
+
+def _memory(profile: dict[str, Any], device: str, here: bool) -> float | None:
+    """Return the bytes of a GPU: as the profile says, else as this machine's smallest says, else by its name."""
+    said = (profile.get("default-resources") or {}).get("gpu_memory_gb")
+    if said:
+        return float(said) * 1e9
+    if here:
+        query = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+        try:
+            answer = subprocess.run(query, capture_output=True, text=True, timeout=60).stdout.split()
+        except (OSError, subprocess.TimeoutExpired):
+            answer = []
+        if answer and all(word.isdecimal() for word in answer):
+            return min(map(float, answer)) * 2**20
+    told = re.search(r"(\d+) ?GB", device)
+    return float(told[1]) * 1e9 if told else next((gb * 1e9 for name, gb in GIGABYTES.items() if name in device), None)
+
+
+def _profile(arguments: Sequence[str]) -> Path | None:
+    folder: Path | None = Path("profiles/default")  # Snakemake takes it by itself
+    for place, word in enumerate(arguments):
+        name, _, value = word.partition("=")
+        if name in ("--workflow-profile", "--profile"):
+            given = value or arguments[place + 1]
+            folder = None if given == "none" else Path(given)
+    return folder
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    for name in FILES:
+        if (folder / name).is_file():
+            found = yaml.safe_load((folder / name).read_text(encoding="utf-8"))
+            return found if isinstance(found, dict) else {}
+    return {}

@@ -1,0 +1,119 @@
+"""One line of progress of a run: jobs done, time left, tokens a second, what runs."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from xstilts.costs.work import Workload
+from xstilts.planning.remaining import Expected, Key, expect, keep_planned
+from xstilts.planning.report import duration
+from xstilts.planning.watch import STEP, tail
+
+SOON = 5.0  # seconds in which the log of a job that begins at once says something
+END = 12  # lines of a failed job's log that are shown
+
+
+@dataclass
+class Running:
+    """A job that Snakemake handed out; on a cluster it waits until its log says something."""
+
+    key: Key
+    log: Path | None
+    since: float
+    begun: float | None = None
+
+    @property
+    def name(self) -> str:
+        """The job in one word."""
+        return " ".join([self.key[0], "/".join(self.key[1])]).strip()
+
+    def step(self) -> tuple[int, float, float] | None:
+        """Return (percent, tokens a second, seconds left) of a training, by its log."""
+        if self.log is None or self.begun is None or not (found := STEP.findall(tail(self.log))):
+            return None
+        step, of, speed, left, _ = found[-1]
+        minutes, seconds = left.split(":")
+        return 100 * int(step) // int(of), float(speed.replace(",", "")), 60 * int(minutes) + int(seconds)
+
+
+@dataclass
+class Progress:
+    """What is known of a run: the events of Snakemake go in, a line comes out."""
+
+    started: float = field(default_factory=time.time)
+    done: int = 0
+    total: int = 0
+    running: dict[int, Running] = field(default_factory=dict)
+    failed: dict[int, str] = field(default_factory=dict)
+    took: dict[Key, float] = field(default_factory=dict)
+    expected: Expected | None = None
+
+    def plan(self, keys: Sequence[Key], workload: Workload, arguments: Sequence[str]) -> None:
+        """Estimate what the planned jobs take, on the machine that a command line of Snakemake means."""
+        self.expected = expect(workload, keys, arguments)
+        keep_planned(workload.jobs.results / workload.jobs.run.run, self.expected.jobs)
+
+    def begin(self, number: int, key: Key, log: str | None) -> None:
+        """Take a job that was handed out; it is no longer a failed one."""
+        self.failed.pop(number, None)
+        self.running[number] = Running(key, Path(log) if log else None, time.time())
+
+    def finish(self, number: int) -> None:
+        """Take a job that ended well."""
+        job = self.running.pop(number, None)
+        self.failed.pop(number, None)
+        if job is not None:
+            self.took[job.key] = time.time() - (job.begun or job.since)
+
+    def fail(self, number: int, name: str) -> bool:
+        """Take a job that failed; say whether that is news."""
+        job = self.running.pop(number, None)
+        news = number not in self.failed
+        self.failed[number] = job.name if job else name
+        return news
+
+    def line(self) -> str:
+        """Return what is so now, the most important first: a narrow terminal cuts off the end."""
+        jobs = list(self.running.values())
+        for job in jobs:
+            if job.begun is None and _speaks(job):
+                job.begun = time.time()
+        at_work = [job for job in jobs if job.begun is not None or job.log is None or time.time() - job.since < SOON]
+        steps = {job.key: job.step() for job in at_work}
+        parts = [f"{self.done:,} of {self.total:,} jobs"]
+        parts += [f"{len(self.failed):,} failed"] if self.failed else []
+        if self.expected is not None:
+            since = {job.key: (time.time() - (job.begun or job.since), _third(steps[job.key])) for job in at_work}
+            parts.append(f"{duration(self.expected.left(self.took, since))} left")
+        speed = sum(found[1] for found in steps.values() if found)
+        parts += [f"{speed:,.0f} tokens/s"] if speed else []
+        names = [job.name + (f" ({found[0]} %)" if (found := steps[job.key]) else "") for job in at_work]
+        names += [f"{len(jobs) - len(at_work):,} waiting"] if len(jobs) > len(at_work) else []
+        return ", ".join(parts) + (": " if names else "") + ", ".join(names)
+
+    def last(self) -> str:
+        """Return how the run ended."""
+        failed = f", {len(self.failed):,} failed" if self.failed else ""
+        minutes, seconds = divmod(round(time.time() - self.started), 60)
+        return f"{self.done:,} of {self.total:,} jobs{failed}, in {minutes // 60}:{minutes % 60:02}:{seconds:02}"
+
+
+def _third(step: tuple[int, float, float] | None) -> float | None:
+    return step[2] if step else None
+
+
+def _speaks(job: Running) -> bool:
+    try:
+        return job.log is not None and job.log.stat().st_mtime >= job.since - 1
+    except OSError:
+        return False
+
+
+def failure(name: str, said: str | None, logs: Sequence[str]) -> str:
+    """Return what to print of a failed job: its name, what the cluster said, the end of its log."""
+    lines = [f"error: {name} failed" + (f": {said}" if said else "")]
+    for log in logs:
+        found = [line for line in tail(Path(log)).splitlines() if line.strip()][-END:]
+        lines += [f"  the end of {log}:" if found else f"  nothing in {log}", *(f"    {line}" for line in found)]
+    return "\n".join(lines)

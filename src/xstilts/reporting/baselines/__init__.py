@@ -1,0 +1,1 @@
+"""Scores without an encoder: chance, the majority, bags of words, nearest strings."""

@@ -1,0 +1,89 @@
+"""Dev score and training loss of every training against its steps."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from xstilts.reporting.figures.style import GREY, WIDTH, Look, figure, legend_columns, looks, save
+from xstilts.reporting.run import RunFolder
+
+CHOSEN: Any = {"marker": "o", "markersize": 4, "markerfacecolor": "white", "linestyle": ""}
+FAINT = 0.75  # lines that lie on each other stay visible
+
+
+def figure_curves(run: RunFolder) -> None:
+    """Draw dev score and loss of every training of both phases."""
+    for phase in ("intermediate", "target"):
+        chosen = [one for one in run.trainings if (one["target"] == "none") == (phase == "intermediate")]
+        title = f"Run {run.settings['run']}: training curves of the {phase} phase"
+        learning_curves(chosen, title, run.folder / "figures", f"curves_{phase}")
+
+
+def learning_curves(trainings: Sequence[Mapping[str, Any]], title: str, folder: Path | str, stem: str) -> list[Path]:
+    """Draw dev score and training loss against the step, a panel a training set, a line a source.
+
+    Args:
+        trainings: each with ``set`` (the panel), ``source``, ``target``, ``seed``, ``best_step`` and ``evaluations``, a
+            list of {"step", "loss", "score"} (score in percent).
+        title: phase and model.
+        folder: where ``STEM.svg`` and ``STEM.png`` go.
+        stem: name of the files.
+    """
+    sets = list(dict.fromkeys(one["set"] for one in trainings))
+    sources = list(dict.fromkeys(one["source"] for one in trainings))
+    if all(one["source"] == one["set"] for one in trainings):  # the panels' titles say it all: one colour, no legend
+        look = dict.fromkeys(sources, looks([""])[""])
+        sources = []
+    else:
+        look = looks(sources)
+    across = min(4, max(1, len(sets)))
+    down = max(1, math.ceil(len(sets) / across))
+    lines = math.ceil((len(sources) + 2) / legend_columns(sources))
+    with figure(WIDTH, 0.75 + 2.45 * down + 0.17 * lines) as drawn:
+        parts = drawn.subfigures(down, across, squeeze=False)
+        for place, part in enumerate(parts.flat):
+            if place >= len(sets):
+                continue
+            above, below = part.subplots(2, 1, sharex=True, height_ratios=(1.25, 1))
+            one = next(one for one in trainings if one["set"] == sets[place])
+            above.set_title(f"source {sets[place]}" if one["target"] == "none" else f"target {sets[place]}")
+            for one in trainings:
+                if one["set"] == sets[place]:
+                    _curve(above, below, one, look[one["source"]])
+            below.set_xlabel("step")
+            if place % across == 0:
+                above.set_ylabel("dev score, %")
+                below.set_ylabel("loss")
+            for axes in (above, below):
+                axes.locator_params(axis="y", nbins=4)
+                axes.ticklabel_format(axis="y", useOffset=False)
+                axes.locator_params(axis="x", nbins=3)
+            below.ticklabel_format(axis="x", style="plain")
+            below.xaxis.set_major_formatter(lambda value, _: f"{value / 1000:g}k" if value >= 1000 else f"{value:g}")
+        drawn.suptitle(title if sets else f"{title}: no training yet", fontsize=8.5, fontweight="bold")
+        from matplotlib.lines import Line2D
+
+        handles = [Line2D([], [], color=look[name].colour, linestyle=look[name].dash, label=name) for name in sources]
+        if len({one["seed"] for one in trainings}) > 1:
+            handles.append(Line2D([], [], color=GREY, alpha=FAINT, label="a line a seed"))
+        if trainings:
+            handles.append(Line2D([], [], **CHOSEN, color=GREY, label="the checkpoint that was kept"))
+        if handles:
+            columns, beside = (
+                legend_columns([str(one.get_label()) for one in handles]),
+                "after source" if sources else None,
+            )
+            drawn.legend(handles=handles, loc="outside lower center", ncols=columns, columnspacing=1.2, title=beside)
+        return save(drawn, folder, stem)
+
+
+def _curve(above: Any, below: Any, one: Mapping[str, Any], look: Look) -> None:
+    steps = [entry["step"] for entry in one["evaluations"]]
+    scores = [entry["score"] for entry in one["evaluations"]]
+    line: Any = {"color": look.colour, "linestyle": look.dash, "alpha": FAINT}
+    above.plot(steps, scores, **line)
+    below.plot(steps, [entry["loss"] for entry in one["evaluations"]], **line)
+    if one.get("best_step") in steps:
+        chosen = scores[steps.index(one["best_step"])]
+        above.plot([one["best_step"]], [chosen], **CHOSEN, color=look.colour, zorder=3)

@@ -1,0 +1,1 @@
+"""The main table as data, and how it is written."""

@@ -1,0 +1,6 @@
+"""The names of the four scenarios."""
+
+from typing import Literal
+
+Scenario = Literal["SingleStream", "MultiStream", "Server", "Offline"]
+SCENARIOS: tuple[Scenario, ...] = ("SingleStream", "MultiStream", "Server", "Offline")

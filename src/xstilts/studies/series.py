@@ -1,0 +1,268 @@
+"""Do the gains of intermediate training diminish with the size of the model, and beyond 30 billion parameters?
+
+The gain of a size is the score after the intermediate training minus the score without it, paired by seed and language.
+The rule, fixed beforehand: gains diminish beyond 30 B if the slope of the gain against the logarithm of the size is
+lower above 30 B than below, with a 95 % interval that excludes 0, from at least three sizes above; with fewer nobody
+can tell.
+"""
+
+import csv
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from xstilts.errors import DataError
+from xstilts.uncertainty.forms import FORMS, Fit, fit, leave_largest_out, slope
+
+BEYOND = 30.0  # billions of parameters
+LEAST = 3  # sizes above it, and below
+DRAWS = 2000
+SEED = 20200526
+Gains = dict[float, dict[tuple[str, str], tuple[float, float]]]  # size -> (seed, language) -> gain, score without
+YES, NO, UNKNOWN = "yes", "no", "not identified"
+WORDS = {"line": "straight in log N", "saturating": "saturating", "powers": "difference of two power laws"}
+RULE = (
+    f"The rule, fixed beforehand: gains diminish beyond {BEYOND:g} B if their slope against log N is lower above it "
+    f"than below, with a 95 % interval over seeds and languages that excludes 0, from at least {LEAST} sizes on either "
+    f"side. With fewer sizes, or without several seeds or languages, the answer is `{UNKNOWN}`."
+)
+
+
+@dataclass(frozen=True)
+class Series:
+    """The gains of one task or average by size; a size has as many seeds and languages as every other one."""
+
+    name: str
+    sizes: tuple[float, ...]  # billions of parameters, rising
+    gains: np.ndarray  # points, [sizes, seeds, languages]
+    direct: np.ndarray  # the score without intermediate training, the same shape, NaN where not known
+
+    @property
+    def means(self) -> np.ndarray:
+        """The gain of each size, in points."""
+        return np.asarray(self.gains.mean(axis=(1, 2)))
+
+    def drawn(self, draws: int) -> np.ndarray:
+        """Return means by size [draws, sizes] over seeds and languages drawn again, the same ones for every size."""
+        generator = np.random.default_rng(SEED)
+        _, seeds, languages = self.gains.shape
+        first = generator.integers(0, seeds, (draws, seeds))
+        second = generator.integers(0, languages, (draws, languages))
+        weights = [
+            np.stack([np.bincount(row, minlength=count) for row in drawn]) / count
+            for drawn, count in ((first, seeds), (second, languages))
+        ]
+        return np.asarray(np.einsum("nsl,ds,dl->dn", self.gains, *weights))
+
+    @property
+    def normalised(self) -> list[float | None]:
+        """The gain of each size as a share of what was left to gain, in percent; None where nobody can say."""
+        shares = 100 * self.means / (100 - self.direct.mean(axis=(1, 2)))
+        return [float(share) if math.isfinite(share) else None for share in shares]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a series says."""
+
+    verdict: str
+    reason: str
+    slopes: tuple[float | None, float | None]  # points a decade below and above the bound
+    interval: tuple[float, float] | None  # of the slope above minus the slope below
+    fits: tuple[Fit, ...]
+    predictions: Mapping[str, float | None]  # of the largest size by form, from the others alone
+
+
+def read_series(path: Path) -> list[Series]:
+    """Read gains from a CSV: ``series,billions,seed,language,gain,direct``; seed, language and direct may be empty.
+
+    Raises:
+        DataError: a number is none, or a size lacks a seed or language that another one has.
+    """
+    found: dict[str, Gains] = {}
+    with path.open(encoding="utf-8", newline="") as file:
+        for number, row in enumerate(csv.DictReader(file), 2):
+            try:
+                size, gain = float(row["billions"]), float(row["gain"])
+                direct = float(row["direct"]) if row.get("direct") else float("nan")
+            except (KeyError, TypeError, ValueError) as error:
+                raise DataError(path, f"line {number}: {error}", "series,billions,seed,language,gain,direct") from None
+            cell = (row.get("seed") or "", row.get("language") or "")
+            found.setdefault(row["series"], {}).setdefault(size, {})[cell] = gain, direct
+    return [_series(path, name, by_size) for name, by_size in found.items()]
+
+
+def read_scores(path: Path, sizes: Mapping[str, float], source: str, minus: str = "none") -> list[Series]:
+    """Read the gains of a run's models from its ``scores.csv``, a series a task on its test split.
+
+    Args:
+        path: the long table of scores.
+        sizes: billions of parameters of each model that counts.
+        source: the source whose gain it is.
+        minus: the source that it is compared with.
+
+    Raises:
+        DataError: a model has no score of the two sources, or lacks a seed or language that another one has.
+    """
+    gains = read_gains(path, sizes, source, minus)
+    return [_series(path, task, by_size) for task, by_size in gains.items()]
+
+
+def read_average(path: Path, sizes: Mapping[str, float], source: str, minus: str, tasks: Sequence[str]) -> Series:
+    """Read the gains of a run's models as one series: of each language the mean over the tasks that have it.
+
+    Raises:
+        DataError: as ``read_scores``, or none of the tasks has scores.
+    """
+    gains = read_gains(path, sizes, source, minus)
+    found: Gains = {}
+    for size in sizes.values():
+        cells: dict[tuple[str, str], list[tuple[float, float]]] = {}
+        for by_size in (gains[task] for task in tasks if task in gains):
+            for cell, values in by_size.get(size, {}).items():
+                cells.setdefault(cell, []).append(values)
+        found[size] = {cell: _means(values) for cell, values in cells.items()}
+    if not any(found.values()):
+        raise DataError(path, f"no score of {' '.join(tasks)}", f"test scores of {source} and {minus}")
+    return _series(path, "average", found)
+
+
+def _means(values: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    return sum(gain for gain, _ in values) / len(values), sum(direct for _, direct in values) / len(values)
+
+
+def read_gains(path: Path, sizes: Mapping[str, float], source: str, minus: str) -> dict[str, Gains]:
+    """Return (gain, score without) by task, size, seed and language; the mean of F1 and exact match.
+
+    Raises:
+        DataError: a model has no score of the two sources.
+    """
+    values: dict[tuple[str, str, str, str, str], list[float]] = {}
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            wanted = row["model"] in sizes and row["source"] in (source, minus)
+            if wanted and row["split"] == "test" and row["value"]:
+                key = (row["task"], row["model"], row["source"], row["seed"], row["language"])
+                values.setdefault(key, []).append(float(row["value"]))
+    if lacking := sorted(set(sizes) - {model for _, model, *_ in values}):
+        raise DataError(path, f"no score of {' '.join(lacking)}", f"test scores of {source} and {minus}")
+    means = {key: sum(found) / len(found) for key, found in values.items()}
+    found: dict[str, Gains] = {}
+    for (task, model, name, seed, language), direct in means.items():
+        after = means.get((task, model, source, seed, language))
+        if name == minus and after is not None:
+            found.setdefault(task, {}).setdefault(sizes[model], {})[seed, language] = after - direct, direct
+    return found
+
+
+def _series(path: Path, name: str, by_size: Gains) -> Series:
+    sizes = tuple(sorted(by_size))
+    seeds = sorted({seed for cells in by_size.values() for seed, _ in cells})
+    languages = sorted({language for cells in by_size.values() for _, language in cells})
+    values = np.full((2, len(sizes), len(seeds), len(languages)), np.nan)
+    for place, size in enumerate(sizes):
+        for first, seed in enumerate(seeds):
+            for second, language in enumerate(languages):
+                if (seed, language) not in by_size[size]:
+                    lacking = " ".join(filter(None, (f"seed {seed}" if seed else "", language)))
+                    raise DataError(path, f"{name}: {size:g} B without {lacking}", "what every other size has")
+                values[:, place, first, second] = by_size[size][seed, language]
+    return Series(name, sizes, values[0], values[1])
+
+
+def decide(series: Series, beyond: float = BEYOND, least: int = LEAST) -> Answer:
+    """Answer for a series whether its gains diminish beyond a size, and fit the three forms to it."""
+    sizes, means = np.asarray(series.sizes), series.means
+    sides = (sizes <= beyond, sizes > beyond)
+    slopes = tuple(float(slope(sizes[side], means[side])) if side.sum() > 1 else None for side in sides)
+    fits = tuple(fit(form, series.sizes, list(means)) for form in FORMS)
+    predictions = {form: leave_largest_out(form, series.sizes, list(means)) for form in FORMS}
+    interval = None
+    few = [
+        f"{int(side.sum())} {'size' if side.sum() == 1 else 'sizes'} {where} {beyond:g} B, and the rule needs {least}"
+        for side, where in zip(sides, ("up to", "above"), strict=True)
+        if side.sum() < least
+    ]
+    if few:
+        verdict, reason = UNKNOWN, "; ".join(few)
+    elif series.gains.shape[1] * series.gains.shape[2] < 2:
+        verdict, reason = UNKNOWN, "one run a size: without several seeds or languages there is no interval"
+    else:
+        drawn = series.drawn(DRAWS)
+        change = slope(sizes[sides[1]], drawn[:, sides[1]]) - slope(sizes[sides[0]], drawn[:, sides[0]])
+        low, high = (float(value) for value in np.quantile(change, [0.025, 0.975]))
+        interval = low, high
+        words = f"the slope above minus that below is {low:+.1f} to {high:+.1f} points a decade"
+        if high < 0:
+            verdict, reason = YES, words
+        elif low > 0:
+            verdict, reason = NO, words
+        else:
+            verdict, reason = UNKNOWN, f"{words}, which holds 0"
+    return Answer(verdict, reason, (slopes[0], slopes[1]), interval, fits, predictions)
+
+
+def page(title: str, all_series: Iterable[Series], remarks: Sequence[str] = ()) -> str:
+    """Return what series say, as a page: gains by size, the three forms, the answer and its reason."""
+    parts = [f"# {title}", *remarks, RULE]
+    for series in all_series:
+        parts += [f"## {series.name}", *section(series)]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def section(series: Series) -> list[str]:
+    """Return what one series says, below its heading."""
+    answer = decide(series)
+    largest = f"{series.sizes[-1]:g} B"
+    return [
+        f"**Diminishing beyond {BEYOND:g} B: {answer.verdict}.** The reason: {answer.reason}.",
+        _by_size(series),
+        _forms(series, answer),
+        f"{_preferred(answer)} {_slopes(answer)} The largest size is {largest}.",
+    ]
+
+
+def _by_size(series: Series) -> str:
+    head = "| billions | gain | of what was left, % |\n| ---: | ---: | ---: |\n"
+    rows = zip(series.sizes, series.means, series.normalised, strict=True)
+    return head + "".join(
+        f"| {size:g} | {gain:+.1f} | {'–' if share is None else f'{share:.1f}'} |\n" for size, gain, share in rows
+    )
+
+
+def _forms(series: Series, answer: Answer) -> str:
+    head = "| form | residual, points | AICc | largest size from the others | error |\n"
+    head += "| --- | ---: | ---: | ---: | ---: |\n"
+    rows = []
+    for one in answer.fits:
+        spread = math.sqrt(one.squares / len(series.sizes))
+        criterion = f"{one.aicc:.1f}" if math.isfinite(one.aicc) else "too few sizes"
+        told = answer.predictions[one.form]
+        ends = ["–", "–"] if told is None else [f"{told:+.1f}", f"{told - float(series.means[-1]):+.1f}"]
+        rows.append(f"| {' | '.join([WORDS[one.form], f'{spread:.2f}', criterion, *ends])} |\n")
+    return head + "".join(rows)
+
+
+def _preferred(answer: Answer) -> str:
+    finite = [one for one in answer.fits if math.isfinite(one.aicc)]
+    if not finite:
+        return "There are too few sizes to prefer a form."
+    best = min(finite, key=lambda one: one.aicc)
+    others = [one.aicc - best.aicc for one in finite if one is not best]
+    by = f", by {min(others):.1f} over the next" if others else ""
+    return f"AICc prefers the form {WORDS[best.form]}{by}."
+
+
+def _slopes(answer: Answer) -> str:
+    below, above = answer.slopes
+    if below is None:
+        return "There is no slope up to the bound."
+    text = f"Up to {BEYOND:g} B the gain {_moves(below)} points a decade"
+    return f"{text}." if above is None else f"{text}, above it {_moves(above)}."
+
+
+def _moves(slope: float) -> str:
+    return f"{'falls' if slope < 0 else 'rises'} by {abs(slope):.1f}"

@@ -1,0 +1,1 @@
+"""Resampling, intervals, contrasts, seeds and the choice of the best source."""

@@ -1,0 +1,1 @@
+"""Two submission folders: evaluate one, compare two, make one."""

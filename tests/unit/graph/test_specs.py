@@ -1,0 +1,102 @@
+"""Specs on the disk: written when they change and only then, with what lies in a folder and without where it lies."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from planned_jobs import BASE, PART, ROOT, planned, target_sets
+
+from xstilts.config.run import load
+from xstilts.graph.jobs import Jobs
+from xstilts.graph.settings import NAME_THE_RECIPE, settings_of
+from xstilts.graph.specs import release, write_specs
+
+
+def test_specs_are_written_when_they_change_and_only_then(tmp_path: Path) -> None:
+    small = {"sources": ["none"], "tasks": ["xnli", "tatoeba"], "seeds": [1]}
+
+    def jobs(**changes: Any) -> Jobs:
+        return Jobs(load(BASE | PART | small | changes), ROOT, tmp_path / "results")
+
+    release(write_specs(jobs()))
+    written = sorted((tmp_path / "results").rglob("*.json"))
+    specs = [path for path in written if "specs" in path.parts]
+    assert len(specs) == len(list(jobs().every()))
+    dates = {path: path.stat().st_mtime_ns for path in specs}
+    release(write_specs(jobs()))
+    assert dates == {path: path.stat().st_mtime_ns for path in specs}
+    release(write_specs(jobs(target=target_sets(mnli={"epochs": 3}))))
+    rewritten = {path.parts[path.parts.index("specs") + 1] for path in specs if path.stat().st_mtime_ns != dates[path]}
+    assert rewritten == {"train_target", "table_hyperparameters", *NAME_THE_RECIPE}, "the recipe was changed"
+    found = sorted(path for path in (tmp_path / "results").rglob("*") if path.is_file() and path.name != ".lock")
+    assert found == written, "nothing is left beside them"
+    content = json.loads(specs[0].read_text())
+    assert content.keys() == {"rule", "wildcards", "settings", "code"}
+    modules = json.loads(jobs().modules(content["code"]).read_text())
+    assert any(name.startswith("xstilts.") for name in modules), "what the digest covers is written down beside"
+    assert load(json.loads(jobs().configuration.read_text())).target.sets["mnli"].epochs == 3
+
+
+@pytest.fixture
+def mirror(tmp_path: Path) -> Path:
+    for code in ("en", "de"):
+        for split in ("dev", "test"):
+            path = tmp_path / f"mirror/targets/xnli/{split}-{code}.tsv"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("a\tb\tneutral\n")
+    for name in ("train", "dev_matched"):
+        path = tmp_path / f"mirror/intermediate/mnli/multinli_1.0_{name}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}\n")
+    return tmp_path / "mirror"
+
+
+def test_the_mirror_may_move_and_what_comes_goes_or_changes_is_noticed(mirror: Path, tmp_path: Path) -> None:
+    def settings(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
+        jobs = planned(mirror=str(folder), tasks=["xnli"], sources=["none"])
+        places = [("mnli", "en"), ("xnli", "en"), ("xnli", "de")]
+        return {place: settings_of(jobs, "prepare", *place) for place in places}
+
+    before = settings(mirror)
+    assert str(tmp_path) not in json.dumps(list(before.values()))
+    moved = mirror.rename(tmp_path / "elsewhere")
+    assert settings(moved) == before
+
+    def differ(now: dict[tuple[str, str], dict[str, Any]]) -> set[tuple[str, str]]:
+        return {place for place in before if now[place] != before[place]}
+
+    (moved / "targets/xnli/dev-de.tsv").write_text("a\tbb\tneutral\n")
+    assert differ(settings(moved)) == {("xnli", "de")}
+    (moved / "targets/xnli/dev-de.tsv").write_text("a\tc\tneutral\n")
+    assert differ(settings(moved)) == {("xnli", "de")}, "as long as before"
+    (moved / "targets/xnli/dev-de.tsv").write_text("a\tb\tneutral\n")
+    assert settings(moved) == before
+    (moved / "targets/xnli/dev-en.tsv").write_text("a\tbb\tneutral\n")
+    assert differ(settings(moved)) == {("xnli", "en"), ("xnli", "de")}, "translations take the English groups"
+    (moved / "targets/xnli/dev-en.tsv").write_text("a\tb\tneutral\n")
+    (moved / "targets/xnli/test-labels.tsv").write_text("neutral\n")
+    assert differ(settings(moved)) == {("xnli", "en"), ("xnli", "de")}, "labels for all languages"
+    (moved / "targets/xnli/test-labels.tsv").unlink()
+    (moved / "intermediate/mnli/multinli_1.0_train.jsonl").unlink()
+    assert differ(settings(moved)) == {("mnli", "en")}
+
+
+def test_no_spec_holds_a_place_or_the_machine(mirror: Path) -> None:
+    machine = {"checkpoint_minutes": 7.125, "activation_checkpointing": True}
+    jobs = planned(mirror=str(mirror), optimisation=BASE["optimisation"] | machine, keep="sources")
+    for rule, *wildcards in jobs.every():
+        text = json.dumps(settings_of(jobs, rule, *wildcards))
+        for word in (str(mirror), str(ROOT), "7.125", "activation_check", '"keep"', "threads"):
+            assert word not in text, (rule, word)
+
+
+def test_an_encoder_from_a_folder_is_watched_file_by_file(tmp_path: Path) -> None:
+    for name in ("config.json", "model.safetensors", "head.safetensors", "tokenizer.json", "notes.txt"):
+        (tmp_path / name).write_text("x")
+    taken = [tmp_path / name for name in ("config.json", "model.safetensors", "tokenizer.json")]
+    jobs = planned(
+        encoders={"xlm-roberta-large": {"weights": str(tmp_path)}}, sources=["none", {"my": {"encoder": str(tmp_path)}}]
+    )
+    assert jobs.files_of_model("xlm-roberta-large") == jobs.files_of_source("my") == taken
+    assert planned().files_of_model("xlm-roberta-large") == [], "the Hub's"

@@ -1,0 +1,81 @@
+"""How long a run still takes, by its estimates and by what finished jobs took."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from xstilts.config.layers import read_layers
+from xstilts.config.run import load
+from xstilts.costs.work import Workload
+from xstilts.graph.jobs import Jobs
+from xstilts.planning import hardware
+from xstilts.planning.hardware import Machine, machine_of
+from xstilts.planning.remaining import Expected, Key, Link, estimate, wall_seconds
+from xstilts.planning.speeds import Measured, Speeds
+
+ROOT = Path(__file__).parents[3]
+
+TWO = Machine("none", "cpu", 2, 2, "two cores")
+
+
+def training(name: str, seconds: float, after: str | None = None) -> tuple[Key, Link]:
+    reads = (Path(after),) if after else ()
+    return ("train_target", (name,)), Link("train_target", (Path(name),), reads, seconds)
+
+
+def test_a_run_takes_its_work_shared_out_or_its_longest_chain() -> None:
+    apart = [training(name, 10)[1] for name in "abc"]
+    assert wall_seconds(apart, TWO) == 15
+    chain = [training("a", 10)[1], training("b", 10, "a")[1], training("c", 10, "b")[1]]
+    assert wall_seconds(chain, TWO) == 30
+    assert wall_seconds([Link("score", (), (), 1.0)] * 4, TWO) == 2
+    assert wall_seconds([], TWO) == 0
+
+
+@pytest.fixture
+def expected() -> Expected:
+    scores = {("score", (str(number),)): Link("score", (), (), 1.0) for number in range(8)}
+    return Expected(TWO, dict([training("a", 10), training("b", 10, "a"), training("c", 10, "b")]) | scores)
+
+
+def test_what_finished_is_not_left(expected: Expected) -> None:
+    assert expected.left({}, {}) == 30 + 4
+    assert expected.left(dict.fromkeys(expected.jobs, 1.0), {}) == 0
+
+
+def test_finished_jobs_correct_the_estimates_of_their_kind(expected: Expected) -> None:
+    slow = {("train_target", ("a",)): 20.0}
+    assert expected.left(slow, {}) == 2 * 20 + 4
+    assert expected.left(slow | {("score", ("0",)): 0.5}, {}) == 2 * 20 + 7 * 0.5 / 2
+
+
+def test_a_running_job_has_less_left_by_its_age_or_by_what_its_log_says(expected: Expected) -> None:
+    running: Key = ("train_target", ("a",))
+    assert expected.left({}, {running: (4.0, None)}) == 26 + 4
+    assert expected.left({}, {running: (4.0, 50.0)}) == 70 + 4
+    assert expected.left({}, {running: (99.0, None)}) == 20 + 4
+
+
+def test_a_processor_without_bfloat16_takes_longer_until_jobs_on_it_were_measured(tmp_path: Path) -> None:
+    work = Workload(Jobs(load(read_layers(ROOT, ["laptop"])), ROOT, tmp_path))
+    model = "multilingual-e5-small"
+    job = ("train_target", (model, "none", "mnli", "1"))
+    without = replace(TWO, bfloat16=False)
+    fast, slow = (estimate(work, machine, Speeds([], "cpu"), *job) for machine in (TWO, without))
+    assert 2 < slow.seconds / fast.seconds < 5 and slow.behind == 0
+    measured = [Measured("laptop", *job[:1], "mnli", job[1], "cpu", work.size(model)[0], 30.0, 10.0)]
+    again = estimate(work, without, Speeds(measured, "cpu"), *job)
+    assert again.factor == 3 and again.seconds == pytest.approx(3 * fast.seconds), "what was measured counts, and once"
+
+
+@pytest.mark.parametrize(("flags", "has"), [("fma avx512_bf16 amx_tile", True), ("fma avx2", False), (None, False)])
+def test_the_plan_says_what_the_processor_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: str | None, has: bool
+) -> None:
+    monkeypatch.setattr(hardware, "CPU", tmp_path / "cpuinfo")
+    monkeypatch.setattr(hardware, "device_name", lambda: None)
+    if flags is not None:
+        (tmp_path / "cpuinfo").write_text(f"model name\t: any\nflags\t\t: {flags}\n", encoding="utf-8")
+    machine = machine_of(["--workflow-profile", "none"])
+    assert machine.bfloat16 == has and ("without arithmetic in bfloat16" in machine.words) != has

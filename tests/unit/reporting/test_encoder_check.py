@@ -1,0 +1,56 @@
+"""Means over a task's languages beside published ones: `xstilts verify-small`."""
+
+from pathlib import Path
+
+import pytest
+
+from xstilts.cli import main
+from xstilts.scoring.score_file import write_scores
+from xstilts.tasks import task
+
+ROOT = Path(__file__).parents[3]
+
+
+def write(run: Path, name: str, metric: str, target: str, value: float, without: tuple[str, ...] = ()) -> None:
+    """Write the scores of a task: values around a mean, one a language."""
+    languages = task(name).languages
+    for number, language in enumerate(languages):
+        if language in without:
+            continue
+        off = number - (len(languages) - 1) / 2
+        split = {"metrics": {metric: value + off}, "examples": 10, "extra": {}, "items": {}}
+        content = {"task": name, "language": language, "splits": {"test": split}, "reason": None}
+        path = run / "scores/mminilmv2-l12/none" / target / "1" / name / f"{language}.json"
+        write_scores(path, content)
+
+
+def verify(run: Path, *more: str) -> int:
+    return main(["verify-small", str(run), *more])
+
+
+def test_means_near_the_published_ones_are_inside(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    write(tmp_path, "xnli", "accuracy", "mnli", 71.5)
+    write(tmp_path, "mlqa", "f1", "squad", 66.3)
+    assert verify(tmp_path) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[1].split() == ["xnli", "mean", "71.5", "72.9", "-1.40", "inside"]
+    assert said[2].split() == ["mlqa", "mean", "66.3", "64.9", "+1.40", "inside"]
+    assert said[-1] == "2 of 2 within 1.5 points"
+    assert verify(tmp_path, "--within", "1") == 1
+    assert capsys.readouterr().out.splitlines()[-1] == "0 of 2 within 1 points, 2 outside"
+
+
+def test_a_mean_that_lacks_a_language_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    write(tmp_path, "xnli", "accuracy", "mnli", 72.9, without=("sw", "ur"))
+    write(tmp_path, "mlqa", "f1", "squad", 64.9)
+    assert verify(tmp_path) == 1
+    assert "missing (no score in sw ur" in capsys.readouterr().out
+    (tmp_path / "scores/mminilmv2-l12").rename(tmp_path / "scores/other")
+    assert verify(tmp_path) == 2
+    assert "found no rows of other" in capsys.readouterr().err

@@ -1,0 +1,109 @@
+"""The study of sizes in the frame: encoders of its own, a page with every size, and no answer from tiny ones."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from planted_studies import ROOT, plant
+
+from xstilts.config.layers import read_layers
+from xstilts.config.run import load
+from xstilts.config.study import Study, read_study
+from xstilts.errors import DataError, UserError
+from xstilts.files import write_json
+from xstilts.graph.jobs import Jobs
+from xstilts.planning.numbers import find_number
+from xstilts.planning.trace import trace
+from xstilts.studies.job import run_study
+
+PLANTED = {"demo-1/mnli": 1.0, "demo-2/mnli": 2.0, "demo-4/mnli": 4.0}
+
+
+def test_the_twin_has_every_size_on_its_page_and_is_not_identified(tmp_path: Path) -> None:
+    run = plant(tmp_path, "size", PLANTED)
+    run_study(run)
+    found = json.loads((run.tables / "verdict.json").read_text(encoding="utf-8"))
+    assert found["verdict"] == "not identified" and "0 sizes above 30 B, and the rule needs 3" in found["reason"]
+    with open(run.tables / "gains.csv", encoding="utf-8", newline="") as handle:
+        rows = [row for row in csv.DictReader(handle) if row["task"] == "average"]
+    assert [row["model"] for row in rows] == ["demo-1", "demo-2", "demo-4"], "by size"
+    for row, gain in zip(rows, PLANTED.values(), strict=True):
+        assert float(row["gain"]) == pytest.approx(gain, abs=0.8)
+        assert float(row["lower"]) <= float(row["gain"]) <= float(row["upper"])
+    with open(run.tables / "costs.csv", encoding="utf-8", newline="") as handle:
+        costs = {row["arm"]: row for row in csv.DictReader(handle)}
+    assert set(costs) == {f"demo-{size}, {arm}" for size in (1, 2, 4) for arm in ("none", "mnli")}
+    assert all(row["finished"] == row["jobs"] == row["predicted_jobs"] for row in costs.values())
+    assert {path.name for path in run.tables.iterdir()} >= set(read_study(ROOT, "size", generated=True).files)
+    page = (run.tables / "verdict.md").read_text(encoding="utf-8")
+    assert "**Answer: not identified.**" in page and "tiny encoders" in page and "demo-2 (0.00101 B)" in page
+
+
+def test_trainings_that_failed_stand_on_the_page(tmp_path: Path) -> None:
+    run = plant(tmp_path, "size", PLANTED, failed=["mnli"])
+    run_study(run)
+    page = (run.tables / "verdict.md").read_text(encoding="utf-8")
+    assert "Trainings that failed: demo-1 after mnli (not learned); demo-2 after mnli" in page
+
+
+def test_its_encoders_are_the_studys_alone(tmp_path: Path) -> None:
+    jobs = Jobs(load(read_layers(ROOT, ["demo"], {"study": "size"})), ROOT, tmp_path)
+    assert jobs.study is not None and jobs.study.run.models == ["demo-1", "demo-2", "demo-4"]
+    assert jobs.owner("trim", "demo-2") is jobs.study and jobs.owner("fetch_model", "demo-4") is jobs.study
+    assert ("trim", "demo-1") in set(jobs.every())
+    assert jobs.study.settings.files == jobs.decided
+    with pytest.raises(ValueError, match="expected two beside `families`"):
+        Study.model_validate(jobs.study.settings.model_dump() | {"arms": {"none": "none"}})
+    with pytest.raises(ValueError, match="families: found an encoder twice"):
+        twice = {"families": {"demo": {"demo-1": 1}, "other": {"demo-1": 2}}}
+        Study.model_validate(jobs.study.settings.model_dump() | twice)
+
+
+def test_gains_are_followed_to_the_scores_of_both_arms_and_the_sizes(tmp_path: Path) -> None:
+    """Of the average each language has the tasks that have it: PAWS-X lacks one here, and Tatoeba is in no average."""
+    run = plant(tmp_path, "size", PLANTED)
+    for path in run.folder.glob("scores/*/*/pawsx/*/pawsx/qab.json"):
+        path.unlink()
+    write_json(run.folder / "specs/study/size.json", {"settings": json.loads(json.dumps(run.settings))})
+    run_study(run)
+    table = run.tables / "gains.csv"
+    with open(table, encoding="utf-8", newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    assert {row["task"] for row in rows} == {"average", "pawsx", "udpos", "tatoeba"}
+    for row in rows:
+        wanted = f"{row['model']},{row['task']}"
+        for column in ("billions", "gain", "lower", "upper", "direct", "of_what_was_left"):
+            number = find_number(run, table, wanted, column)
+            assert number.value == pytest.approx(float(row[column]), abs=1e-9), (wanted, column)
+            assert bool(number.cells) == (column in ("gain", "direct", "of_what_was_left"))
+            assert {cell.model for cell in number.cells} <= {row["model"]}
+    average = find_number(run, table, "demo-2,average", "gain")
+    assert {cell.source for cell in average.cells} == {"none", "mnli"}
+    assert {(cell.task, cell.language) for cell in average.cells} == {
+        *(("udpos", code) for code in ("en", "qaa", "qab")), ("pawsx", "en"), ("pawsx", "qaa")
+    }  # fmt: skip
+    assert any("+0.3333 x " in word and "none on udpos (test), mean over seeds 1 2 3, languages qab" in word
+               for word in average.words)  # fmt: skip
+    assert {cell.source for cell in find_number(run, table, "demo-2,average", "direct").cells} == {"none"}
+
+    text, problems = trace(table, "demo-2,average", "gain")
+    assert problems == []
+    for source in ("none", "mnli"):
+        assert f"predictions  {run.folder}/predictions/demo-2/{source}/pawsx/1/pawsx\n" in text
+        assert f"checkpoint  {run.folder}/models/demo-2/{source}/pawsx/1\n" in text
+    assert f"encoder  {run.folder}/models/demo-2/mnli/none/1\n" in text
+    assert f"encoder  {run.folder}/models/demo-2\n" in text
+    assert "the size: 0.00101 billions of parameters, by the study's file; 1,568 without a head, by " in text
+    text, problems = trace(table, "demo-2,average", "billions")
+    assert problems == [] and f"checkpoint  {run.folder}/models/demo-2\n" in text and "predictions" not in text
+    text, _ = trace(run.tables / "costs.csv", "demo-2, mnli", "training_seconds")
+    assert "models/demo-2/mnli/none/1/manifest.json" in text, "the name of an arm has a comma"
+
+    with pytest.raises(UserError, match=r"4 rows fit 'demo-2'; name more of their fields, with commas: task: average"):
+        find_number(run, table, "demo-2", "gain")
+    with pytest.raises(UserError, match=r"column 'family' is no number; known: billions gain"):
+        find_number(run, table, "demo-2,average", "family")
+    table.write_text(table.read_text(encoding="utf-8").replace(rows[0]["gain"], "9.9"), encoding="utf-8")
+    with pytest.raises(DataError, match=r"found 9\.9 at demo-1,average, gain; expected .*, by its scores"):
+        find_number(run, table, "demo-1,average", "gain")

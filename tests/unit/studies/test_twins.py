@@ -1,0 +1,172 @@
+"""Each study tells yes from no, and from neither, on score files in which the answer was planted."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from planted_studies import ROOT, plant
+
+from xstilts.config.study import read_study
+from xstilts.files import write_json
+from xstilts.planning.numbers import find_number
+from xstilts.planning.tables import open_run
+from xstilts.reporting.run import RunFolder
+from xstilts.scoring.score_file import read_scores, write_scores
+from xstilts.studies.job import run_study
+
+YES, NO, UNKNOWN = "yes", "no", "not identified"
+BETTER = {  # study -> the sources that are better where the answer is yes
+    "robustness": {"mnli": 4.0, "squad": 2.0},
+    "order": {"mnli-many-then-mnli": 4.0},
+    "xcopa-cost": {"siqa": 4.0},
+}
+WORSE = {"robustness": {"none-tuned": 4.0}, "order": {"mnli-then-mnli": 4.0}, "xcopa-cost": {"none": 4.0}}
+STUDIES = sorted(BETTER)
+
+
+def decided(run: RunFolder) -> dict[str, str]:
+    run_study(run)
+    return json.loads((run.tables / "verdict.json").read_text(encoding="utf-8"))
+
+
+def rows(run: RunFolder, table: str) -> list[dict[str, str]]:
+    with open(run.tables / f"{table}.csv", encoding="utf-8", newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_planted_effect_is_found_and_all_of_the_study_is_written(tmp_path: Path, name: str) -> None:
+    run = plant(tmp_path, name, BETTER[name])
+    found = decided(run)
+    assert found["verdict"] == YES, found["reason"]
+    primary, *others = rows(run, "contrasts")
+    assert primary["kind"] == "primary" and float(primary["lower"]) > 0
+    assert float(primary["estimate"]) == pytest.approx(4.0, abs=1.0)
+    without = [row["without"] for row in others if row["kind"] == "without"]
+    apart = ["qaa", "qab", "qac"] if name == "xcopa-cost" else primary["tasks"].split()
+    assert without == apart
+    secondary = [row for row in others if row["kind"] == "secondary"]
+    assert secondary and all(float(row["p_holm"]) >= float(row["p"]) for row in secondary if row["p_holm"])
+    costs = {row["arm"]: row for row in rows(run, "costs")}
+    assert set(costs) == set(run.settings["study"]["arms"]) == {row["arm"] for row in rows(run, "arms")}
+    for row in costs.values():
+        assert row["finished"] == row["jobs"] == row["predicted_jobs"] and int(row["jobs"]) > 0
+        assert float(row["training_seconds"]) == 2 * int(row["tokens"]) / 100, "20 s a training of 1,000 tokens"
+        assert float(row["predicted_tokens"]) > 0 and float(row["predicted_gpu_seconds"]) > 0
+        assert row["energy_joules"] == "not measured" and row["energy_jobs"] == row["gpu_seconds"] == "0"
+        assert 10 * int(row["padded_tokens"]) == 11 * int(row["tokens"])
+    page = (run.tables / "verdict.md").read_text(encoding="utf-8")
+    assert f"**Answer: {YES}.**" in page and "Generated languages" in page and found["question"] in page
+    assert {path.name for path in run.tables.glob("*.svg")} == {"forest.svg", "pareto.svg"}
+
+
+def test_a_task_without_test_labels_counts_by_its_dev_split_and_the_page_says_so(tmp_path: Path) -> None:
+    run = plant(tmp_path, "order", BETTER["order"])
+    files = [path for path in run.folder.glob("scores/**/*.json") if "udpos" in path.parts]
+    assert files
+    for path in files:
+        content = read_scores(path)
+        del content["splits"]["test"], content["seal"]
+        write_scores(path, content)
+    assert decided(run)["verdict"] == YES
+    assert rows(run, "contrasts")[0]["tasks"].split() == ["udpos", "tatoeba"]
+    page = (run.tables / "verdict.md").read_text(encoding="utf-8")
+    assert "Test splits, of POS dev: its test labels are not there" in page
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_opposite_effect_is_a_no(tmp_path: Path, name: str) -> None:
+    found = decided(plant(tmp_path, name, WORSE[name]))
+    assert found["verdict"] == NO, found["reason"]
+    assert " points fixed beforehand" in found["reason"] and "below" in found["reason"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STUDIES)
+def test_with_seeds_removed_it_is_not_identified(tmp_path: Path, name: str) -> None:
+    found = decided(plant(tmp_path, name, BETTER[name], seeds=read_study(ROOT, name, True).seeds[:2]))
+    assert found["verdict"] == UNKNOWN and "2 seeds in both arms, and the rule needs 3" in found["reason"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STUDIES)
+def test_of_trainings_on_permuted_labels_it_is_not_identified(tmp_path: Path, name: str) -> None:
+    """What learned nothing is no evidence, whatever its scores: the trainings of every arm failed."""
+    everything = {source for run in [plant(tmp_path / "a", name, {})] for source in run.settings["sources"]}
+    found = decided(plant(tmp_path / "b", name, BETTER[name], failed=everything))
+    assert found["verdict"] == UNKNOWN and "not learned" in found["reason"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["order", "robustness"])
+def test_an_effect_of_one_task_alone_is_not_identified(tmp_path: Path, name: str) -> None:
+    strong = {source: 5 * points for source, points in BETTER[name].items()}
+    found = decided(plant(tmp_path, name, strong, only={source: ["tatoeba"] for source in strong}))
+    assert found["verdict"] == UNKNOWN and "Tatoeba drives it" in found["reason"]
+
+
+@pytest.mark.slow
+def test_an_arm_without_scores_says_which(tmp_path: Path) -> None:
+    run = plant(tmp_path, "order", BETTER["order"])
+    for path in run.folder.glob("scores/*/mnli-then-mnli/udpos/*/udpos/*.json"):
+        path.unlink()
+    found = decided(run)
+    assert found["verdict"] == UNKNOWN and "E->E on udpos" in found["reason"]
+    page = (run.tables / "verdict.md").read_text(encoding="utf-8")
+    assert "The scores that are missing." in page
+
+
+@pytest.mark.slow
+def test_best_en_is_chosen_by_english_dev_of_the_other_seeds(tmp_path: Path) -> None:
+    """Retrieval has no English dev: it takes the source that was fixed beforehand."""
+    run = plant(tmp_path, "robustness", {"mnli": 1.0, "squad": 6.0})
+    decided(run)
+    chosen = json.loads((run.tables / "arms.cells.json").read_text(encoding="utf-8"))["parts"]["best-en"]
+    assert set(chosen["udpos"][0]["by_seed"].values()) == {"squad"}
+    assert set(chosen["tatoeba"][0]["by_seed"].values()) == {"mnli"}
+
+
+def test_every_number_is_followed_back_to_scores_and_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = plant(tmp_path, "order", BETTER["order"])
+    run_study(run)
+    spec = run.folder / "specs/study/order.json"
+    write_json(spec, {"settings": run.settings})
+    monkeypatch.chdir(tmp_path)
+    for table, column in (("arms", "avg"), ("arms", "tatoeba"), ("contrasts", "estimate"), ("costs", "tokens")):
+        for row in rows(run, table):
+            name = next(iter(row.values()))
+            number = find_number(open_run(run.tables / f"{table}.csv"), run.tables / f"{table}.csv", name, column)
+            assert number.value == pytest.approx(float(row[column])), (table, name)
+            assert number.cells or table == "costs"
+    lower = find_number(open_run(run.tables / "arms.csv"), run.tables / "contrasts.csv", "M->E minus E->E", "lower")
+    assert lower.words == ("it follows from the scores by resampling",)
+
+
+@pytest.mark.slow
+def test_a_harness_that_fails_its_null_test_says_that_instead_of_an_answer(tmp_path: Path) -> None:
+    found = decided(plant(tmp_path, "xcopa-cost", BETTER["xcopa-cost"], slower=1.5))
+    assert found["verdict"] == UNKNOWN and found["reason"].startswith("the null test of the harness failed"), found
+    assert "+50.0 %" in found["reason"]
+
+
+@pytest.mark.slow
+def test_the_longer_baseline_has_the_steps_of_the_whole_chain(tmp_path: Path) -> None:
+    run = plant(tmp_path, "robustness", {})
+    decided(run)
+    page = (run.tables / "verdict.md").read_text(encoding="utf-8")
+    assert "Steps of none-longer: 20 on udpos (mnli and then udpos has as many in all)." in page
+
+
+def test_a_study_of_chosen_rates_decides_on_them_and_shows_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = read_study(ROOT, "order", True).model_copy(update={"tuned": True})
+    monkeypatch.setattr("xstilts.graph.jobs.read_study", lambda *_: study)
+    run = plant(tmp_path, "order", {"mnli-many-then-mnli-tuned": 4.0})
+    assert decided(run)["verdict"] == YES
+    page = (run.tables / "verdict.md").read_text(encoding="utf-8")
+    assert "chosen on English dev among 3e-06 1e-05 3e-05" in page and "| M->E | 0.011 0.012 0.013 |" in page
+    jobs = {row["arm"]: int(row["jobs"]) for row in rows(run, "costs")}
+    assert jobs["M->E"] == jobs["E"] + 3, "a training more before; three candidates a seed in both"

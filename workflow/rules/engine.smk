@@ -1,0 +1,74 @@
+# What this workflow expects of Snakemake that Snakemake 9.27 does otherwise. Each part says what would happen without it.
+from snakemake.dag import DAG
+
+from xstilts.data.fetching.public import lacks_something, try_again
+from xstilts.graph.specs import release, sign
+from xstilts.locks import lock as lock_file, open_lock
+
+
+def plan_again(build=workflow._build_dag):
+    """Build the graph of jobs, and plan each job whose output is missing.
+
+    Without it a missing file is made anew only where a target is missing or old too: a job that failed, whose output
+    Snakemake removed, was forgotten where the tables of before still stood.
+    """
+    if not workflow.is_main_process:
+        build()
+        return
+    runs = workflow.executor_plugin is not None and not (workflow.dryrun or workflow.touch)
+    fetched = [*map(jobs.download, jobs.downloads()), *map(jobs.text_in, jobs.fetched_texts())]
+    incomplete = [path for path in fetched if lacks_something(path)]
+    if runs:
+        sign(held_specs)
+        forget_dead_locks(Path(workflow.persistence.path))
+        for path in incomplete:
+            try_again(path)
+    workflow.dag.forcefiles.update(map(str, incomplete))
+    build()
+    if missing := workflow.async_run(missing_outputs()):
+        workflow.dag.forcefiles.update(missing)
+        workflow.async_run(workflow.dag.update_needrun())
+    if not runs:
+        release(held_specs)
+
+
+async def missing_outputs():
+    """Return the outputs that are missing of jobs that are not planned."""
+    done = [job for job in workflow.dag.jobs if not workflow.dag.needrun(job)]
+    return {path for job in done for path in [path async for path in job.missing_output(job.output)]}
+
+
+def forget_dead_locks(folder):
+    """Remove the locks that a Snakemake left which was killed, as nobody who lives holds them; hold this one's own.
+
+    Without it the same command refuses after kill -9 or a power loss until somebody types `snakemake --unlock`.
+    """
+    path = folder / "alive"
+    alive = open_lock(path)  # open, and so locked, until this process ends
+    if lock_file(alive, path):
+        for left in (folder / "locks").glob("*.lock"):
+            left.unlink()
+    lock_file(alive, path, shared=True, wait=True)
+
+
+def remembering(update):
+    """Find who makes a file once for all who read it.
+
+    Without it each of the tens of thousands of inputs is looked up anew, a third of the time that a plan takes: Snakemake
+    remembers by itself only the files that nobody makes.
+    """
+
+    async def updated(dag, candidates, file=None, visited=None, known_producers=None, **rest):
+        known = {} if known_producers is None else known_producers
+        producer = await update(dag, candidates, file=file, visited=visited, known_producers=known, **rest)
+        if file is not None:
+            known[file] = [producer]
+        return producer
+
+    updated.remembers = True
+    return updated
+
+
+workflow._build_dag = plan_again
+if not hasattr(DAG.update, "remembers"):
+    DAG.update = remembering(DAG.update)
