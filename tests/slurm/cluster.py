@@ -16,7 +16,7 @@ from xstilts.locks import holder
 
 START = Path(__file__).with_name("start-slurm")
 SCORES = "results/tiny/tables/scores.csv"
-COMMAND = (sys.executable, "-m", "snakemake", SCORES, "--nocolor", "--configfile")
+COMMAND = (sys.executable, "-m", "snakemake", SCORES, "--nocolor", "--logger", "xstilts", "--configfile")
 COMMAND += ("config/runs/demo.yaml", "tests/tiny.yaml", "tests/slurm/cluster.yaml")
 # The profile as it is; only what makes a test wait is shorter.
 ON_SLURM = ("--workflow-profile", "profiles/slurm", "--slurm-init-seconds-before-status-checks", "3")

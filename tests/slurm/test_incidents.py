@@ -119,7 +119,7 @@ def test_with_accounting_each_failure_is_reported_once_and_ends_in_the_same_tabl
     assert GOING_ON in run.log("train_target/tiny/none/mnli/1")
     assert reports(run, cancelled.job) == reports(run, preempted.job) == ["CANCELLED"]
     killed = re.findall(r"SLURM-job '\d+' failed, SLURM status is: '(?:FAILED|OUT_OF_MEMORY)'", run.said)
-    assert len(killed) == 1 and "exceeded" in run.said.partition(killed[0])[2].lower(), "with the end of SLURM's log"
+    assert len(killed) == 1 and "Exceeded job memory limit" in run.said.partition(killed[0])[2], "with SLURM's words"
     states = dict(line.split("|")[:2] for line in cluster.ask("sacct", "-XnP", "-o", "JobID,State").splitlines())
     assert states[cancelled.job].startswith("CANCELLED by") and states[preempted.job] == "PREEMPTED"
 

@@ -83,6 +83,22 @@ def test_a_failed_job_is_shown_with_the_end_of_its_log(place: Path) -> None:
     assert last.startswith("2 of 4 jobs, 1 failed, in 0:") and (place / last.rpartition(": ")[2]).is_file()
 
 
+def test_the_words_of_slurm_are_shown_before_those_of_snakemake_behind_them(place: Path) -> None:
+    """As in the log of a job that was killed for its memory before it wrote a line of its own."""
+    (place / "Snakefile").write_text(
+        "rule killed:\n    output: 'one.txt'\n    log: 'own.log', 'slurm.log'\n    shell: 'cp said slurm.log; exit 1'\n"
+    )
+    slurm = ["slurmstepd-n1: error: Exceeded job memory limit", "srun: error: n1: task 0: Killed"]
+    behind = ["Error in rule killed:", *(f"    line {i}" for i in range(20)), "WorkflowError:"]
+    (place / "said").write_text("\n".join(["Building DAG of jobs...", slurm[0], *slurm, *behind]))
+    (place / "own.log").touch()
+    done = piped(place)
+    lines = done.stderr.splitlines()
+    start = lines.index("error: killed failed")
+    told = ["  nothing in own.log", "  what SLURM says in slurm.log:", *(f"    {line}" for line in slurm)]
+    assert done.returncode == 1 and lines[start + 1 : start + 5] == told and not any("line 3" in line for line in lines)
+
+
 def test_a_mistake_in_the_workflow_is_shown(place: Path) -> None:
     (place / "Snakefile").write_text("rule all:\n    input: 'nowhere'\n")
     done = piped(place)

@@ -12,6 +12,7 @@ from xstilts.planning.watch import STEP, tail
 
 SOON = 5.0  # seconds in which the log of a job that begins at once says something
 END = 12  # lines of a failed job's log that are shown
+OF_SLURM = ("slurmstepd", "srun: error")  # how SLURM's own words begin; Snakemake's many stand behind them in a job's log
 
 
 @dataclass
@@ -111,9 +112,11 @@ def _speaks(job: Running) -> bool:
 
 
 def failure(name: str, said: str | None, logs: Sequence[str]) -> str:
-    """Return what to print of a failed job: its name, what the cluster said, the end of its log."""
+    """Return what to print of a failed job: its name, what the cluster said, the end of its log or SLURM's words in it."""
     lines = [f"error: {name} failed" + (f": {said}" if said else "")]
     for log in logs:
-        found = [line for line in tail(Path(log)).splitlines() if line.strip()][-END:]
-        lines += [f"  the end of {log}:" if found else f"  nothing in {log}", *(f"    {line}" for line in found)]
+        found = [line for line in tail(Path(log)).splitlines() if line.strip()]
+        words = list(dict.fromkeys(line for line in found if line.startswith(OF_SLURM)))
+        what = f"what SLURM says in {log}:" if words else f"the end of {log}:" if found else f"nothing in {log}"
+        lines += [f"  {what}", *(f"    {line}" for line in (words or found)[-END:])]
     return "\n".join(lines)
