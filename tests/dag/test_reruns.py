@@ -113,7 +113,7 @@ CASES = {
     "the pretraining": (TINY, [("alpha: 0.5,", "alpha: 0.6,")], EVERYTHING_LEARNT),
     "a function of the training loop": (LOOP, [("remaining = int(", "remaining = 0 + int(")], EVERYTHING_LEARNT),
     "a function of both phases": (
-        "src/xstilts/training/phase.py",
+        "src/xstilts/training/parts.py",
         [("statistics.fmean(labelled or", "0.0 + statistics.fmean(labelled or")],
         TRAININGS,
     ),

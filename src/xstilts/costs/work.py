@@ -1,24 +1,21 @@
 """How much work each job of a run is: steps and tokens, from the rows of its data and its settings.
 
-Rows are counted where the data are on the disk, else those that the registry or the world expects.
+Rows are counted where the data are on the disk, else expected (`rows.py`).
 """
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, cached_property, partial
-from pathlib import Path
 from typing import Any
 
 from xstilts import tasks
 from xstilts.config.sources import LONGER
+from xstilts.costs.rows import ASSUMED_ROWS, known_rows
 from xstilts.costs.size import size_of
 from xstilts.costs.time import Work, memory_mb, minutes, threads, tokenising_threads
-from xstilts.data.registry import TRANSLATION, dataset, locate
-from xstilts.errors import DataError
+from xstilts.data.registry import TRANSLATION
 from xstilts.families.facts import facts
-from xstilts.graph.hyperparameters import TEXT
 from xstilts.graph.jobs import Jobs
 from xstilts.graph.settings import settings_of
 
@@ -59,13 +56,6 @@ TOKENS = {
     "mewslix-train": (2, 120),
 }
 UNKNOWN_TOKENS = (1, 60)
-ASSUMED_ROWS = {"ccg": {"train": 38_015, "dev": 5_484}, "text": {"train": 30_000, "dev": 1_000}}  # ccg: version 1
-UNKNOWN_ROWS = 10_000
-# Sentences of both sides of BUCC 2018: the registry counts gold pairs.
-BUCC = {
-    "dev": {"de": 73_000, "fr": 60_000, "ru": 80_000, "zh": 17_000},
-    "test": {"de": 813_000, "fr": 641_000, "ru": 1_018_000, "zh": 183_000},
-}
 
 
 class Workload:
@@ -75,7 +65,7 @@ class Workload:
         """Take the jobs of a run."""
         self.jobs = jobs
         self.size = cache(partial(size_of, jobs))
-        self.rows = cache(self._rows)
+        self.rows = cache(partial(known_rows, jobs))
         self._work = cache(self._work_like)
 
     def of(self, rule: str, *wildcards: str) -> "Workload":
@@ -138,70 +128,6 @@ class Workload:
             return self.training(settings_of(self.jobs, rule, model, source, name, seed))
         settings = settings_of(self.jobs, rule, model, source, tasks.task(name).target, seed, name)
         return self.indexing(settings) if rule == "index" else self.prediction(settings)
-
-    def _rows(self, name: str, language: str, split: str) -> tuple[int, str]:
-        """Return (rows, how they are known): counted on the disk, expected by registry or world, or assumed."""
-        text = self.jobs.run.intermediate.mlm if f"{name}/{language}" == TEXT else None
-        counted = _counted(self.jobs.text if text else self.jobs.data(name, language))
-        if counted is not None:
-            return counted.get(split, 0), "counted"
-        if text:
-            return text.sentences, "expected"
-        known = dataset(name)
-        if known.folder is None and self.jobs.run.world is not None and self.jobs.run.data.origin == "world":
-            return self._rows_of_world(name, split), "expected"
-        if self._lacks(name, language, split):
-            return 0, "expected"
-        if self.jobs.is_fetched_text(name, language):
-            spoken = settings_of(self.jobs, "fetch_text", language)
-            mlm = self.jobs.run.intermediate.mlm
-            share = spoken["share"] or (mlm.sentences // len(mlm.languages) if mlm else 0)
-            return (share if split == "train" else 0), "expected"
-        if name == "bucc2018":
-            return BUCC.get(split, {}).get(language, 0), "assumed"
-        expected = known.expected_rows(split, language)
-        if name.endswith(TRANSLATION):  # as many as in English
-            return self.rows(name.removesuffix(TRANSLATION), "en", split)
-        if split == "train" and language != "en" and not facts(known.family).raw:
-            return 0, "expected"  # nothing but English is trained on
-        if expected is not None:
-            return (2 * expected if facts(known.family).paired else expected), "expected"
-        if split not in known.splits:
-            return 0, "expected"
-        return ASSUMED_ROWS.get(name, {}).get(split, UNKNOWN_ROWS), "assumed"
-
-    def _lacks(self, name: str, language: str, split: str) -> bool:
-        """Say whether the folder that a run takes its data from has no files of a split."""
-        run, known = self.jobs.run, dataset(name)
-        folder = known.folder or (run.mirror if run.data.origin == "mirror" else None)
-        if folder is None or name.endswith(TRANSLATION) or self.jobs.download_of(name, language):
-            return False
-        try:
-            return not locate(known, language, split, Path(folder))
-        except DataError:
-            return False  # some of its files: the job itself says what is wrong
-
-    def _rows_of_world(self, name: str, split: str) -> int:
-        world = self.jobs.run.world
-        assert world is not None
-        if name == "text":
-            return world.text + world.parallel if split == "train" else 0
-        if facts(dataset(name).family).paired:
-            return 2 * (world.retrieval + (world.distractors if name == "bucc2018" else 0)) if split != "train" else 0
-        if name == "mewslix-candidates":
-            return (3 * world.dev + 1) // 2 + world.test + world.distractors if split == "test" else 0
-        if name == "lareqa-candidates":  # three to five sentences of a passage, two or three questions on it
-            return world.test * 8 // 5 if split == "test" else 0
-        alternatives = dataset(name).splits.values()
-        intermediate = any(
-            file.startswith("intermediate/") for split in alternatives for files in split for file in files
-        )
-        sizes = {
-            "train": world.intermediate_train if intermediate else world.train,
-            "dev": world.intermediate_dev if intermediate else world.dev,
-            "test": 0 if intermediate else world.test,
-        }
-        return sizes[split] if split in dataset(name).splits else 0
 
     def _count(self, names: Names, split: str, limit: int | None) -> tuple[int, float, float, frozenset[str]]:
         """Return (rows, sequences, tokens, what was assumed) of a split of some (data set, language)."""
@@ -364,15 +290,3 @@ def units_of_batch(part: Settings, tokens: float) -> int:
     if "batch_size" in part:
         return int(part["batch_size"])
     return max(1, round(part["batch_tokens"] / tokens - 0.5))
-
-
-def _counted(manifest: Path) -> dict[str, int] | None:
-    """Return the rows by split that a data set's manifest counted; None where it cannot be read.
-
-    An estimate refuses nothing: the job that reads the data says what is wrong with them.
-    """
-    try:
-        found = json.loads(manifest.read_bytes())["results"].get("rows", {})
-    except (OSError, ValueError, KeyError):
-        return None
-    return dict(found)

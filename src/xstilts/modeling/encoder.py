@@ -1,6 +1,5 @@
 """The multilingual encoder: opened from a folder, built small from scratch, saved as a plain Hugging Face folder."""
 
-import importlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,16 +83,6 @@ def open_encoder(folder: Path, masked_lm: bool = False, as_stored: bool = False)
     from xstilts.modeling.hub import HubEncoder
 
     return HubEncoder(folder, masked_lm, as_stored)
-
-
-def open_whole(folder: Path, below: Path | None) -> Any:
-    """Open an encoder folder, or where ``below`` is one, that encoder with the adapters in ``folder``."""
-    if below is None:
-        return open_encoder(folder)
-    adapted = importlib.import_module("xstilts.modeling.adapted")  # by name: few jobs run it
-    encoder = open_encoder(below, as_stored=adapted.has_few_bits(folder))
-    adapted.load(encoder, folder)
-    return encoder
 
 
 def read_sentence_at(encoder: Any, folder: Path, at: str) -> None:

@@ -10,8 +10,8 @@ from xstilts.data.fetching import lock, upstream, wikipedia
 from xstilts.data.fetching.hub_tables import load as hub_sets
 from xstilts.data.registry import SPLITS, TRANSLATION, dataset, paths
 from xstilts.errors import DataError
+from xstilts.graph.data_settings import fetch_text
 from xstilts.graph.jobs import Jobs
-from xstilts.graph.settings import fetch_text
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,10 @@
 """One line of progress of a run: jobs done, time left, tokens a second, what runs."""
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from xstilts.costs.work import Workload
@@ -11,8 +13,12 @@ from xstilts.planning.report import duration
 from xstilts.planning.watch import STEP, tail
 
 SOON = 5.0  # seconds in which the log of a job that begins at once says something
+GOING_ON, HEAD = "going on from the checkpoint", 40  # how a line begins; among the first ones of a training's log
 END = 12  # lines of a failed job's log that are shown
-OF_SLURM = ("slurmstepd", "srun: error")  # how SLURM's own words begin; Snakemake's many stand behind them in a job's log
+OF_SLURM = (
+    "slurmstepd",
+    "srun: error",
+)  # how SLURM's own words begin; Snakemake's many stand behind them in a job's log
 
 
 @dataclass
@@ -47,7 +53,7 @@ class Progress:
     total: int = 0
     running: dict[int, Running] = field(default_factory=dict)
     failed: dict[int, str] = field(default_factory=dict)
-    took: dict[Key, float] = field(default_factory=dict)
+    took: dict[Key, float | None] = field(default_factory=dict)
     expected: Expected | None = None
 
     def plan(self, keys: Sequence[Key], workload: Workload, arguments: Sequence[str]) -> None:
@@ -65,7 +71,7 @@ class Progress:
         job = self.running.pop(number, None)
         self.failed.pop(number, None)
         if job is not None:
-            self.took[job.key] = time.time() - (job.begun or job.since)
+            self.took[job.key] = None if _went_on(job) else time.time() - (job.begun or job.since)
 
     def fail(self, number: int, name: str) -> bool:
         """Take a job that failed; say whether that is news."""
@@ -111,8 +117,17 @@ def _speaks(job: Running) -> bool:
         return False
 
 
+def _went_on(job: Running) -> bool:
+    """Say whether a training only ended here what an earlier job had begun: its seconds say nothing of a whole one."""
+    try:
+        with open(job.log or os.devnull, encoding="utf-8", errors="replace") as log:
+            return any(line.startswith(GOING_ON) for line in islice(log, HEAD))
+    except OSError:
+        return False
+
+
 def failure(name: str, said: str | None, logs: Sequence[str]) -> str:
-    """Return what to print of a failed job: its name, what the cluster said, the end of its log or SLURM's words in it."""
+    """Return what to print of a failed job: its name, what the cluster said, the end of its log or SLURM's words."""
     lines = [f"error: {name} failed" + (f": {said}" if said else "")]
     for log in logs:
         found = [line for line in tail(Path(log)).splitlines() if line.strip()]

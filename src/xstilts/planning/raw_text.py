@@ -3,8 +3,8 @@
 from xstilts.artifacts import read_manifest
 from xstilts.data.fetching import wikipedia
 from xstilts.errors import DataError
+from xstilts.graph.data_settings import fetch_text
 from xstilts.graph.jobs import Jobs
-from xstilts.graph.settings import fetch_text
 
 
 def text_lines(jobs: Jobs) -> list[str]:

@@ -74,11 +74,12 @@ class Expected:
     machine: Machine
     jobs: Mapping[Key, Link]
 
-    def left(self, took: Mapping[Key, float], running: Mapping[Key, tuple[float, float | None]]) -> float:
+    def left(self, took: Mapping[Key, float | None], running: Mapping[Key, tuple[float, float | None]]) -> float:
         """Return the seconds that the run still takes.
 
         Args:
             took: seconds of each finished job; what those of a rule took longer than expected, the rest of them will.
+                None is of one that went on from a checkpoint.
             running: of each running job (seconds since it began, seconds that its log says are left).
         """
         ratios = {rule: self._ratio(took, {rule}) for rule in {job.rule for job in self.jobs.values()}}
@@ -92,10 +93,11 @@ class Expected:
             rest.append(Link(job.rule, job.makes, job.reads, max(whole - since, 0.0) if said is None else said))
         return wall_seconds(rest, self.machine)
 
-    def _ratio(self, took: Mapping[Key, float], rules: set[str]) -> float | None:
-        done = [key for key in took if key[0] in rules and key in self.jobs]
-        expected = sum(self.jobs[key].seconds for key in done)
-        return sum(took[key] for key in done) / expected if expected else None
+    def _ratio(self, took: Mapping[Key, float | None], rules: set[str]) -> float | None:
+        known = {key: value for key, value in took.items() if key[0] in rules and key in self.jobs}
+        whole = {key: value for key, value in known.items() if value is not None}
+        expected = sum(self.jobs[key].seconds for key in whole)
+        return sum(whole.values()) / expected if expected else None
 
 
 def keep_planned(folder: Path, jobs: Mapping[Key, Link]) -> None:

@@ -10,8 +10,9 @@ from xstilts.families.facts import facts
 from xstilts.families.features import Features
 from xstilts.families.lengths import feature_settings
 from xstilts.files import read_json
-from xstilts.modeling.encoder import check_lengths, open_whole
+from xstilts.modeling.encoder import check_lengths
 from xstilts.modeling.model import Model, build_model, device
+from xstilts.modeling.whole import open_whole
 from xstilts.prediction.forward import outputs
 
 Predict = Callable[[Path, str, dict[str, Any], dict[str, Features]], list[str]]

@@ -10,8 +10,9 @@ import numpy as np
 from xstilts.families import retrieval
 from xstilts.families.features import Features, take
 from xstilts.files import write_text
-from xstilts.modeling.encoder import check_lengths, open_whole, pooled_layer
+from xstilts.modeling.encoder import check_lengths, pooled_layer
 from xstilts.modeling.model import build_model, device
+from xstilts.modeling.whole import open_whole
 from xstilts.prediction.forward import embeddings
 from xstilts.prediction.mining import Search, mine_sentences, nearest, nearest_on, normalized
 from xstilts.scoring.threshold import Candidate, extract, scored_candidates, tune_threshold

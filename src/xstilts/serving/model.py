@@ -10,8 +10,8 @@ import numpy as np
 from xstilts.families.features import Features, take
 from xstilts.files import read_json
 from xstilts.modeling.batches import units
-from xstilts.modeling.encoder import open_whole
 from xstilts.modeling.model import Model, build_model, device
+from xstilts.modeling.whole import open_whole
 from xstilts.prediction.forward import outputs
 from xstilts.serving.scenarios import System
 

@@ -32,7 +32,7 @@ from xstilts.prediction.labelled import open_trained
 from xstilts.prediction.languages import predict_task
 from xstilts.training.loop import Recipe, TrainingData, accumulate, component, copied, restore, step_seed, weights
 from xstilts.training.optimiser import build_optimiser, learning_rate
-from xstilts.training.phase import HEAD_SEED
+from xstilts.training.parts import HEAD_SEED
 from xstilts.training.runtime import machine_settings
 from xstilts.training.sampler import schedule
 

@@ -29,7 +29,7 @@ from xstilts.errors import UserError
 from xstilts.files import read_json, sync, write_json
 from xstilts.leases import is_out_of_memory
 from xstilts.training.loop import Interrupted
-from xstilts.training.phase import train_parts
+from xstilts.training.parts import train_parts
 from xstilts.training.runtime import StopSignal
 from xstilts.training.sharded import Ranks
 
@@ -42,7 +42,7 @@ ASKED, USER, OTHER, PEER = "asked", "user", "other", "peer"  # what ended a proc
 def start(
     folder: Path, settings: dict[str, Any], inputs: dict[str, Manifest], keep_head: bool, absent: dict[str, str]
 ) -> Product:
-    """Train on the parts that there are in ``gpus_per_job`` processes; as ``phase.train_parts`` in one.
+    """Train on the parts that there are in ``gpus_per_job`` processes; as ``parts.train_parts`` in one.
 
     Raises:
         Interrupted: the job was asked to stop; every process has written a checkpoint.

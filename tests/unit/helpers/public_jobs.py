@@ -9,7 +9,7 @@ from xstilts.artifacts import produce
 from xstilts.data.fetching.public import download_dataset
 from xstilts.data.registry import DataSet
 from xstilts.files import write_json
-from xstilts.graph import settings
+from xstilts.graph import data_settings
 
 XNLI = "datasets/facebook/xnli"
 DE = "de/test-00000-of-00001.parquet"
@@ -29,7 +29,7 @@ def download(name: str) -> Any:
 
 
 def sets(name: str) -> dict[str, Any]:
-    return settings.download(None, name)  # type: ignore[arg-type]  # what it says does not depend on the run
+    return data_settings.download(None, name)  # type: ignore[arg-type]  # what it says does not depend on the run
 
 
 def files(name: str, way: str = "hub") -> Path:

@@ -21,11 +21,12 @@ from xstilts.errors import UserError
 from xstilts.families.features import Features
 from xstilts.modeling.adapted import CONFIG, WEIGHTS, attach, load, merge, save_adapter, save_merged
 from xstilts.modeling.check import check_encoder
-from xstilts.modeling.encoder import open_encoder, open_whole
+from xstilts.modeling.encoder import open_encoder
 from xstilts.modeling.fetch import fetch_model
 from xstilts.modeling.hub import HubEncoder
 from xstilts.modeling.layout import layout
 from xstilts.modeling.model import Model, build_model
+from xstilts.modeling.whole import open_whole
 from xstilts.modeling.xlmr import XlmRoberta
 from xstilts.training import checkpoint
 from xstilts.training.loop import Interrupted, Recipe, TrainingData, train

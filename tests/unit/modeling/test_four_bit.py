@@ -19,7 +19,8 @@ from xstilts.errors import UserError
 from xstilts.modeling.adapted import CONFIG, attach, merge, save_adapter, save_merged
 from xstilts.modeling.adapted import load as load_adapter
 from xstilts.modeling.adapters.four_bit import BLOCK, FourBit, levels, pack, unpacked
-from xstilts.modeling.encoder import open_encoder, open_whole
+from xstilts.modeling.encoder import open_encoder
+from xstilts.modeling.whole import open_whole
 
 # Printed in QLoRA (Dettmers et al., 2023), appendix E, to the digits given there.
 PUBLISHED = (

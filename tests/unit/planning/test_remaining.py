@@ -11,6 +11,7 @@ from xstilts.costs.work import Workload
 from xstilts.graph.jobs import Jobs
 from xstilts.planning import hardware
 from xstilts.planning.hardware import Machine, machine_of
+from xstilts.planning.progress import Progress
 from xstilts.planning.remaining import Expected, Key, Link, estimate, wall_seconds
 from xstilts.planning.speeds import Measured, Speeds
 
@@ -48,6 +49,17 @@ def test_finished_jobs_correct_the_estimates_of_their_kind(expected: Expected) -
     slow = {("train_target", ("a",)): 20.0}
     assert expected.left(slow, {}) == 2 * 20 + 4
     assert expected.left(slow | {("score", ("0",)): 0.5}, {}) == 2 * 20 + 7 * 0.5 / 2
+
+
+def test_what_a_training_took_after_an_interruption_corrects_nothing(expected: Expected, tmp_path: Path) -> None:
+    progress = Progress(started=0.0)
+    for name, first in (("a", "going on from the checkpoint of step 90 of 100"), ("b", "step 10/100")):
+        (tmp_path / name).write_text(f"{name}/manifest.json: process 1 on host\n{first}\n")
+        progress.begin(len(progress.took), ("train_target", (name,)), str(tmp_path / name))
+        progress.finish(len(progress.took))
+    first, second = progress.took.values()
+    assert first is None and second is not None
+    assert expected.left({("train_target", ("a",)): None}, {}) == 20 + 4
 
 
 def test_a_running_job_has_less_left_by_its_age_or_by_what_its_log_says(expected: Expected) -> None:
