@@ -13,7 +13,8 @@ from xstilts.planning.report import duration
 from xstilts.planning.watch import STEP, tail
 
 SOON = 5.0  # seconds in which the log of a job that begins at once says something
-GOING_ON, HEAD = "going on from the checkpoint", 40  # how a line begins; among the first ones of a training's log
+NOT_WHOLE = ("going on from the checkpoint", ": waits for process ")  # what another job had begun, or made
+HEAD = 40  # lines at the start of a log, among which these stand
 END = 12  # lines of a failed job's log that are shown
 OF_SLURM = (
     "slurmstepd",
@@ -118,10 +119,10 @@ def _speaks(job: Running) -> bool:
 
 
 def _went_on(job: Running) -> bool:
-    """Say whether a training only ended here what an earlier job had begun: its seconds say nothing of a whole one."""
+    """Say whether a job only ended what an earlier one had begun: its seconds say nothing of a whole one."""
     try:
         with open(job.log or os.devnull, encoding="utf-8", errors="replace") as log:
-            return any(line.startswith(GOING_ON) for line in islice(log, HEAD))
+            return any(words in line for line in islice(log, HEAD) for words in NOT_WHOLE)
     except OSError:
         return False
 
