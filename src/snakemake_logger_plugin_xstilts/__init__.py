@@ -43,6 +43,7 @@ class LogHandler(LogHandlerBase):
         self.terminal = self.stream.isatty() and os.environ.get("TERM") != "dumb"
         self.progress: Any = None  # xstilts.planning.progress.Progress, from the first job on
         self.shown = self.log = ""
+        self.warned: set[str] = set()
         self.stopped = False  # by the user: jobs that end now have not failed
         self.errors: list[tuple[float, str, dict[str, Any]]] = []  # held back for a second: Ctrl-C ends jobs first
         self.next = 0.0
@@ -100,7 +101,10 @@ class LogHandler(LogHandlerBase):
             self._print("stopping: the jobs that run are asked to end")
         elif said.startswith(HINT):
             self.log = os.path.relpath(said.removeprefix(HINT))
-        elif (record.levelno >= WARNING and not said.startswith(KNOWN)) or said.startswith(SAID):
+        elif said.startswith(SAID):
+            self._print(self.format(record))
+        elif record.levelno >= WARNING and not said.startswith(KNOWN) and said not in self.warned:
+            self.warned.add(said)  # the plugin for SLURM repeats itself with every job
             self._print(self.format(record))
 
     def _open(self) -> Any:

@@ -146,6 +146,11 @@ class Run:
         wait_for(f"{text!r} in {self.output}", lambda: text in self.said or self.process.poll() is not None, seconds)
         assert text in self.said, f"snakemake ended without {text!r}:\n{self.said[-6000:]}"
 
+    def writes(self, text: str) -> None:
+        """Wait for a text in Snakemake's own log, which has what the progress line leaves out."""
+        logs = self.folder / ".snakemake/log"
+        wait_for(f"{text!r} in {logs}", lambda: any(text in path.read_text() for path in logs.glob("*.log")))
+
     def hold(self, *names: str) -> tuple[str, Held]:
         """Stop the first of these trainings that has written a checkpoint, in the middle; each SLURM job once."""
         caught: list[tuple[str, Held]] = []

@@ -68,7 +68,7 @@ def test_what_happens_to_jobs_and_cluster_ends_in_the_same_tables(
 
     # The controller is away for longer than the plugin waits for it.
     cluster.end("slurmctld")
-    run.says("Falling back to 'sacct' for status queries (MinJobAge=None")
+    run.writes("Falling back to 'sacct' for status queries (MinJobAge=None")
     cluster.start()
 
     # Someone cancels a job; the node goes down with another, and comes back.

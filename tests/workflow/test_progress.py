@@ -105,6 +105,14 @@ def test_a_mistake_in_the_workflow_is_shown(place: Path) -> None:
     assert done.returncode == 1 and "MissingInputException" in done.stderr and "nowhere" in done.stderr
 
 
+def test_a_warning_is_shown_once(place: Path) -> None:
+    """As those of the plugin for SLURM, which come with every job."""
+    twice = "for _ in range(2):\n    logger.warning('no account was given')\n"
+    (place / "Snakefile").write_text(f"from snakemake.logging import logger\n{twice}{SNAKEFILE}")
+    done = piped(place)
+    assert done.returncode == 0 and done.stderr.count("no account was given") == 1
+
+
 def test_a_dry_run_shows_its_plan(place: Path) -> None:
     done = piped(place, "-n")
     assert done.returncode == 0 and "output: one.txt" in done.stderr and "Job stats" in done.stderr
