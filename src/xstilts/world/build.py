@@ -83,12 +83,14 @@ def inference_pairs(world: World, what: str, role: str, count: int, extra: int) 
 
 def _inference(world: World) -> None:
     english, files = world.tongues["en"], world.files
+    translated: list[Pair] = []
     for name, extra, splits in (
         ("mnli/multinli_1.0", 1, (("train", "train"), ("dev", "dev_matched"))),
         ("snli/snli_1.0", 0, (("train", "train"), ("dev", "dev"), ("test", "test"))),
     ):
         for role, split in splits:
             pairs = inference_pairs(world, name, role, world.size(role, True), extra)
+            translated = translated or pairs  # MNLI's training set
             files.jsonl(
                 f"intermediate/{name}_{split}.jsonl",
                 (
@@ -102,7 +104,6 @@ def _inference(world: World) -> None:
                     for row, (a, b, label) in enumerate(_unique(pairs, english))
                 ),
             )
-    pairs = inference_pairs(world, "mnli/multinli_1.0", "train", world.size("train", True), 1)
     for code, language in world.tongues.items():
         if code not in ("en", CONTROL):
             files.jsonl(
@@ -110,7 +111,7 @@ def _inference(world: World) -> None:
                 (
                     {"gold_label": pair.label, "sentence1": told(language, pair.first)}
                     | {"sentence2": told(language, pair.second)}
-                    for pair in pairs
+                    for pair in translated
                 ),
             )
     for number, extra in (("R1", 1), ("R2", 2), ("R3", 3)):

@@ -49,13 +49,19 @@ def words_of(clauses: Iterable[Clause]) -> set[object]:
 
 def in_same_order(first: Sequence[object], second: Sequence[object]) -> int:
     """Return how many words two texts have in the same order: their longest common subsequence."""
-    best = [0] * (len(second) + 1)
-    for word in first:
+    shorter, begin, end = min(len(first), len(second)), 0, 0
+    while begin < shorter and first[begin] == second[begin]:
+        begin += 1
+    while end < shorter - begin and first[-1 - end] == second[-1 - end]:
+        end += 1
+    inner = second[begin : len(second) - end]
+    best = [0] * (len(inner) + 1)
+    for word in first[begin : len(first) - end]:
         row = [0]
-        for place, each in enumerate(second):
+        for place, each in enumerate(inner):
             row.append(best[place] + 1 if word == each else max(best[place + 1], row[place]))
         best = row
-    return best[-1]
+    return begin + best[-1] + end
 
 
 def _matched(
