@@ -26,8 +26,8 @@ REMARKS = [
     "and five below (BLOOM has one, 176 B, and Qwen2.5 two). **XLM-R** base, large, XL and XXL stand beside it. Every "
     "size trains by LoRA of rank 16 on queries and values, the decoders beside weights in four bits. Licences, by the "
     "pages on the Hub: `tongyi-qianwen-research` of 0.5, 1.8 and 32 B, `tongyi-qianwen` of 14, 72 and 110 B; of 4 and "
-    "7 B only others' words on their chat models were read (`-research` and `tongyi-qianwen`). Billions are those of the "
-    "repositories, output matrix included; the plan counts without it. Nothing of it has been run.",
+    "7 B only others' words on their chat models were read (`-research` and `tongyi-qianwen`). Billions are those of "
+    "the repositories, output matrix included; the plan counts without it. Nothing of it has been run.",
 ]
 SIZES = (0.3, 1.0, 3.0, 10.0, 34.0, 70.0, 180.0, 405.0)
 
