@@ -32,6 +32,8 @@ TITLES = {
     "avg_other": "Avg. (other languages)",
 }
 NUMERIC = re.compile(r"[-+\d.,]*[^\w\s]*|")  # a number and its marks, a dash, or nothing
+REASONS = 2  # of many, that a note names
+OWN = re.compile(r"\S+/\S+| for \w+$")  # a file, or the language at the end: what reasons of one kind differ in
 METRICS = {"f1": "F1", "em": "EM", "ap20": "AP@20", "mrr20": "MRR@20"}
 LINES = {"udpos27": ("POS", "(UD 2.7)"), "tatoeba_squad": ("Tatoeba", "after SQuAD")}
 
@@ -96,3 +98,19 @@ def _plain(value: Any) -> str:
     if value is None or value == "":
         return MISSING
     return number(value) if isinstance(value, float) else str(value)
+
+
+def in_short(reason: str, where: str) -> str:
+    """Name the first of many reasons: of those that are alike but for file or language, or each of its own kind.
+
+    Args:
+        reason: reasons with semicolons between them.
+        where: the table that has them all.
+    """
+    parts = list(dict.fromkeys(reason.split("; ")))
+    alike = len({OWN.sub("", part.partition(" (")[0]) for part in parts}) == 1
+    if alike and len(parts) > 2:
+        return f"{parts[0]}, and so on for {len(parts) - 1} more"
+    if len(parts) > REASONS + 1:
+        return f"{'; '.join(parts[:REASONS])}; and {len(parts) - REASONS} further reasons, in {where}"
+    return "; ".join(parts)

@@ -68,6 +68,20 @@ def test_sizes_are_counted(tmp_path, counts):
     assert "All of it." in (tmp_path / "tasks.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(
+    ("why", "said"),
+    [
+        ("no licence is stated (panx/{0}/dev is not there)", "no licence is stated (panx/de/dev is not there)"),
+        ("no labels in targets/xnli/{0}.tsv", "no labels in targets/xnli/de.tsv"),
+        ("no labelled test rows for {0}", "no labelled test rows for de"),
+    ],
+)
+def test_a_reason_that_every_language_has_is_told_once(tmp_path, why, said):
+    absent = read_counts([data(tmp_path, "panx", code, {}, reason=why.format(code)) for code in ("de", "fr", "sw")])
+    (row,) = tasks_table(absent, {"panx": REGISTRY["panx"]}, TRAINING, ["none"], tmp_path, "tasks")
+    assert row["note"] == f"{said}, and so on for 2 more"
+
+
 def test_every_split_has_a_row(tmp_path, counts):
     sizes_table(counts, tmp_path, "sizes")
     rows = read(tmp_path / "sizes.csv")

@@ -4,14 +4,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from xstilts.reporting.aggregate import Policy, Scores, expected_languages
-from xstilts.reporting.render import FAILED, MISSING, PARTIAL
+from xstilts.reporting.render import FAILED, MISSING, PARTIAL, in_short
 from xstilts.tasks.benchmark import XTREME, Benchmark
 from xstilts.uncertainty.seeds import Statistic
 
 if TYPE_CHECKING:
     from xstilts.reporting.main.rows import Row
-
-REASONS = 2  # of many, that a note names
 
 
 def name_cells(cells: Iterable[tuple[str, str]], sources: Sequence[str], tasks: Sequence[str]) -> str:
@@ -68,19 +66,8 @@ def _missing(rows: Sequence["Row"], tasks: Sequence[str]) -> list[str]:
     for reason, cells in reasons.items():
         concerned = filled | {source for source, _ in cells}  # not rows that are empty for another reason
         sources = [row.source for row in rows if row.source in concerned]
-        notes.append(f"{MISSING} {name_cells(cells, sources, tasks)}: {_in_short(reason)}.")
+        notes.append(f"{MISSING} {name_cells(cells, sources, tasks)}: {in_short(reason, 'scores.csv')}.")
     return notes
-
-
-def _in_short(reason: str) -> str:
-    """Name the first of many reasons: of files (one a language) that are absent alike, or each of its own kind."""
-    parts = list(dict.fromkeys(reason.split("; ")))
-    alike = len({part.partition(" (")[0] for part in parts}) == 1
-    if alike and len(parts) > 2:
-        return f"{parts[0]}, and so on for {len(parts) - 1} more"
-    if len(parts) > REASONS + 1:
-        return f"{'; '.join(parts[:REASONS])}; and {len(parts) - REASONS} further reasons, in scores.csv"
-    return "; ".join(parts)
 
 
 def _partial(
@@ -101,7 +88,7 @@ def _partial(
                 why = scores.reasons.get((row.source, task, splits[task]), {})
                 beside = [name for name in lacking if headline is not None and name not in headline]
                 said = "; ".join(dict.fromkeys(why[name] for name in lacking if name in why and name not in beside))
-                said = _in_short(said) or ("not in the headline" if beside else "not in this run")
+                said = in_short(said, "scores.csv") or ("not in the headline" if beside else "not in this run")
                 short = f"{', '.join(lacking[:8])}{' …' if len(lacking) > 8 else ''}"
                 text = f"{len(score.languages)} of {len(expected)} languages (without {short}: {said})"
                 texts.setdefault(text, []).append((row.source, task))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.families.facts import facts
-from xstilts.reporting.render import write_table
+from xstilts.reporting.render import in_short, write_table
 from xstilts.reporting.run import RunFolder, read_counts
 from xstilts.tasks import registry
 
@@ -43,7 +43,7 @@ def _english(counts: Sequence[Mapping[str, Any]], parts: Sequence[str], split: s
 
 def _reasons(counts: Sequence[Mapping[str, Any]], parts: Sequence[str]) -> str:
     reasons = [one["reason"] for one in counts if one["dataset"] in parts and one["reason"]]
-    return "; ".join(dict.fromkeys(reasons))
+    return in_short("; ".join(reasons), "sizes.csv") if reasons else ""
 
 
 def tasks_table(
