@@ -86,7 +86,8 @@ def test_a_failed_job_is_shown_with_the_end_of_its_log(place: Path) -> None:
 def test_the_words_of_slurm_are_shown_before_those_of_snakemake_behind_them(place: Path) -> None:
     """As in the log of a job that was killed for its memory before it wrote a line of its own."""
     (place / "Snakefile").write_text(
-        "rule killed:\n    output: 'one.txt'\n    log: 'own.log', 'slurm.log'\n    shell: 'cp said slurm.log; exit 1'\n"
+        "rule killed:\n    output: 'one.txt'\n    log: 'own.log', f'{Path.cwd()}/slurm.log'\n"
+        "    shell: 'cp said slurm.log; exit 1'\n"
     )
     slurm = ["slurmstepd-n1: error: Exceeded job memory limit", "srun: error: n1: task 0: Killed"]
     behind = ["Error in rule killed:", *(f"    line {i}" for i in range(20)), "WorkflowError:"]

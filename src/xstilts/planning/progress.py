@@ -1,6 +1,7 @@
 """One line of progress of a run: jobs done, time left, tokens a second, what runs."""
 
 import os
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,10 @@ from xstilts.planning.watch import STEP, tail
 
 SOON = 5.0  # seconds in which the log of a job that begins at once says something
 NOT_WHOLE = ("going on from the checkpoint", ": waits for process ")  # what another job had begun, or made
+# From where on the plugin for SLURM says nothing: it points to logs whose ends stand below.
+EMPTY = re.compile(
+    r"[.\s]*(Detailed failure reason unavailable|Reasons?: Step \d+: Unable|For further error details).*", re.S
+)
 HEAD = 40  # lines at the start of a log, among which these stand
 END = 12  # lines of a failed job's log that are shown
 OF_SLURM = (
@@ -129,8 +134,9 @@ def _went_on(job: Running) -> bool:
 
 def failure(name: str, said: str | None, logs: Sequence[str]) -> str:
     """Return what to print of a failed job: its name, what the cluster said, the end of its log or SLURM's words."""
-    lines = [f"error: {name} failed" + (f": {said}" if said else "")]
-    for log in logs:
+    why = EMPTY.sub("", said or "")
+    lines = [f"error: {name} failed" + (f": {why}" if why else "")]
+    for log in map(os.path.relpath, logs):
         found = [line for line in tail(Path(log)).splitlines() if line.strip()]
         words = list(dict.fromkeys(line for line in found if line.startswith(OF_SLURM)))
         what = f"what SLURM says in {log}:" if words else f"the end of {log}:" if found else f"nothing in {log}"
