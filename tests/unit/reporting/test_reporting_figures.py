@@ -259,6 +259,13 @@ def test_curves_name_their_panels_and_signs(pictures, tmp_path):
     assert "source mnli" in words(pictures[1]) and "a line a seed" not in words(pictures[1])
 
 
+def test_a_figures_first_line_says_what_it_counts(pictures, tmp_path):
+    rows = compare([table(sources=["none", "mnli"])], read_published(ROOT / "resources/published"), one_language())
+    published_scatter(rows, "Ours against published\nFewer than three seeds.", tmp_path, "published")
+    said = "Ours against published: differences to none, points\nFewer than three seeds."
+    assert pictures[0].get_suptitle() == said
+
+
 def test_with_nothing_to_compare_the_figure_says_so(pictures, tmp_path):
     tables = [table(sources=["none", "mnli"], rows=[])]
     rows = compare(tables, read_published(ROOT / "resources/published"), one_language())

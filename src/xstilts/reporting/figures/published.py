@@ -93,7 +93,9 @@ def published_scatter(
             axes.set_ylabel("this run")
         for axes in panels[-1]:
             axes.set_xlabel("published")
-        drawn.suptitle(f"{title}: differences to none, points", fontsize=8.5, fontweight="bold")
+        first, *below = title.split("\n")
+        said = "\n".join([f"{first}: differences to none, points", *below])
+        drawn.suptitle(said, fontsize=8.5, fontweight="bold")
         drawn.legend(handles=_legend(drawable, Line2D), loc="outside lower center", ncols=6, columnspacing=1.2)
         return save(drawn, folder, stem)
 
