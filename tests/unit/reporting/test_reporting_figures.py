@@ -118,7 +118,7 @@ def test_every_text_is_inside_big_enough_and_alone(tmp_path, monkeypatch, draw):
         return []
 
     pages = []
-    for name in ("differences", "languages", "curves", "published"):
+    for name in ("differences", "languages", "curves", "published", "style"):
         monkeypatch.setattr(f"xstilts.reporting.figures.{name}.save", look)
     draw(tmp_path, False)
     (page,) = pages
@@ -159,7 +159,7 @@ def test_sources_look_different_from_each_other():
 def pictures(monkeypatch):
     """The figures that are drawn, instead of their files."""
     drawn = []
-    for name in ("differences", "languages", "curves", "published"):
+    for name in ("differences", "languages", "curves", "published", "style"):
         monkeypatch.setattr(f"xstilts.reporting.figures.{name}.save", lambda picture, *_: drawn.append(picture))
     return drawn
 
@@ -257,6 +257,14 @@ def test_curves_name_their_panels_and_signs(pictures, tmp_path):
     assert {"target squad", "after source", "a line a seed", "the checkpoint that was kept"} <= set(words(pictures[0]))
     learning_curves([{**curves(["mnli"], ["mnli"])[0], "target": "none"}], "Intermediate phase", tmp_path, "curves")
     assert "source mnli" in words(pictures[1]) and "a line a seed" not in words(pictures[1])
+
+
+def test_what_has_nothing_to_draw_is_low_and_says_so(pictures, tmp_path):
+    language_bars({"none": {}, "mnli": {}}, ["en", "de"], "NER", "F1 (%)", tmp_path, "bars")
+    learning_curves([], "Intermediate phase", tmp_path, "curves")
+    assert [picture.axes for picture in pictures] == [[], []] and {p.get_figheight() for p in pictures} == {1.2}
+    assert "No scores here: the notes below the main table say why" in words(pictures[0])
+    assert words(pictures[1]) == ["Intermediate phase", "No training of this phase"]
 
 
 def test_a_figures_first_line_says_what_it_counts(pictures, tmp_path):

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from xstilts.reporting.figures.style import GREY, WIDTH, Look, figure, legend_columns, looks, save
+from xstilts.reporting.figures.style import GREY, WIDTH, Look, figure, legend_columns, looks, save, save_empty
 from xstilts.reporting.run import RunFolder
 
 CHOSEN: Any = {"marker": "o", "markersize": 4, "markerfacecolor": "white", "linestyle": ""}
@@ -32,13 +32,15 @@ def learning_curves(trainings: Sequence[Mapping[str, Any]], title: str, folder: 
     """
     sets = list(dict.fromkeys(one["set"] for one in trainings))
     sources = list(dict.fromkeys(one["source"] for one in trainings))
+    if not sets:
+        return save_empty(title, "No training of this phase", folder, stem)
     if all(one["source"] == one["set"] for one in trainings):  # the panels' titles say it all: one colour, no legend
         look = dict.fromkeys(sources, looks([""])[""])
         sources = []
     else:
         look = looks(sources)
-    across = min(4, max(1, len(sets)))
-    down = max(1, math.ceil(len(sets) / across))
+    across = min(4, len(sets))
+    down = math.ceil(len(sets) / across)
     lines = math.ceil((len(sources) + 2) / legend_columns(sources))
     with figure(WIDTH, 0.75 + 2.45 * down + 0.17 * lines) as drawn:
         parts = drawn.subfigures(down, across, squeeze=False)
@@ -61,20 +63,16 @@ def learning_curves(trainings: Sequence[Mapping[str, Any]], title: str, folder: 
                 axes.locator_params(axis="x", nbins=3)
             below.ticklabel_format(axis="x", style="plain")
             below.xaxis.set_major_formatter(lambda value, _: f"{value / 1000:g}k" if value >= 1000 else f"{value:g}")
-        drawn.suptitle(title if sets else f"{title}: no training yet", fontsize=8.5, fontweight="bold")
+        drawn.suptitle(title, fontsize=8.5, fontweight="bold")
         from matplotlib.lines import Line2D
 
         handles = [Line2D([], [], color=look[name].colour, linestyle=look[name].dash, label=name) for name in sources]
         if len({one["seed"] for one in trainings}) > 1:
             handles.append(Line2D([], [], color=GREY, alpha=FAINT, label="a line a seed"))
-        if trainings:
-            handles.append(Line2D([], [], **CHOSEN, color=GREY, label="the checkpoint that was kept"))
-        if handles:
-            columns, beside = (
-                legend_columns([str(one.get_label()) for one in handles]),
-                "after source" if sources else None,
-            )
-            drawn.legend(handles=handles, loc="outside lower center", ncols=columns, columnspacing=1.2, title=beside)
+        handles.append(Line2D([], [], **CHOSEN, color=GREY, label="the checkpoint that was kept"))
+        columns = legend_columns([str(one.get_label()) for one in handles])
+        beside = "after source" if sources else None
+        drawn.legend(handles=handles, loc="outside lower center", ncols=columns, columnspacing=1.2, title=beside)
         return save(drawn, folder, stem)
 
 

@@ -10,7 +10,18 @@ from typing import Any
 from xstilts.config.sources import CONTROLS
 from xstilts.reporting.baselines.chance import chance_levels
 from xstilts.reporting.figures.names import FAMILY, by_family, language_name
-from xstilts.reporting.figures.style import GREY, INK, PALE, WIDTH, Look, figure, legend_columns, looks, save
+from xstilts.reporting.figures.style import (
+    GREY,
+    INK,
+    PALE,
+    WIDTH,
+    Look,
+    figure,
+    legend_columns,
+    looks,
+    save,
+    save_empty,
+)
 from xstilts.reporting.render import METRICS, TITLES
 from xstilts.reporting.run import RunFolder
 from xstilts.reporting.tables.baselines import read_baselines
@@ -18,7 +29,7 @@ from xstilts.reporting.tables.languages import language_values
 from xstilts.scoring.score_file import read_scores
 from xstilts.uncertainty.resampling import ratio
 
-NO_DATA = "No scores yet"
+NO_DATA = "No scores here: the notes below the main table say why"
 CHANCE: Any = {"color": INK, "linewidth": 1.1, "linestyle": (0, (3, 1.2))}
 ABSENT: Any = {"color": GREY, "linestyle": "", "marker": "x", "markersize": 3.5, "markeredgewidth": 0.9}
 ERROR: Any = {"color": "#555555", "linewidth": 0.7}
@@ -117,6 +128,8 @@ def language_bars(
         errors: source to language to half the 95 % interval.
         unseen: the languages that the encoder hardly or never saw.
     """
+    if not any(values.values()):
+        return save_empty(title, NO_DATA, folder, stem)
     sources, look = list(values), _looks(list(values))
     errors = errors or {}
     slots = max(1, int(115 / (len(sources) + 1.2)))  # languages that a row holds with bars of at least 3.5 points
@@ -148,8 +161,6 @@ def language_bars(
             axes.set_xticks(range(len(part)), named, rotation=90 if upright else 0)
             axes.set(xlim=(-0.6, slots - 0.4), ylim=(0, max(1.0, max(tops, default=1.0) * 1.06)), ylabel=axis)
             axes.tick_params(axis="x", length=0)
-        if not any(values.values()):
-            panels[0].text(0.5, 0.5, NO_DATA, transform=panels[0].transAxes, ha="center")
         drawn.suptitle(title, fontsize=8.5, fontweight="bold")
         missing = any(name not in row for row in values.values() for name in languages)
         columns = legend_columns(sources)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.config.sources import WITH_TEXT
-from xstilts.reporting.figures.style import COLOURS, GREY, WIDTH, figure, save
+from xstilts.reporting.figures.style import COLOURS, GREY, WIDTH, figure, save, save_empty
 from xstilts.reporting.render import TITLES
 from xstilts.reporting.run import RunFolder
 from xstilts.reporting.tables.comparison import comparison_of
@@ -75,10 +75,7 @@ def published_scatter(
     drawable = [row for row in rows if row["ours"] is not None and row["split"] == row["our_split"]]
     drawable = [row for row in drawable if row["task"] in benchmark.tasks]
     if not drawable:
-        with figure(WIDTH, 1.2) as drawn:
-            drawn.suptitle(title, fontsize=8.5, fontweight="bold")
-            drawn.text(0.5, 0.4, NOTHING, ha="center", va="center")
-            return save(drawn, folder, stem)
+        return save_empty(title, NOTHING, folder, stem)
     lines = math.ceil((len(benchmark.tasks) + 1) / ACROSS)
     with figure(WIDTH, 0.75 + 1.5 * lines) as drawn:
         panels = drawn.subplots(lines, ACROSS)

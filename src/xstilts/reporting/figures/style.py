@@ -99,3 +99,11 @@ def save(drawn: Any, folder: Path | str, stem: str) -> list[Path]:
         with replacing(path) as beside:
             drawn.savefig(beside, format=form, dpi=200, metadata=metadata)
     return paths
+
+
+def save_empty(title: str, why: str, folder: Path | str, stem: str) -> list[Path]:
+    """Write a low figure that says why there is nothing to draw."""
+    with figure(WIDTH, 1.2) as drawn:
+        drawn.suptitle(title, fontsize=8.5, fontweight="bold")
+        drawn.text(0.5, 0.3, why, ha="center", va="center")
+        return save(drawn, folder, stem)
