@@ -205,6 +205,16 @@ def test_a_difference_whose_interval_holds_0_is_hatched(pictures, tmp_path):
     assert {"run demo, dev, seed 1", "95 % interval not on that side of 0"} <= set(words(pictures[0]))
 
 
+def test_an_average_over_what_is_there_is_hatched_by_its_own_interval(pictures, tmp_path):
+    """It stands in ``intervals.csv`` under its own name, where no row has all tasks."""
+    there = [row for row in score_rows(v1_rows()) if row[3] != "panx"]
+    lower = {"source": "squad", "task": "avg_available", "metric": "avg_metric", "baseline": "none", "difference": 2.0}
+    clear = clear_of_zero([lower | {"diff_lower": 1.0, "diff_upper": 3.0}])
+    heat_map(table(there, ["none", "squad"]), tmp_path, "heat", set(), "run", clear)
+    axes = pictures[0].axes[0]
+    assert "Avg.\n(avail.)" in words(pictures[0]) and axes.texts[-1].get_text() not in hatched(axes)
+
+
 def test_figures_that_compare_sources_say_that_there_are_few_seeds(tmp_path):
     few, enough = (RunFolder({"seeds": seeds}, tmp_path, tmp_path).titled("POS") for seeds in ([1, 2], [1, 2, 3]))
     assert few == "POS\nFewer than three seeds: what differs between sources may be chance."

@@ -118,7 +118,7 @@ def heat_map(
                 elif score.value is not None and score.relative:
                     face = colours(float(norm(score.value)))
                     ink = "white" if abs(score.value) > 0.3 * limit else INK
-                    hatch = "" if clear is None or (source, name.removesuffix("_available")) in clear else FAINT
+                    hatch = "" if clear is None or (source, name) in clear else FAINT
                 box: Any = {"facecolor": face, "hatch": hatch, "edgecolor": "white", "linewidth": 1}
                 axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, **box))
                 text = number(score.value, score.relative) + ("!" if score.failed and score.value is not None else "")
