@@ -126,14 +126,13 @@ def measure_latency(jobs: Jobs, name: str) -> Inputs:
     """The trained models of the arms that are measured, those below adapters, features; the decoder and its data."""
     assert jobs.study is not None and jobs.study.settings.latency is not None
     study, task, measured = jobs.study, jobs.study.run.tasks[0], jobs.study.settings.latency
-    cells = [study.arms[arm] for arm in measured.arms]
-    target, seed = tasks.task(task).target, study.run.seeds[0]
-    below = [path for cell in cells for path in study.below(*cell, target, seed)]
+    target = tasks.task(task).target
+    timed, below = study.timed
     in_context = any(source.kind == "context" for source in study.run.parsed_sources)
     return {
-        "features": study.features_of_task(*cells[0], task),
-        "below": list(dict.fromkeys(below))[:1],
-        "models": [study.trained(*cell, target, seed) for cell in cells],
+        "features": study.features_of_task(*study.arms[measured.arms[0]], task),
+        "below": below,
+        "models": timed,
         "decoder": [study.decoder] if in_context else [],
         "shots": study.data_of_target(target)[:1] if in_context else [],
         "data": study.data_of_task(task) if in_context else [],

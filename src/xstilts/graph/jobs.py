@@ -290,9 +290,21 @@ class StudyJobs(Jobs):
             if place == 0 or source == chosen
         ]
 
+    @property
+    def timed(self) -> tuple[list[Path], list[Path]]:
+        """The trained models whose latency the study measures, and what is below their adapters."""
+        if self.settings.latency is None:
+            return [], []
+        target, seed = tasks.task(self.run.tasks[0]).target, self.run.seeds[0]
+        cells = [self.arms[arm] for arm in self.settings.latency.arms]
+        below = [path for cell in cells for path in self.below(*cell, target, seed)]
+        return [self.trained(*cell, target, seed) for cell in cells], list(dict.fromkeys(below))[:1]
+
     def own_users(self, model: str, source: str, target: str, seed: int | str) -> list[Path]:
         """The manifests of everything in these jobs alone that is made from a model, measurements too."""
-        read = {path for one in self.served for path in (one["model"], *one["below"])}
-        measured = [self.made("studies", self.name, "serving", "manifest.json")]
-        own = measured if str(self.trained(model, source, target, seed)) in read else []
+        served = {path for one in self.served for path in (one["model"], *one["below"])}
+        timed, below = self.timed
+        trained = self.trained(model, source, target, seed)
+        own = [self.made("studies", self.name, "serving", "manifest.json")] if str(trained) in served else []
+        own += [self.made("studies", self.name, "latency", "manifest.json")] if trained in [*timed, *below] else []
         return super().own_users(model, source, target, seed) + own

@@ -18,6 +18,7 @@ from xstilts.graph.inputs import inputs_of, read_by
 from xstilts.graph.jobs import REPORTING, Jobs
 from xstilts.graph.settings import settings_of
 from xstilts.graph.specs import write_specs
+from xstilts.planning.dryrun import output_of
 from xstilts.planning.speeds import COMPUTING
 from xstilts.studies.comparison import Comparison
 from xstilts.studies.predicted import predicted_costs
@@ -110,6 +111,24 @@ def test_the_models_that_answer_keep_their_weights_until_they_have(tmp_path: Pat
     assert {("lora after none", "xquad"), ("lora after mnli", "xquad"), ("lora after mnli", "panx")} <= served
     assert ("lora after none", "panx") not in served, "other tasks: after one arm alone"
     assert measured in read_by(jobs, "study", "inference")
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_no_weights_go_before_everything_that_reads_them_is_made(tmp_path: Path, name: str) -> None:
+    jobs = planned(tmp_path, name, keep="pretrained")
+    assert jobs.study is not None
+    models = {one.trained(*model): model for one in jobs.all for model in one.dropped()}
+    makes = {job: output_of(jobs, *job) for job in jobs.every() if job[0] in COMPUTING}
+    for measured in ("speed", "serving", "latency"):
+        if (f"measure_{measured}", name) in jobs.every():
+            (makes[f"measure_{measured}", name],) = jobs.of_study(f"{measured}/manifest.json")
+    early = [
+        (job, models[path])
+        for job, made in makes.items()
+        for path in read_by(jobs, *job)
+        if path in models and made not in jobs.users(*models[path])
+    ]
+    assert makes and not early
 
 
 def test_a_study_that_changes_a_row_of_the_run_is_refused_before_anything_is_made(
