@@ -41,7 +41,7 @@ def beside(run: RunFolder, design: Design, averages: Mapping[str, Finding], cost
     study = run.settings["study"]
     parts = []
     if lost := not_computed(run, averages):
-        parts += ["## Not computed", "\n".join(f"* {arm}: {why}" for arm, why in lost.items())]
+        parts += ["## Without a number", "\n".join(f"* {arm}: {why}" for arm, why in lost.items())]
     if not study["latency"]:
         return parts
     answers, reason = read_answers(run.tables / "latency" / "manifest.json")

@@ -114,7 +114,8 @@ def null_test(made: Mapping[str, list[str]], plus: str, minus: str) -> NullTest:
                 pairs.setdefault(tuple(path.parts[-4:-1]), []).append(found)  # target, seed, task
     whole = [pair for pair in pairs.values() if len(pair) == 2]
     if len(whole) < 2:
-        return NullTest(False, f"{len(whole)} pairs of predictions of {plus} and {minus}, and it needs two")
+        found = f"{len(whole)} pair{'' if len(whole) == 1 else 's'}"
+        return NullTest(False, f"{found} of predictions of {plus} and {minus}, and it needs two")
     examples = [tuple((one["made"].get("work") or {}).get("examples", 0) for one in pair) for pair in whole]
     if any(one != other for one, other in examples):
         return NullTest(

@@ -226,7 +226,7 @@ def average(arms: Arms, arm: str) -> Finding:
     cells = [arms.runs.get(task, {}).get(arm, {}) for task in tasks]
     shared = sorted(set.intersection(*(set(cell) for cell in cells))) if cells else []
     if not shared:
-        return Finding(whole, tasks=tuple(tasks), why="no scores")
+        return Finding(whole, tasks=tuple(tasks), why=arms.failed.why(arm, tasks) or "no scores")
     by_seed = {seed: weighted([cell[seed] for cell in cells], [1 / len(tasks)] * len(tasks)) for seed in shared}
     value, around = deviations(by_seed, arms.noise, crossed=arm == BEST)
     low, high = np.quantile(around, [0.025, 0.975])
