@@ -21,10 +21,8 @@ EMPTY = re.compile(
 )
 HEAD = 40  # lines at the start of a log, among which these stand
 END = 12  # lines of a failed job's log that are shown
-OF_SLURM = (
-    "slurmstepd",
-    "srun: error",
-)  # how SLURM's own words begin; Snakemake's many stand behind them in a job's log
+# How SLURM's own words begin in a job's log; what Snakemake says there after them is many lines.
+OF_SLURM = ("slurmstepd", "srun: error")
 
 
 @dataclass
