@@ -5,6 +5,7 @@ printed twice a minute. The library is imported with the first job: until then S
 """
 
 import os
+import re
 import shutil
 import sys
 import threading
@@ -25,6 +26,8 @@ KNOWN = (
     "RuleException:",
 )
 HINT = "Complete log(s): "
+# Where in the rules a refusal of settings stands, before and behind it: of no use to whoever wrote the settings.
+PLACE = re.compile(r'\AWorkflowError in file ".*", line \d+:\n(.*?)(\n  File ".*", line \d+, in <module>)?\Z', re.S)
 CLEAR = "\r\x1b[K"
 
 
@@ -105,7 +108,7 @@ class LogHandler(LogHandlerBase):
             self._print(self.format(record))
         elif record.levelno >= WARNING and not said.startswith(KNOWN) and said not in self.warned:
             self.warned.add(said)  # the plugin for SLURM repeats itself with every job
-            self._print(self.format(record))
+            self._print(PLACE.sub(r"error: \1", self.format(record).rstrip()))
 
     def _open(self) -> Any:
         if self.progress is None:

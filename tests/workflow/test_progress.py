@@ -106,6 +106,16 @@ def test_a_mistake_in_the_workflow_is_shown(place: Path) -> None:
     assert done.returncode == 1 and "MissingInputException" in done.stderr and "nowhere" in done.stderr
 
 
+def test_a_refusal_of_the_settings_is_one_line(place: Path) -> None:
+    refuse = (
+        "from snakemake.exceptions import WorkflowError\nraise WorkflowError(\"sources: unknown source 'nonee'\")\n"
+    )
+    (place / "Snakefile").write_text(refuse)
+    done = piped(place)
+    assert done.returncode == 1 and done.stderr.splitlines()[-1] == "error: sources: unknown source 'nonee'"
+    assert "WorkflowError" not in done.stderr and "File " not in done.stderr
+
+
 def test_a_warning_is_shown_once(place: Path) -> None:
     """As those of the plugin for SLURM, which come with every job."""
     twice = "for _ in range(2):\n    logger.warning('no account was given')\n"

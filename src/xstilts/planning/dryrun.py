@@ -11,6 +11,8 @@ from xstilts.errors import UserError
 from xstilts.graph.jobs import Jobs
 
 STORE = "store"
+# What says nothing of a mistake in the settings: what was read, where in the rules the refusal stands.
+PLACES = ("Using workflow specific profile", "Config file config.yaml is extended", "WorkflowError in file", '  File "')
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ def ask_snakemake(arguments: Sequence[str], folder: Path = Path()) -> list[Job]:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     if done.returncode:
         said = (line for line in (done.stderr or done.stdout).splitlines() if line.strip())
-        lines = [line for line in said if not line.startswith("Using workflow specific profile")]
+        lines = [line for line in said if not line.startswith(PLACES)]
         raise UserError("snakemake: " + (" ".join(lines[-3:]) if lines else f"exit status {done.returncode}"))
     return read_summary(done.stdout)
 
