@@ -115,13 +115,14 @@ def first_failure(notes: Path, codes: Mapping[int, int], count: int) -> Exceptio
                 return UserError(f"process {rank} of {count}: {found['message']}")
     killed = {rank: -code for rank, code in codes.items() if code < 0 and rank not in said}
     if killed:
-        rank, number = min(killed.items())
+        # torchrun asks the others with SIGTERM to end once one has.
+        rank, number = min(killed.items(), key=lambda one: (one[1] == signal.SIGTERM, one))
         return UserError(f"process {rank} of {count}: was killed by signal {number} ({signal.strsignal(number)})")
     return UserError(f"processes ended: {', '.join(f'{rank} with {code}' for rank, code in sorted(codes.items()))}")
 
 
 def main(path: Path) -> int:
-    """Be one of the processes."""
+    """Be one of the processes; return 1 after an error, and end the process here where all went well."""
     _die_with(read_json(path)["parent"])
     rank, notes = int(os.environ["RANK"]), path.parent
     if rank:
@@ -135,7 +136,10 @@ def main(path: Path) -> int:
         place.write_text(json.dumps(found), encoding="utf-8")
         sync(place)
         return 1
-    return 0
+    # All is written. Without Python's own end: a thread of gloo's that lets go of a tensor as the interpreter is taken
+    # down has no lock to take any more, and ends the process with SIGABRT (pytorch's pull request 179291 describes it).
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _train(path: Path, rank: int) -> None:
