@@ -1,7 +1,9 @@
 """The workflow itself: parsing, planning the paper's jobs, a run with nothing to do, and what each job costs besides.
 
-The peer is Snakemake alone: a Snakefile without a configuration, with as many jobs in as many layers. Times are those
-of the whole `snakemake` command, the start of Python included.
+The peer is Snakemake alone: a Snakefile without a configuration, with as many jobs in as many layers, where each reads
+what one other made; and for plans the same with about as many files as ours (`files`): each job reads a spec, a score
+the rows of a language, and four tables all scores. Times are those of the whole `snakemake` command, Python's start
+included.
 """
 
 import os
@@ -23,6 +25,7 @@ PICKS = {
     16: ("sources=none,anli,mnli,qqp,squad,squad2,hellaswag,ccg,cosmosqa,csqa,multi",),
 }
 SMALLEST = ("sources=none", "seeds=1", "tasks=tatoeba", "languages=fr,de")
+WORDS = {"parse": ["--list-rules"], "plan": ["--dry-run", "--quiet", "all"], "idle": ["--quiet", "host"]}
 JOBS = 20  # small ones, of which each costs a start
 # Touching waits a tenth of a second a job, and takes a round of the scheduler for as many jobs as there are cores.
 HURRIED = (
@@ -45,6 +48,30 @@ rule predict:
 rule score:
     input: "predict/{{cell}}"
     output: "score/{{cell}}/{{language}}"
+    shell: "touch {{output}}"
+"""
+FILES = """
+rule all:
+    input: expand("table/{{number}}", number=range(4))
+
+rule train:
+    input: "spec/train/{{cell}}", expand("data/{{language}}", language=range({languages}))
+    output: "train/{{cell}}"
+    shell: "touch {{output}}"
+
+rule predict:
+    input: "train/{{cell}}", "spec/predict/{{cell}}", expand("data/{{language}}", language=range({languages}))
+    output: "predict/{{cell}}"
+    shell: "touch {{output}}"
+
+rule score:
+    input: "predict/{{cell}}", "spec/score/{{cell}}/{{language}}", "data/{{language}}"
+    output: "score/{{cell}}/{{language}}"
+    shell: "touch {{output}}"
+
+rule table:
+    input: expand("score/{{cell}}/{{language}}", cell=range({cells}), language=range({languages}))
+    output: "table/{{number}}"
     shell: "touch {{output}}"
 """
 STARTS = """
@@ -84,7 +111,8 @@ def measure(setting: Setting) -> dict[str, Any]:
 
 
 def _contest(what: str, unit: str, settings: dict[str, Any]) -> Contest:
-    sides = {"ours": "benchmarks.workflow:ours", "bare": "benchmarks.workflow:bare"}
+    names = ("ours", "bare", "files") if what in ("plan", "idle") else ("ours", "bare")
+    sides = {name: f"benchmarks.workflow:{name}" for name in names}
     return Contest(what, unit, sides, settings | {"what": what})
 
 
@@ -146,28 +174,42 @@ def ours(settings: dict[str, Any]) -> Prepare:
     if settings["what"] == "start":
         script = folder / "workflow/scripts/score.py"
         return _starts(settings, "ours", f"{sys.executable} {script} --help")
-    arguments = {"parse": ["--list-rules"], "plan": ["--dry-run", "--quiet", "all"], "idle": ["--quiet", "host"]}
-    return _command(settings, folder, [*arguments[settings["what"]], *_picked(picks)])
+    return _command(settings, folder, [*WORDS[settings["what"]], *_picked(picks)])
 
 
 def bare(settings: dict[str, Any]) -> Prepare:
     """Run Snakemake on a Snakefile with as many jobs and nothing else."""
     if settings["what"] == "start":
         return _starts(settings, "bare", f"{sys.executable} -c pass")
-    folder = Path(settings["scratch"]) / f"bare-{settings['what']}-{settings['jobs']}"
+    return _alone(settings, "bare", BARE)
+
+
+def files(settings: dict[str, Any]) -> Prepare:
+    """Run Snakemake on a Snakefile with as many jobs that read about as many files, and nothing else."""
+    return _alone(settings, "files", FILES)
+
+
+def _alone(settings: dict[str, Any], side: str, snakefile: str) -> Prepare:
+    folder = Path(settings["scratch"]) / f"{side}-{settings['what']}-{settings['jobs']}"
     folder.mkdir(exist_ok=True)
     languages = max(1, min(18, settings["jobs"] - 3))
     cells = max(1, (settings["jobs"] - 1) // (languages + 2))
-    (folder / "Snakefile").write_text(BARE.format(cells=cells, languages=languages), encoding="utf-8")
-    arguments = {"parse": ["--list-rules"], "plan": ["--dry-run", "--quiet", "all"], "idle": ["--quiet", "host"]}
+    (folder / "Snakefile").write_text(snakefile.format(cells=cells, languages=languages), encoding="utf-8")
+    scores = [f"{cell}/{number}" for cell in range(cells) for number in range(languages)]
+    jobs = {"train": range(cells), "predict": range(cells), "score": scores}
+    read = [f"spec/{rule}/{name}" for rule, names in jobs.items() for name in names]
+    made = [f"{rule}/{name}" for rule, names in jobs.items() for name in names]
+    _touch(folder, [*read, *(f"data/{number}" for number in range(languages))])
     if settings["what"] == "idle":
-        for cell in range(cells):
-            names = [f"train/{cell}", f"predict/{cell}", *(f"score/{cell}/{number}" for number in range(languages))]
-            for name in names:
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                (folder / name).touch()
-        _snakemake(folder, "--touch", "--quiet", "all")
-    return _command(settings, folder, arguments[settings["what"]])
+        _touch(folder, [*made, *(f"table/{number}" for number in range(4))])
+        _snakemake(folder, "--cores", "1000", "--touch", "--quiet", "all", start=HURRIED)
+    return _command(settings, folder, WORDS[settings["what"]])
+
+
+def _touch(folder: Path, names: list[str]) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
 
 
 def _command(settings: dict[str, Any], folder: Path, arguments: list[str]) -> Prepare:

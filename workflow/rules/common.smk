@@ -1,8 +1,15 @@
 # The configuration, checked, and the jobs that follow from it; functions by which rules name their inputs.
+import atexit
 import gc
 import os
 import re
 import sys
+
+# A plan is millions of objects, all of which stay: going through them for garbage took a quarter of its time, and at the
+# end of the process a tenth.
+gc.disable()
+atexit.register(gc.freeze)
+
 from getpass import getuser
 from pathlib import Path
 from shlex import quote
@@ -37,9 +44,6 @@ try:
     getuser()
 except (KeyError, OSError):  # an account without a name, as containers and clusters have them: Snakemake asks for it
     os.environ.update(USER=str(os.getuid()))
-
-# A plan is millions of objects, all of which stay: going through them for garbage took a quarter of its time.
-gc.disable()
 
 try:
     # Read anew, with what each overlay stands on (its key `extends`); captions of the report see it too.
