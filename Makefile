@@ -172,7 +172,7 @@ pin = $(call SNAKEMAKE,$(1)) --quiet all -- lock
 # The workflow with its page, then (when a table is newer) Snakemake's own report, then the main table on the terminal.
 define run
 $(call SNAKEMAKE,$(1)) --logger xstilts && \
-if [ results/$(or $(2),$(1))/provenance.html -nt results/$(or $(2),$(1))/tables/main.csv ]; then :; \
+if [ results/$(or $(2),$(1))/provenance.html -nt results/$(or $(2),$(1))/tables/scores.csv ]; then :; \
 else $(call SNAKEMAKE,$(1)) --quiet all --report results/$(or $(2),$(1))/provenance.html; fi && \
 PYTHONPATH=src $(BIN)/python workflow/scripts/print_main.py results/$(or $(2),$(1))
 endef

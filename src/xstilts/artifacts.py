@@ -19,7 +19,7 @@ from typing import Any
 
 from xstilts.energy import Meter, computed_on
 from xstilts.errors import DataError, UserError
-from xstilts.files import check_names, dump_json, read_json, sha256, sync, write_text
+from xstilts.files import check_names, dump_json, read_json, remove_leftover, sha256, sync, write_text
 from xstilts.locks import only_writer, whereabouts
 from xstilts.own_code import check_code
 
@@ -232,10 +232,15 @@ def _named(files: Sequence[Path]) -> dict[str, Path]:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what killed writers left half-written: ``replacing``, checkpoints and safetensors (``.tmp``)."""
+    """Remove what killed writers left half-written: ``replacing``, checkpoints and safetensors (``.tmp``).
+
+    Who writes a spec into a folder of the store holds no lock on the folder, only on the file.
+    """
     for path in [*folder.glob(".*"), *(folder / WORK).glob(".*")]:
-        if path.suffix == ".part" or path.name.startswith(".tmp"):
-            _remove(path) if path.is_dir() else path.unlink()
+        if path.suffix == ".part" and not path.is_dir():
+            remove_leftover(path)
+        elif path.suffix == ".part" or path.name.startswith(".tmp"):
+            _remove(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def _remove(folder: Path) -> None:

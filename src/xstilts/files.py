@@ -88,12 +88,17 @@ def name_beside(path: Path) -> Path:
 
 def _remove_leftovers(path: Path) -> None:
     for beside in path.parent.glob(f".{escape(path.name)}.*.part"):
-        try:
-            with open(beside, "r+b") as handle:  # NFS locks for writers only
-                if lock(handle.fileno(), beside):  # else its writer lives
-                    beside.unlink(missing_ok=True)
-        except (FileNotFoundError, PermissionError):
-            continue  # its writer was faster, or is somebody else
+        remove_leftover(beside)
+
+
+def remove_leftover(beside: Path) -> None:
+    """Remove a temporary file of ``replacing`` whose writer is dead."""
+    try:
+        with open(beside, "r+b") as handle:  # NFS locks for writers only
+            if lock(handle.fileno(), beside):  # else its writer lives
+                beside.unlink(missing_ok=True)
+    except (FileNotFoundError, PermissionError):
+        pass  # its writer was faster, or is somebody else
 
 
 def check_there(path: Path) -> None:

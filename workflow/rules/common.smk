@@ -22,6 +22,7 @@ import xstilts
 from xstilts.config.layers import read_layers
 from xstilts.config.run import load
 from xstilts.data.fetching.lock import LOCK
+from xstilts.data.fetching.public import try_again
 from xstilts.errors import UserError
 from xstilts.graph.inputs import inputs_of
 from xstilts.graph.jobs import Jobs
@@ -95,6 +96,8 @@ onstart:
     if run.data.origin == "mirror" and run.mirror is None:
         raise WorkflowError("mirror: is missing; say where the real data are: --config mirror=FOLDER")
     planned = {Path(file) for job in workflow.dag.needrun_jobs() for file in job.output}
+    for path in planned & incomplete:  # under the lock that keeps others from a folder where a run goes on
+        try_again(path)
     keys = [(job.rule.name, tuple(job.wildcards)) for job in workflow.dag.needrun_jobs()]
     logger.info(
         "", extra={"planned": keys, "workload": workload}

@@ -1,9 +1,12 @@
 # What this workflow expects of Snakemake that Snakemake 9.27 does otherwise. Each part says what would happen without it.
 from snakemake.dag import DAG
 
-from xstilts.data.fetching.public import lacks_something, try_again
+from xstilts.data.fetching.public import lacks_something
 from xstilts.graph.specs import release, sign
 from xstilts.locks import lock as lock_file, open_lock
+
+
+incomplete = set()  # downloads that lack something which the run reads
 
 
 def plan_again(build=workflow._build_dag):
@@ -16,13 +19,12 @@ def plan_again(build=workflow._build_dag):
         build()
         return
     runs = workflow.executor_plugin is not None and not (workflow.dryrun or workflow.touch)
-    fetched = [*map(jobs.download, jobs.downloads()), *map(jobs.text_in, jobs.fetched_texts())]
-    incomplete = [path for path in fetched if lacks_something(path)]
+    lacking = {jobs.download(name): codes for name, codes in jobs.downloads().items()}
+    lacking |= dict.fromkeys(map(jobs.text_in, jobs.fetched_texts()))
+    incomplete.update(path for path, codes in lacking.items() if lacks_something(path, codes))
     if runs:
         sign(held_specs)
         forget_dead_locks(Path(workflow.persistence.path))
-        for path in incomplete:
-            try_again(path)
     workflow.dag.forcefiles.update(map(str, incomplete))
     build()
     if missing := workflow.async_run(missing_outputs()):

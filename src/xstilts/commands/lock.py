@@ -52,6 +52,10 @@ def _pin(options: argparse.Namespace) -> int:
         repository = wanted.repository
         old, files, sized, revision = pins.get(repository), [*wanted.files], [*wanted.sized], wanted.revision
         if old and (repository in asked or not options.renew):
+            if not old.is_of(revision):
+                _say(f"not pinned: {lock.other_revision(old, revision)}")
+                failed += 1
+                continue
             if wanted.is_in(old):
                 continue
             revision = old.commit  # two data sets of one repository
@@ -70,7 +74,9 @@ def _pin(options: argparse.Namespace) -> int:
         elif old:
             _say(f"{repository}: was pinned at {old.commit}")
         _say(f"{repository}: pinned at {new.commit}, {len(new.files)} files")
-        pins[repository] = Pin(repository, new.commit, dict(sorted(new.files.items())), dict(sorted(new.sizes.items())))
+        own = old.revision if old and revision == old.commit else wanted.revision
+        files_of, sizes = dict(sorted(new.files.items())), dict(sorted(new.sizes.items()))
+        pins[repository] = Pin(repository, new.commit, files_of, sizes, own)
         asked.add(repository)
         lock.write(pins)
     if (

@@ -29,7 +29,7 @@ def prepare_dataset(folder: Path, spec: dict[str, Any], inputs: dict[str, Manife
         raise UserError(f"{data.name}: found another entry than was planned with; run the same command again")
     if data.folder is not None and download is None:
         origin = Path(data.folder)
-    if "rows" in settings:  # nothing was fetched, and there is no mirror
+    if "rows" in settings or download is not None:  # nothing was fetched, and there is no mirror
         origin.mkdir(parents=True, exist_ok=True)
     found = prepare(settings["dataset"], settings["language"], origin, folder)
     for split, names in found["left_out"].items():

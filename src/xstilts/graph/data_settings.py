@@ -22,7 +22,10 @@ def world(jobs: Jobs) -> Settings:
 def download(jobs: Jobs, name: str) -> Settings:
     """Return from where a public data set comes: what is pinned of the Hub, and its upstream archives."""
     entry, pins = hub_tables.load().get(name), lock.read()
-    pin = hub_tables.part(name, entry, pins[entry.repository]) if entry and entry.repository in pins else None
+    whole = pins.get(entry.repository) if entry else None
+    if entry and whole and not whole.is_of(entry.revision):
+        raise ConfigError(f"data set {name}: {lock.other_revision(whole, entry.revision)}")
+    pin = hub_tables.part(name, entry, whole) if entry and whole else None
     return {
         "dataset": name,
         "languages": dataset(name).languages,

@@ -165,9 +165,13 @@ class Jobs(Cells):
             paths += self.text_of_sample()
         return [(path.parts[-3], path.parts[-2]) for path in dict.fromkeys(paths)]
 
-    def downloads(self) -> list[str]:
-        """The data sets that the run fetches."""
-        return list(dict.fromkeys(name for name, language in self.prepared() if self.download_of(name, language)))
+    def downloads(self) -> dict[str, list[str]]:
+        """The data sets that the run fetches, each with the languages that it reads."""
+        found: dict[str, list[str]] = {}
+        for name, language in self.prepared():
+            if self.download_of(name, language):
+                found.setdefault(name, []).append(language)
+        return found
 
     def fetched_texts(self) -> list[str]:
         """The languages of which the run fetches raw text."""

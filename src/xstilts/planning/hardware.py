@@ -14,6 +14,7 @@ from xstilts.leases import device_name, devices
 
 FILES = ("profile.yaml", "config.v8+.yaml", "config.yaml")  # where Snakemake looks, the newest name first
 UNKNOWN_GPU = "a GPU like an H200"  # what the shipped speeds are of
+CORES, JOBS, RESOURCES = ("--cores", "-c"), ("--jobs", "-j"), ("--resources", "--res")
 CPU = Path("/proc/cpuinfo")
 GIGABYTES = {"H200": 141, "H100": 80, "A100": 40, "L40": 48, "A40": 48, "A10": 24, "L4": 24, "V100": 16, "T4": 16}
 
@@ -37,21 +38,23 @@ class Machine:
 
 
 def machine_of(arguments: Sequence[str], seen: Sequence[str] = ()) -> Machine:
-    """Return the machine that a command line of Snakemake means by its profile.
+    """Return the machine that a command line of Snakemake means by its profile and its own limits.
 
     Args:
-        arguments: of ``snakemake``; ``--workflow-profile`` or ``--profile`` names the folder.
+        arguments: of ``snakemake``; ``--workflow-profile`` or ``--profile`` names the folder, ``--cores``, ``--jobs``
+            and ``--resources gpu=N`` count more than what stands in it.
         seen: GPUs that finished jobs ran on, the latest last: a cluster's are not in this machine.
     """
     folder = _profile(arguments)
     profile = _read(folder) if folder else {}
     own = device_name()
-    limit = (profile.get("resources") or {}).get("gpu")
-    given = profile.get("cores")
-    cores: int = given if isinstance(given, int) else os.cpu_count() or 1
+    limit = _limit(arguments, (profile.get("resources") or {}).get("gpu"))
+    here_are = len(os.sched_getaffinity(0))  # as Snakemake counts: a container or taskset may allow few of them
+    given = _given(arguments, CORES) or str(profile.get("cores"))
+    cores = int(given) if given.isdecimal() else here_are
     name = str(folder) if folder else "no profile"
     if profile.get("executor") == "slurm":
-        at_once = int(profile.get("jobs") or 1)
+        at_once = int(_given(arguments, JOBS) or profile.get("jobs") or 1)
         words = f"a SLURM cluster, {at_once} jobs at once at most, each on one GPU"
         device = seen[-1] if seen else UNKNOWN_GPU
         return Machine(name, device, at_once, cores, f"{words} ({device})", _memory(profile, device, here=False))
@@ -70,6 +73,32 @@ def machine_of(arguments: Sequence[str], seen: Sequence[str] = ()) -> Machine:
         f"{gpus} job{'s' * (gpus != 1)} at once on GPUs ({device}{here})",
         _memory(profile, device, own is not None),
     )
+
+
+def _given(arguments: Sequence[str], names: Sequence[str]) -> str | None:
+    """Return the last value of an option on a command line, ``--cores 2``, ``--cores=2``, ``-c 2`` or ``-c2``."""
+    found = None
+    for place, word in enumerate(arguments):
+        name, _, value = word.partition("=")
+        if name in names:
+            found = value or (arguments[place + 1] if place + 1 < len(arguments) else None)
+        elif word[:2] in names and word[2:]:
+            found = word[2:]
+    return found
+
+
+def _limit(arguments: Sequence[str], of_profile: int | None) -> int | None:
+    """Return how many GPUs the jobs may use together: ``--resources gpu=N`` of a command line, else the profile's."""
+    found = of_profile
+    for place, word in enumerate(arguments):
+        if word in RESOURCES or word.startswith("--resources="):
+            words = [word.removeprefix("--resources=")] if "=" in word else list(arguments[place + 1 :])
+            for one in words:
+                name, is_one, value = one.partition("=")
+                if not is_one:
+                    break
+                found = int(value) if name == "gpu" and value.isdecimal() else found
+    return found
 
 
 def cpu_has_bfloat16() -> bool:

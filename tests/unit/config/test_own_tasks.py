@@ -215,6 +215,33 @@ def test_a_test_file_may_lack_its_labels_and_a_dev_file_may_not(tmp_path: Path) 
         prepare("moods", "en", tmp_path, tmp_path / "made")
 
 
+def test_labels_inside_another_key_and_a_test_file_without_any_beside_rows_to_drop(tmp_path: Path) -> None:
+    for split in ("dev", "test"):
+        (tmp_path / f"{split}.jsonl").write_text('{"said": "hello", "meta": {"mood": "1"}}\n')
+    entry = {"family": "classification", "reader": "jsonl", "target": "mnli", "languages": ["en"]}
+    entry |= {"label_names": {"0": "neutral", "1": "entailment"}}
+    fields = {"text_a": "said", "label": "meta.mood"}
+    loaded(tmp_path, {"moods": entry | {"files": {"dev": "dev.jsonl", "test": "test.jsonl"}, "fields": fields}})
+    assert prepare("moods", "en", tmp_path, tmp_path / "made")["labelled"] == {"dev": 1, "test": 1}
+    (tmp_path / "test.jsonl").write_text('{"said": "hello"}\n')
+    loaded(tmp_path, {"moods": entry | {"files": {"test": "test.jsonl"}, "fields": fields, "drop": ["0"]}})
+    assert prepare("moods", "en", tmp_path, tmp_path / "made")["labelled"] == {"test": 0}
+
+
+def test_a_quote_in_a_plain_table_of_tabs_is_text(tmp_path: Path) -> None:
+    entry = {"family": "classification", "reader": "delimited", "target": "mnli", "languages": ["en"]}
+    entry |= {"label_names": {"0": "neutral", "1": "entailment"}}
+    loaded(tmp_path, {"moods": entry | {"files": {"dev": "dev.tsv"}, "fields": {"text_a": "said", "label": "mood"}}})
+    for table, texts in (
+        ('said\tmood\n"yes\t0\nok"\t1\n', ['"yes', 'ok"']),
+        ('said\tmood\n"x" said\t1\n', ['"x" said']),
+        ('said\tmood\n"a\tb"\t1\n', ["a\tb"]),
+        ('said\tmood\n"a ""b"""\t1\n', ['a "b"']),
+    ):
+        (tmp_path / "dev.tsv").write_text(table)
+        assert [row["text_a"] for row in rows(tmp_path, "moods")] == texts
+
+
 def test_questions_may_have_no_answer_or_one_that_does_not_stand_there(tmp_path: Path) -> None:
     fields = {"context": "c", "question": "q", "answer": "a", "answer_start": "s", "impossible": "no"}
     entry = PLACES | {"reader": "delimited", "files": {"dev": "dev.csv"}, "fields": fields, "languages": ["en"]}

@@ -12,7 +12,7 @@ import pytest
 
 from xstilts.artifacts import BEGUN, RECEIPT, WORK, Manifest, Product, produce, read_manifest, seal
 from xstilts.errors import DataError, UserError
-from xstilts.files import write_json
+from xstilts.files import replacing, write_json
 from xstilts.locks import holder, only_writer
 
 
@@ -279,6 +279,15 @@ def test_what_a_job_killed_at_its_end_has_left_is_cleaned_by_the_next(job: Job, 
     job.run()
     assert sorted(path.name for path in folder.iterdir()) == [".lock", RECEIPT, "manifest.json", "out.txt"]
     assert job.calls == (2 if killed_at == "receipt" else 1)
+
+
+def test_a_job_leaves_alone_what_somebody_else_writes_into_its_folder(job: Job) -> None:
+    """Two jobs that fill one entry of a store each write its spec, and one of them makes it meanwhile."""
+    with replacing(job.manifest.parent / "spec.json") as beside:
+        beside.write_text("half")
+        job.run()
+        beside.write_text("whole")
+    assert (job.manifest.parent / "spec.json").read_text() == "whole"
 
 
 def test_a_damaged_note_of_what_was_begun_starts_anew(job: Job) -> None:

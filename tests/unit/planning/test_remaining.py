@@ -1,5 +1,6 @@
 """How long a run still takes, by its estimates and by what finished jobs took."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,6 +81,21 @@ def test_a_processor_without_bfloat16_takes_longer_until_jobs_on_it_were_measure
     measured = [Measured("laptop", *job[:1], "mnli", job[1], "cpu", work.size(model)[0], 30.0, 10.0)]
     again = estimate(work, without, Speeds(measured, "cpu"), *job)
     assert again.factor == 3 and again.seconds == pytest.approx(3 * fast.seconds), "what was measured counts, and once"
+
+
+def test_the_limits_of_a_command_line_count_more_than_the_profiles(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hardware, "device_name", lambda: None)
+    (tmp_path / "config.yaml").write_text("cores: all\n")
+    profile = ["--workflow-profile", str(tmp_path)]
+    allowed = len(os.sched_getaffinity(0))
+    assert machine_of(profile).cores == machine_of([*profile, "--cores", "all"]).cores == allowed
+    for words in (["--cores", "3"], ["--cores=3"], ["-c", "3"], ["-c3"]):
+        assert machine_of([*profile, *words]).cores == 3
+    assert machine_of([*profile, "--resources", "mem_mb=9", "gpu=8", "--cores", "2"]).at_once == 8
+    (tmp_path / "config.yaml").write_text("executor: slurm\njobs: 50\n")
+    assert [machine_of([*profile, *words]).at_once for words in ([], ["--jobs", "4"], ["-j4"])] == [50, 4, 4]
 
 
 @pytest.mark.parametrize(("flags", "has"), [("fma avx512_bf16 amx_tile", True), ("fma avx2", False), (None, False)])

@@ -43,6 +43,8 @@ def test_own_and_published_files_are_read_from_the_folder_of_task_and_language(
     assert said["reason"] is None and found.keys() == {"train"}
     assert [row["label"] for row in found["train"]] == labels
     assert {row["language"] for row in found["train"]} == {"de"}
+    if "translated_train.tsv" in files:
+        assert [row["id"] for row in found["train"]] == ["0", "1"], "as train-en.tsv, which has no ids, is counted"
 
 
 def test_questions_keep_their_ids_and_one_without_its_answer_is_left_out(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def _shipped() -> dict[str, HubSet]:
 
 def _records(entry: HubSet, tables: list[Path], language: str, place: Path) -> None:
     """The columns that a user's own data set reads, under their own names; empty ones too."""
-    rows = (row for path in tables for row in table(path))
+    rows = (row for path in tables for row in table(path, no_label=None))
     _write_json_lines(place, ({key: row.get(column) for key, column in entry.columns.items()} for row in rows))
 
 
@@ -123,8 +123,8 @@ def bring(
     return missing
 
 
-def table(path: Path) -> Table:
-    """Yield the rows of a parquet file, labels by the names that its features give them (-1: no label)."""
+def table(path: Path, no_label: str | None = NO_LABEL) -> Table:
+    """Yield the rows of a parquet file, labels by the names that its features give them; ``no_label`` for -1."""
     from datasets import ClassLabel, Features
     from pyarrow import ArrowException
     from pyarrow.parquet import ParquetFile
@@ -141,7 +141,8 @@ def table(path: Path) -> Table:
             for row in batch.to_pylist():
                 for column, names in labels.items():
                     value = row[column]
-                    row[column] = [names[index] for index in value] if isinstance(value, list) else _name(names, value)
+                    listed = isinstance(value, list)
+                    row[column] = [names[one] for one in value] if listed else _name(names, value, no_label)
                 yield row
     except IndexError:
         raise DataError(path, "a label index beyond the names of the features", "one of them in each row") from None
@@ -149,8 +150,8 @@ def table(path: Path) -> Table:
         raise DataError(path, f"broken parquet ({str(error).splitlines()[0]})", "a whole parquet file") from None
 
 
-def _name(names: list[str], index: int | None) -> str | None:
-    return None if index is None else NO_LABEL if index == -1 else names[index]
+def _name(names: list[str], index: int | None, no_label: str | None) -> str | None:
+    return None if index is None else no_label if index == -1 else names[index]
 
 
 def _rows(tables: list[Path], columns: Iterable[str]) -> Table:

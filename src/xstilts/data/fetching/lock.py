@@ -26,6 +26,11 @@ class Pin:
     commit: str
     files: Mapping[str, str]  # {path in the repository: SHA-256}
     sizes: Mapping[str, int] = field(default_factory=dict)  # {pattern of paths: bytes of all files that it fits}
+    revision: str | None = None  # that was asked for: a branch, a tag, a commit; None: the repository's main branch
+
+    def is_of(self, revision: str | None) -> bool:
+        """Say whether this is what a revision was when it was pinned."""
+        return revision in (self.revision, self.commit)
 
     def check(self, name: str, path: Path) -> None:
         """Check that ``path`` holds the repository's file ``name``; PinMismatch shows both hashes."""
@@ -44,7 +49,7 @@ def read(path: Path = LOCK) -> dict[str, Pin]:
     try:
         raw = yaml.load(path.read_bytes(), yaml.CSafeLoader) or {}
         pins = {
-            name: Pin(name, entry["commit"], dict(entry["files"]), {**entry.get("sizes", {})})
+            name: Pin(name, entry["commit"], dict(entry["files"]), {**entry.get("sizes", {})}, entry.get("revision"))
             for name, entry in raw.items()
         }
     except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError):
@@ -53,6 +58,14 @@ def read(path: Path = LOCK) -> dict[str, Pin]:
     for pin in pins.values():
         check_names(path, pin.files)
     return pins
+
+
+def other_revision(old: Pin, revision: str | None) -> str:
+    """Say that a repository is pinned at another revision than is asked for."""
+    return (
+        f"{old.repository}: is pinned at {old.revision or 'its main branch'} ({old.commit[:12]}), another revision "
+        f"than {revision or 'its main branch'}; a repository has one: `xstilts lock --renew` pins it anew"
+    )
 
 
 def matches(name: str, pattern: str) -> bool:
@@ -83,7 +96,9 @@ def only_one(path: Path = LOCK) -> Iterator[None]:
 def write(pins: Mapping[str, Pin], path: Path = LOCK) -> None:
     """Write a lock file, whole or not at all."""
     content = {
-        name: {"commit": pin.commit, "files": dict(pin.files)} | ({"sizes": dict(pin.sizes)} if pin.sizes else {})
+        name: {"commit": pin.commit, "files": dict(pin.files)}
+        | ({"sizes": dict(pin.sizes)} if pin.sizes else {})
+        | ({"revision": pin.revision} if pin.revision else {})
         for name, pin in pins.items()
     }
     write_text(path, HEAD + yaml.safe_dump(content, width=200))

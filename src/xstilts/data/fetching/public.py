@@ -3,7 +3,7 @@
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -93,12 +93,16 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def lacks_something(manifest: Path) -> bool:
-    """Say whether a finished download could not have all that it asked for: the next run tries it again."""
+def lacks_something(manifest: Path, languages: Collection[str] | None = None) -> bool:
+    """Say whether a finished download could not have all that it asked for: the next run tries it again.
+
+    With ``languages``, those that the run reads, whether it lacks one of these.
+    """
     try:
-        return bool(read_manifest(manifest).results["missing"])
+        found = read_manifest(manifest).results
     except DataError:
         return False  # none, or none that counts
+    return bool(found["missing"]) and (languages is None or not set(languages).isdisjoint(found["left"]))
 
 
 def try_again(manifest: Path) -> None:

@@ -76,9 +76,17 @@ def pairs(source: Source) -> Iterator[Row]:
 
 
 def _translated_pairs(source: Source, path: Path, rows: list[str]) -> Iterator[Row]:
-    for row, line in enumerate(rows, start=2):
-        name, text_a, text_b, found = columns(path, row, line, 4)
-        yield _row(source, name, text_a.strip(), text_b.strip(), label(source, path, row, found.strip()))
+    """Yield training translations under the ids of their English rows, which are counted from 0; the files' from 1.
+
+    By them rows that choose a checkpoint in English are left out in translation too.
+    """
+    read = [columns(path, row, line, 4) for row, line in enumerate(rows, start=2)]
+    first = min((int(name) for name, *_ in read if name.isdecimal()), default=1) and 1
+    for row, (name, text_a, text_b, found) in enumerate(read, start=2):
+        if not name.isdecimal():
+            raise DataError(path, f"the id {name!r}", "the number of the English row", row)
+        own = str(int(name) - first)
+        yield _row(source, own, text_a.strip(), text_b.strip(), label(source, path, row, found.strip()))
 
 
 def _labels(source: Source, path: Path, texts: Path, count: int) -> list[str]:
@@ -123,7 +131,7 @@ def records(source: Source, found: Iterable[Fields]) -> Iterator[Row]:
     Rows whose label is one of ``drop`` are left out.
     """
     for number, fields in enumerate(found):
-        if not source.data.drop or str(fields.value("label")) not in source.data.drop:
+        if not source.data.drop or fields.lacks("label") or str(fields.value("label")) not in source.data.drop:
             yield _record(source, fields, number)
 
 

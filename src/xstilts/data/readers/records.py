@@ -6,6 +6,7 @@ The registry's ``fields`` say which column holds which field of a row, and each 
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from xstilts.errors import DataError
 
 Record = Mapping[str, Any]
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
+QUOTED = re.compile(r'"(?:[^"]|"")*"')
 MAY_LACK = ("label", "tags")  # columns that a test file may be without: its rows have no labels
 
 
@@ -37,8 +39,9 @@ def delimited(source: Source) -> Iterator[tuple[Path, int, Record]]:
         delimiter = DELIMITERS.get(path.suffix)
         if delimiter is None:
             raise DataError(path, f"the suffix {path.suffix!r}", f"one of {' '.join(DELIMITERS)}")
-        text = io.StringIO(decode(path, read(path)), newline="")
-        table = csv.reader(text, strict=True, delimiter=delimiter)
+        content = decode(path, read(path))
+        plain: dict[str, Any] = {"quoting": csv.QUOTE_NONE} if delimiter == "\t" and _is_plain(content) else {}
+        table = csv.reader(io.StringIO(content, newline=""), strict=True, delimiter=delimiter, **plain)
         try:
             header = next(table)
             check_header(path, header, wanted)
@@ -48,6 +51,16 @@ def delimited(source: Source) -> Iterator[tuple[Path, int, Record]]:
                 yield path, table.line_num, dict(zip(header, values, strict=True))
         except csv.Error as error:
             raise DataError(path, f"a broken table ({error})", "quoted or plain columns", table.line_num) from None
+
+
+def _is_plain(content: str) -> bool:
+    """Say whether quotes of a tab-separated table are text: each line has all columns, and some quote closes nothing.
+
+    Read as quoting, one at the beginning of a field would take the lines up to the next quote into that field.
+    """
+    rows = [line.split("\t") for line in re.split(r"\r\n|\n|\r", content) if line]
+    torn = any(one.startswith('"') and not QUOTED.fullmatch(one) for row in rows for one in row)
+    return torn and len({len(row) for row in rows}) == 1
 
 
 FORMATS = {"jsonl": jsonl, "delimited": delimited}
@@ -65,7 +78,7 @@ class Fields:
 
     def lacks(self, field: str) -> bool:
         """Say whether this is a row of a test file that is without its labels."""
-        return self.source.split == "test" and field in MAY_LACK and self.source.data.fields[field] not in self.record
+        return self.source.split == "test" and field in MAY_LACK and not self._is_there(self.source.data.fields[field])
 
     def value(self, field: str) -> Any:
         """Return what the record holds; DataError when it has no such column."""
@@ -112,6 +125,16 @@ class Fields:
     def error(self, found: str, expected: str) -> DataError:
         """Return the error of this row."""
         return DataError(self.path, found, expected, self.row)
+
+    def _is_there(self, column: str) -> bool:
+        if column in self.record:
+            return True
+        found: Any = self.record
+        for key in column.split("."):
+            if not isinstance(found, Mapping) or key not in found:
+                return False
+            found = found[key]
+        return True
 
     def _at(self, column: str) -> Any:
         if column in self.record:

@@ -1,6 +1,8 @@
 """Pins of public data sets and models: made once, renewed when asked, and kept to."""
 
 import hashlib
+import json
+import os
 import threading
 from contextlib import suppress
 from dataclasses import replace
@@ -9,16 +11,18 @@ from pathlib import Path
 import hub_repositories
 import pytest
 import upstream_archives
-from hub_repositories import NLI
+from hub_repositories import NLI, TEXT
 from hub_server import Hub
 from public_jobs import DE, XNLI, download, sets
 from upstream_server import Server
 
 from xstilts.cli import main
+from xstilts.config.outside import check_files
 from xstilts.data.fetching import lock, upstream
 from xstilts.data.fetching.hub import resolve
 from xstilts.data.fetching.lock import LOCK, Pin
-from xstilts.errors import PinMismatch, UserError
+from xstilts.errors import ConfigError, PinMismatch, UserError
+from xstilts.tasks import outside
 
 
 def test_two_that_pin_at_once_lose_nothing(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,6 +79,36 @@ def test_data_sets_of_one_repository_move_together(hub: Hub) -> None:
     after = lock.read()["nyu-mll/glue"]
     assert after.commit == moved and after.files.keys() == before.files.keys()
     assert sets("qqp")["hub"]["pin"] is not None, "a run that reads it still knows from where"
+
+
+def test_another_revision_than_is_pinned_is_refused_until_it_is_renewed(
+    hub: Hub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    features = {"premise": TEXT, "choice1": TEXT, "choice2": TEXT, "label": hub_repositories.NUMBER}
+    rows = [{"premise": "p", "choice1": "a", "choice2": "b", "label": 0}]
+    hub.put("datasets/acme/choices", **{"en/val-0.parquet": hub_repositories.parquet(features, rows)})
+    entry = {"family": "multiple_choice", "languages": ["en"], "target": "csqa"}
+    entry |= {"fields": {"prompt": "premise", "choices": ["choice1", "choice2"], "label": "label"}}
+
+    def named(**more: str) -> None:
+        place = {"repository": "acme/choices", "splits": {"dev": "{language}/val-*.parquet"}, **more}
+        Path("choices.yaml").write_text(json.dumps({"choices": entry | {"hub": place}}))
+        outside.name_files(tuple(map(str, check_files(["choices.yaml"]))))
+
+    try:
+        named()
+        assert main(["lock", "--data", "choices"]) == 0
+        commit = lock.read()["acme/choices"].commit
+        named(revision=commit)
+        assert main(["lock", "--data", "choices"]) == 0, "the very commit that is pinned"
+        named(revision="v2")
+        os.utime("choices.yaml", (1, 1))
+        assert main(["lock", "--data", "choices"]) == 1
+        assert "is pinned at its main branch" in capsys.readouterr().err
+        with pytest.raises(ConfigError, match=r"data set choices: acme/choices: is pinned at .* revision than v2"):
+            sets("choices")
+    finally:
+        outside.name_files(())
 
 
 def test_what_cannot_be_pinned_is_said_and_the_rest_is_pinned(hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ import hub_repositories
 import pytest
 import upstream_archives
 from data_files import rows
+from datasets import ClassLabel
 from hub_repositories import TEXT
 from hub_server import Hub
 from public_jobs import DE, XNLI, download, files, sets
@@ -213,6 +214,8 @@ def test_a_data_set_of_the_users_own_comes_from_the_hub_with_its_columns(hub: Hu
     features = {"premise": TEXT, "choice1": TEXT, "choice2": TEXT, "label": hub_repositories.NUMBER}
     made = [{"premise": f"p{n}", "choice1": "a", "choice2": "b", "label": n % 2} for n in range(3)]
     tested = [{**row, "label": None} for row in made]
+    numbered = {**features, "label": ClassLabel(names=["first", "second"])}  # GLUE's -1: no label
+    unlabelled = [{**row, "label": -1} for row in made]
     tables = {f"{code}/val-0.parquet": made for code in ("en", "qu")}
     tables |= {f"{code}/test-0.parquet": tested for code in ("en", "qu")}
     hub.put(
@@ -237,6 +240,16 @@ choices:
         write_json(Path("prepare.json"), {"settings": {"dataset": "choices", "language": "qu", "format": format_of}})
         spec = read_json(Path("prepare.json"))
         prepared = prepare_dataset(tmp_path / "rows", spec, {"download": found}, Path("nowhere"))
+        hub.put("datasets/acme/choices", **{"qu/test-0.parquet": hub_repositories.parquet(numbered, unlabelled)})
+        assert main(["lock", "--data", "choices", "--renew"]) == 0
+        again = prepare_dataset(tmp_path / "again", spec, {"download": download("choices")}, Path("nowhere"))
+        assert again.results["labelled"] == {"dev": 3, "test": 0}
+        gone = "acme/choices: qu/val-*.parquet: found no such file"
+        lost = replace(
+            found, content={**found.content, "results": {**found.results, "from": {"en": "hub"}, "missing": [gone]}}
+        )
+        without = prepare_dataset(tmp_path / "lost", spec, {"download": lost}, Path("nowhere"))
+        assert without.reason == gone, "a language that cannot be had is an empty cell, and no job that fails"
     finally:
         outside.name_files(())
     assert prepared.results["labelled"] == {"dev": 3, "test": 0} and prepared.results["evaluate"] == ["dev"]
