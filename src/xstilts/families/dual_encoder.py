@@ -55,7 +55,8 @@ def decode(
 ) -> list[Place]:
     """Return where each pair's own candidate stands among the distinct candidates of all pairs.
 
-    Of equal scores its own comes last, so that an encoder which maps all texts to one point finds nothing.
+    Of equal scores its own comes last, so that an encoder which maps all texts to one point finds nothing; where scores
+    are no numbers it is the last of all.
     """
     if not rows:
         return []
@@ -66,7 +67,7 @@ def decode(
     for begin in range(0, len(rows), QUERIES):
         scores = queries[begin : begin + QUERIES] @ candidates.T
         mine = own[begin : begin + QUERIES]
-        rank = (scores >= scores[np.arange(len(mine)), mine][:, None]).sum(axis=1)
+        rank = (~(scores < scores[np.arange(len(mine)), mine][:, None])).sum(axis=1)
         places += [Place(int(r), int(f)) for r, f in zip(rank, scores.argmax(axis=1), strict=True)]
     return places
 

@@ -29,7 +29,9 @@ def featurise(rows: list[dict[str, Any]], tokenizer: Any, settings: FeatureSetti
 
     A word that the tokenizer makes nothing of, or more pieces than a sequence holds, becomes one unknown piece. No word
     is ever dropped or torn apart. XLM-R sets ``▁`` before every word; where that is a piece of its own (often in
-    languages without spaces) it is the first piece and carries the tag, as in XTREME's code.
+    languages without spaces) it is the first piece and carries the tag, as in XTREME's code. A tokenizer that has other
+    pieces for a word behind a blank (``Ġ`` of RoBERTa's kind, ``▁`` of Gemma's) gets each word with one: else all of
+    them would be pieces from inside a word.
 
     Target "tag": int64 [tokens], the number of the tag in ``settings.labels`` at first pieces, else IGNORED; so is a
     tag that the head cannot give, as a supertag seen in dev alone (it is scored as wrong all the same).
@@ -37,7 +39,8 @@ def featurise(rows: list[dict[str, Any]], tokenizer: Any, settings: FeatureSetti
     """
     template = learn_template(tokenizer)
     room = template.room(settings.max_length)
-    words = tokenise(list(chain.from_iterable(row["tokens"] for row in rows)), tokenizer)
+    before = blank_before(tokenizer)
+    words = tokenise([before + word for row in rows for word in row["tokens"]], tokenizer)
     count = np.fromiter((len(row["tokens"]) for row in rows), np.int64, len(rows))
     unknown = (words.length == 0) | (words.length > room)
     size = np.where(unknown, 1, words.length)
@@ -61,6 +64,12 @@ def featurise(rows: list[dict[str, Any]], tokenizer: Any, settings: FeatureSetti
         targets={"tag": tag},
         context={"word": word},
     )
+
+
+def blank_before(tokenizer: Any) -> str:
+    """Return what stands before a word that is cut alone so that its pieces are those that it has inside a text."""
+    alone, inside = (tokenizer.backend.encode(text, add_special_tokens=False).tokens for text in ("a", "a a"))
+    return "" if inside[-len(alone) :] == alone else " "
 
 
 def _tags(row: dict[str, Any]) -> Sequence[Any]:

@@ -94,10 +94,11 @@ def few_shot(jobs: Jobs, model: str, source: str, target: str, seed: int, name: 
     like = train_target(jobs, model, known.base or "none", target, seed)
     own = {"examples": known.shots, "head": target, "learning_rate": few.learning_rate or like["learning_rate"]}
     training = few.model_dump(exclude={"learning_rate"}) | own | {"optimisation": like["optimisation"]}
+    at = {} if known.base or "sentence" not in like else {"sentence": like["sentence"]}  # else the head says it
     return predict(jobs, model, source, target, seed, name) | {
         "predictor": "training.few_shot",
         "seed": int(seed),
-        "few_shot": training,
+        "few_shot": training | at,
     }
 
 
@@ -206,8 +207,7 @@ def study(jobs: Jobs, name: str) -> Settings:
     if jobs.study.settings.methods:
         order["encoders"] = {arm: model for arm, (model, _) in jobs.study.arms.items()}
     order |= {"order_of_families": list(jobs.study.settings.families)} if jobs.study.settings.families else {}
-    roots = {"roots": {source.name: source.root for source in jobs.study.run.parsed_sources}}
-    return reporting(jobs.study) | _recipe(jobs) | order | roots | {"name": name, "study": own, "made": manifests}
+    return reporting(jobs.study) | _recipe(jobs) | order | {"name": name, "study": own, "made": manifests}
 
 
 def _recipe(jobs: Jobs) -> Settings:

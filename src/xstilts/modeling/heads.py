@@ -70,7 +70,8 @@ def sentences(states: Tensor, where: Layout, at: str) -> Tensor:
     if at != "mean":
         return states[where.first if at == "first" else where.last]
     size = moved(where.lengths, states.device)
-    owner = torch.repeat_interleave(torch.arange(len(size), device=states.device), size)
+    total = int(where.lengths.sum())  # known on the CPU: a GPU would be asked for it, and waited for
+    owner = torch.repeat_interleave(torch.arange(len(size), device=states.device), size, output_size=total)
     sums = torch.zeros(len(size), states.shape[1], device=states.device)
     return (sums.index_add(0, owner, states[: len(owner)].float()) / size[:, None]).to(states.dtype)
 

@@ -63,6 +63,19 @@ class HubEncoder(nn.Module):
             self.model.base_model.pooler = None
         self.causal = is_causal(self.config.to_dict())
         self.sentence = "last" if self.causal else "first"
+        if masked_lm:
+            self._check_language_model(folder)
+
+    def _check_language_model(self, folder: Path) -> None:
+        """Refuse an architecture whose language-model head is not called with states alone, before any work is done."""
+        try:
+            with torch.no_grad():
+                self.language_model(torch.zeros(1, self.hidden, dtype=next(self.parameters()).dtype))
+        except (AttributeError, TypeError, RuntimeError) as error:
+            raise UserError(
+                f"{folder}: found a language-model head of {self.config.model_type!r} that works otherwise than BERT's "
+                f"or RoBERTa's ({error}); expected a source without raw text (+mlm, mlm-en) with this encoder"
+            ) from None
 
     @property
     def config(self) -> Any:

@@ -84,7 +84,10 @@ def _bucc(
     search: Search,
     normalise: bool,
 ) -> list[str]:
-    """Mine each split; the threshold is tuned on dev's gold pairs (the benchmark's protocol) and applied to all."""
+    """Mine each split; the threshold is tuned on dev's gold pairs (the benchmark's protocol) and applied to all.
+
+    Without a dev split every pair is extracted; the scorer says that there is no threshold, and gives no score.
+    """
     names: list[str] = []
     candidates: dict[str, list[Candidate]] = {}
     for split, split_rows in rows.items():
@@ -96,8 +99,9 @@ def _bucc(
         candidates[split] = scored_candidates(pairs, *texts)
         names.append(f"candidates-{split}-{language}.tsv")
         write_text(folder / names[-1], "".join(f"{a}\t{b}\t{float(score)!r}\n" for a, b, score in pairs))
-    gold = {(row["id"], match) for row in rows["dev"] if row["side"] == "foreign" for match in row["matches"] or ()}
-    threshold = tune_threshold(candidates["dev"], gold)
+    dev = [row for row in rows.get("dev", ()) if row["side"] == "foreign"]
+    gold = {(row["id"], match) for row in dev for match in row["matches"] or ()}
+    threshold = tune_threshold(candidates.get("dev", []), gold)
     for split, found in candidates.items():
         names.append(f"{split}-{language}.tsv")
         retrieval.write(folder / names[-1], extract(found, threshold), rows[split])

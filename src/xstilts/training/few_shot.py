@@ -25,7 +25,7 @@ from xstilts.families.facts import facts
 from xstilts.families.features import Features, take
 from xstilts.families.lengths import feature_settings
 from xstilts.modeling.batches import units
-from xstilts.modeling.encoder import check_lengths, open_encoder
+from xstilts.modeling.encoder import check_lengths, open_encoder, read_sentence_at
 from xstilts.modeling.model import Model, build_model, device
 from xstilts.prediction.forward import outputs
 from xstilts.prediction.labelled import open_trained
@@ -73,6 +73,8 @@ def _open(folder: Path, settings: dict[str, Any], below: Path | None) -> tuple[M
         return model, head["name"], tuple(head["labels"])
     encoder = open_encoder(folder)
     check_lengths(encoder, folder, settings["lengths"])
+    if "sentence" in settings["few_shot"]:
+        read_sentence_at(encoder, folder, settings["few_shot"]["sentence"])
     labels, name = tuple(settings["labels"]), settings["few_shot"]["head"]
     heads = {name: (settings["family"], max(1, len(labels)))}
     model = build_model(encoder, heads, step_seed(settings["seed"], HEAD_SEED), settings["precision"])

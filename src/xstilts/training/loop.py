@@ -118,6 +118,7 @@ def train(
     bounds = [units(part.features, part.family) for part in parts]
     plan = schedule([component(part, b) for part, b in zip(parts, bounds, strict=True)], recipe.seed, recipe.length)
     interval = max(1, min(recipe.evaluate_every, plan.steps // recipe.evaluations))
+    evaluations = math.ceil(plan.steps / interval)
     optimiser = ranks.optimiser(model, recipe.weight_decay, recipe.epsilon)
     progress = Progress(losses=[0.0] * len(parts), loss_steps=[0] * len(parts))
     best: dict[str, torch.Tensor] = {}  # no copy before the first evaluation: 2 to 4 GB of a large encoder
@@ -151,7 +152,7 @@ def train(
             progress.history.append({"step": progress.step, **means, "learning_rate": rate, **scores})
             losses.zero_()
             progress.losses, progress.loss_steps = [0.0] * len(parts), [0] * len(parts)
-            late = len(progress.history) - math.ceil(plan.steps / interval) + recipe.averaged  # from 1 on it counts
+            late = len(progress.history) - evaluations + min(recipe.averaged, evaluations)  # from 1 on it counts
             if late >= 1 if recipe.averaged else scores["score"] > progress.best_score:
                 progress.best_step, progress.best_score = progress.step, scores["score"]
                 now = copied(weights(model))

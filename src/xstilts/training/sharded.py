@@ -47,6 +47,15 @@ class ShardedModel(Model):
         """Return this process's parts of the parameters that train, by name; some may be empty."""
         return self.shards
 
+    def autocast(self) -> Any:
+        """Return the context of a forward pass, which keeps no bfloat16 copy of a block once that has been run.
+
+        Autocast keeps one of each weight until the pass is over, in case it is used again; none is, and all of them
+        together would be the whole encoder on each GPU.
+        """
+        where = next(self.parameters()).device
+        return torch.autocast(where.type, dtype=torch.bfloat16, enabled=self._half(where), cache_enabled=False)
+
 
 @dataclass
 class ShardedAdamW(AdamW):
@@ -89,7 +98,7 @@ class Ranks(Alone):
             if isinstance(module, nn.Embedding | ReadRows):
                 module.sparse = False  # gradients are added up over processes, all rows of them
             if isinstance(module, ReadRows) and not self.first:
-                module.whole = module.whole[:0]  # who writes the model needs it
+                module.whole = module.whole[:0].clone()  # who writes the model needs it
         mesh = init_device_mesh(where.type, (self.count,))
         whole = {parameter for parameter in sharded.parameters() if parameter.dim() == 0}  # cannot be divided
         for block in _blocks(sharded.encoder):

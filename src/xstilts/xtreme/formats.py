@@ -97,6 +97,8 @@ def read_choices(path: Path) -> list[str]:
         if type(label) is not int or label < 0:
             raise DataError(path, repr(line[:60]), 'an object with the number of a choice as its "label"', row)
         found.append(str(label))
+    if not found:
+        raise DataError(path, "no lines", "one object a line")
     return found
 
 

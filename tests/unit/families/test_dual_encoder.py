@@ -87,6 +87,8 @@ def test_a_pair_is_ranked_among_the_distinct_candidates_and_after_equal_ones() -
     assert reciprocal_rank.dev_score(found, rows) == pytest.approx(100 * (1 + 1 / 3 + 1 / 2 + 1 / 3) / 4)
     same = dual_encoder.decode(outputs(*[east] * 8), features, rows, SETTINGS)
     assert [place.rank for place in same] == [3, 3, 3, 3], "an encoder with one answer to everything finds nothing"
+    none = dual_encoder.decode(outputs(*[(np.nan, np.nan)] * 8), features, rows, SETTINGS)
+    assert [place.rank for place in none] == [3, 3, 3, 3], "a training that diverged is scored, and stopped by its loss"
     firsts, wanted = reciprocal_rank.distinct(same, rows)
     assert len(firsts) == 1 < len(wanted)
 

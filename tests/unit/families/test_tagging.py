@@ -4,12 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tokenizers
 from family_tokenizers import LINES, bert, characters, pieces
 from test_families_features import sequences
 
 from xstilts.errors import UserError
 from xstilts.families import tagging
 from xstilts.families.features import Features, FeatureSettings
+from xstilts.modeling.fast_tokenizer import FastTokenizer
 
 TAGS = ("ADJ", "NOUN", "VERB", "X")
 TOKENIZERS = {"pieces": pieces, "bert": bert, "characters": lambda: characters(LINES)}
@@ -71,6 +73,31 @@ def test_each_word_is_tokenised_alone_and_its_first_piece_scored() -> None:
     assert place.tolist() == (1 + np.cumsum([0, *map(len, parts)])[:-1]).tolist()
     assert features.context["word"][place].tolist() == [0, 1, 2, 3, 4]
     assert np.flatnonzero(features.targets["tag"] >= 0).tolist() == place.tolist()
+
+
+@pytest.mark.parametrize("kind", ["byte-level", "replaced blanks"])
+def test_words_are_the_pieces_that_they_are_inside_a_text(kind: str) -> None:
+    """RoBERTa's and ModernBERT's kind, and Gemma's, know a word behind a blank by another piece than one without."""
+    mark = "Ġ" if kind == "byte-level" else "▁"
+    merges = [("c", "a"), ("ca", "t"), (mark, "cat"), ("d", "o"), ("do", "g"), (mark, "dog"), (mark, "a")]
+    pieces_of = [*"catdog", mark, *("".join(pair) for pair in merges), "<s>", "</s>", "<unk>", "<mask>"]
+    vocabulary = {piece: number for number, piece in enumerate(dict.fromkeys(pieces_of))}
+    backend = tokenizers.Tokenizer(tokenizers.models.BPE(vocab=vocabulary, merges=merges, unk_token="<unk>"))
+    if kind == "byte-level":
+        backend.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    else:
+        backend.normalizer = tokenizers.normalizers.Replace(" ", "▁")
+    backend.post_processor = tokenizers.processors.TemplateProcessing(
+        single="<s> $A </s>",
+        pair="<s> $A </s> $B </s>",
+        special_tokens=[(token, vocabulary[token]) for token in ("<s>", "</s>")],
+    )
+    tokenizer = FastTokenizer(backend, vocabulary["<unk>"], vocabulary["<mask>"], (vocabulary["<s>"],))
+    row = sentence("0", ["cat", "dog"])
+    features = tagging.featurise([row], tokenizer, FeatureSettings(max_length=64, labels=TAGS))
+    inside = backend.encode("a cat dog", add_special_tokens=False).tokens[-2:]
+    assert inside == [f"{mark}cat", f"{mark}dog"]
+    assert [backend.id_to_token(int(one)) for one in features.input_ids[1:-1]] == inside
 
 
 @pytest.mark.parametrize("name", TOKENIZERS)

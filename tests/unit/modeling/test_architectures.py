@@ -198,6 +198,19 @@ def test_an_encoder_with_a_decoder_is_refused(tmp_path: Path) -> None:
         open_encoder(tmp_path)
 
 
+@pytest.mark.parametrize("kind", ["distilbert", "electra"])
+def test_a_language_model_head_that_is_called_otherwise_is_refused_before_any_work(tmp_path: Path, kind: str) -> None:
+    if kind == "distilbert":
+        small = transformers.DistilBertConfig(vocab_size=30, dim=8, hidden_dim=16, n_layers=1, n_heads=2)
+        transformers.DistilBertForMaskedLM(small).save_pretrained(tmp_path)
+    else:
+        of_shape = {**SHAPE, "embedding_size": 16, "vocab_size": 30}
+        transformers.ElectraForMaskedLM(transformers.ElectraConfig(**of_shape)).save_pretrained(tmp_path)
+    assert open_encoder(tmp_path).hidden in (8, 16)
+    with pytest.raises(UserError, match=rf"a language-model head of '{kind}' .*; expected a source without raw text"):
+        open_encoder(tmp_path, masked_lm=True)
+
+
 def test_limits_beyond_the_positions_are_refused(tmp_path: Path) -> None:
     upstream = tmp_path / "bert"
     upstream.mkdir()

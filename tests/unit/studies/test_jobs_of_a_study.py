@@ -169,6 +169,11 @@ def test_examples_of_a_language_follow_a_target_that_is_trained_once(tmp_path: P
     few = [settings_of(jobs, "few_shot", MODEL, source, *follows[1:]) for source in ("siqa+50shots", "none+50shots")]
     assert few[0] == few[1], "arms differ in what they go on from alone"
     assert few[0]["few_shot"]["examples"] == 50 and few[0]["seed"] == 2
+    encoders = {MODEL: {**read_layers(ROOT, ["demo"], {})["encoders"][MODEL], "sentence": "mean"}}
+    pooled = planned(tmp_path, "xcopa-cost", encoders=encoders).study
+    assert pooled is not None
+    at = [settings_of(pooled, "few_shot", MODEL, *one)["few_shot"].get("sentence") for one in (alone, follows)]
+    assert at == ["mean", None], "a fresh head reads the vector that the encoder's others do; a trained one says which"
     paths = {path for arm in jobs.arms for path in manifests_of(jobs, arm)}
     assert (
         jobs.encoder(MODEL, "siqa", 2) in manifests_of(jobs, "SIQA->COPA +5")

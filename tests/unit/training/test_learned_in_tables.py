@@ -86,6 +86,7 @@ class Run:
 def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     made = Run(tmp_path_factory.mktemp("run"))
     settings = {"models": ["m"], "sources": ["mnli", "mnli-shuffled"], "targets": [], "seeds": [1]}
+    settings |= {"rests_on": {name: [[name, "none"]] for name in settings["sources"]}}
     settings |= {"statistic": "mean", "generated": False, "recipe": "paper", "languages": {"tatoeba": ["de"]}}
     settings |= {"layers": {}, "benchmark": "xtreme"}
     for source in settings["sources"]:

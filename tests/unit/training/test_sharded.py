@@ -306,6 +306,8 @@ for family in p.FAMILIES:
         plain = p.reader(family)
         loss, tokens, _ = accumulate(plain, *given)
         model = ranks.placed(p.reader(family), torch.device("cpu"))
+        with model.autocast():
+            assert not torch.is_autocast_cache_enabled(), "copies of all weights would stay on each GPU"
         found, same, _ = accumulate(model, *given, ranks)
         assert tokens == same and abs(float(loss - found)) < 1e-5, (family, count, float(loss), float(found))
         own = {n: s.grad for n, s in model.trained().items() if s.grad is not None}

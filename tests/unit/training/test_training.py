@@ -316,6 +316,11 @@ def test_the_last_evaluations_are_averaged_and_a_killed_training_averages_the_sa
         torch.testing.assert_close(tensor, torch.stack([one[name] for one in seen[-3:]]).mean(0))
     assert progress.best_step == progress.step
 
+    seen.clear()
+    all_of_them, _, _ = run(tmp_path / "all", evaluate=scored, averaged=100)
+    for name, tensor in all_of_them.items():
+        torch.testing.assert_close(tensor, torch.stack([one[name] for one in seen]).mean(0), msg="fewer than asked for")
+
     plain = {"evaluate": lambda now: {"score": 0.0}, "averaged": 3}
     with pytest.raises(Interrupted):  # between the second and the third of them
         run(tmp_path / "cut", stop=after(progress.history[-2]["step"]), **plain)

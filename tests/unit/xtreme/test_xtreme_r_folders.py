@@ -59,6 +59,7 @@ def test_the_new_tasks_are_scored_without_a_run(folders: tuple[Path, Path], caps
 BAD = [
     ("xcopa/test-et.tsv", "0\n2\n", "xtreme_r", "test-et.tsv:2: found the choice 2; expected one of 0 to 1"),
     ("xcopa/test-sw.jsonl", '{"label": 1}\n{"label": "0"}\n', "xtreme_r", "test-sw.jsonl:2: found"),
+    ("xcopa/test-sw.jsonl", "", "xtreme_r", "test-sw.jsonl: found"),
     ("mewslix/test-uk.json", '{"m1": "Q1"}', "xtreme_r", "test-uk.json:1: found 'Q1'"),
     ("panx/test-lt.tsv", "O\n", "xtreme", "test-lt.tsv:1: found lt, which panx has in XTREME-R alone; expected"),
     ("udpos/test-uk.tsv", "NOUN\n", "xtreme", "--benchmark xtreme_r"),

@@ -29,6 +29,12 @@ def levels() -> Tensor:
     return torch.tensor([*below, 0.0, *above], dtype=torch.float64).div(quantile(FARTHEST)).float()
 
 
+@cache
+def _levels_on(where: torch.device) -> Tensor:
+    """Return the levels on a device: a copy for every product would wait for the GPU each time."""
+    return levels().to(where)
+
+
 class FourBit(nn.Module):
     """A linear map whose weights lie in four bits; its bias, if it has one, as it was."""
 
@@ -103,7 +109,7 @@ def pack(weight: Tensor) -> tuple[Tensor, Tensor]:
 def unpacked(packed: Tensor, scale: Tensor, shape: tuple[int, int], dtype: torch.dtype) -> Tensor:
     """Return the matrix [out, in] that was packed, to the nearest level."""
     codes = torch.stack([packed >> 4, packed & 15], dim=2).view(len(packed), BLOCK)
-    blocks = levels().to(packed.device)[codes.int()] * scale[:, None]
+    blocks = _levels_on(packed.device)[codes.int()] * scale[:, None]
     return blocks.to(dtype).flatten()[: shape[0] * shape[1]].view(shape)
 
 
