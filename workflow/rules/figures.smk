@@ -20,7 +20,7 @@ rule figure_languages:
         unpack(inputs_for("figure_languages")),
     output:
         report(
-            jobs.figures(*(f"languages_{name}" for name in run.tasks)),
+            jobs.figures(*(stem for name in run.tasks for stem in jobs.stems(f"languages_{name}"))),
             caption="../report/language_bars.rst",
             category="Languages",
         ),
@@ -40,7 +40,7 @@ rule figure_curves:
         unpack(inputs_for("figure_curves")),
     output:
         report(
-            jobs.figures("curves_intermediate", "curves_target"),
+            jobs.figures(*jobs.stems("curves_intermediate"), *jobs.stems("curves_target")),
             caption="../report/learning_curves.rst",
             category="Intermediate tasks",
         ),
@@ -59,7 +59,7 @@ rule figure_published:
     input:
         unpack(inputs_for("figure_published")),
     output:
-        report(jobs.figures("published"), caption="../report/published.rst", category="Published numbers"),
+        report(jobs.figures(*jobs.stems("published")), caption="../report/published.rst", category="Published numbers"),
     log:
         jobs.log("figure_published"),
     localrule: True

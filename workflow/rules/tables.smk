@@ -185,7 +185,7 @@ rule table_comparison:
         unpack(inputs_for("table_comparison")),
     output:
         report(
-            [jobs.made("tables", name) for name in ("comparison.csv", "comparison.md")],
+            jobs.main_tables("comparison", "csv", "md"),
             caption="../report/comparison.rst",
             category="Published numbers",
         ),

@@ -170,6 +170,11 @@ def _data(run: Any) -> None:
             raise ValueError(f"encoders: {place!r}: Snakemake takes braces for a wildcard; a link to it may be named")
     if run.data.origin == "world" and run.world is None:
         raise ValueError("data.origin is world: give the section `world`")
+    if run.data.origin != "world" and run.pretrained_languages:
+        raise ValueError(
+            "pretrained_languages: found on real data, where a score is a mean over the benchmark's languages; "
+            "expected generated languages, or `languages` to leave some out"
+        )
     if run.data.origin != "world" and run.mirror is not None and not Path(run.mirror).is_dir():
         raise ValueError(f"mirror: found no folder {run.mirror!r}; expected one of real data")
 

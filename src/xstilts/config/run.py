@@ -70,7 +70,8 @@ class Run(Section):
         description="codes as the benchmark has them; all: every language that it has of each task"
     )
     pretrained_languages: list[str] = Field(
-        default=[], description="languages of the headline when some were hardly or never pretrained on; empty: all"
+        default=[],
+        description="of generated languages those that tables are over; others were hardly or never read; empty: all",
     )
     seeds: Annotated[list[Annotated[int, BeforeValidator(read_number)]], BeforeValidator(read_list)] = Field(
         description="one drives a chain of both phases"

@@ -60,6 +60,7 @@ class Source:
     amount: str = ""  # of a group of languages: as many examples as in English, or `matched` or `full`
     method: str = ""  # the kind of adapters that train, instead of what the encoder says
     shots: int = 0  # examples of a language, after the target's training after source `base` ("": none); in context
+    earlier: tuple[int, str] = (0, "")  # the place of the source that it goes on from
 
     @property
     def in_studies_alone(self) -> bool:
@@ -81,7 +82,8 @@ class Source:
         """Where the source stands in the main table: number of its block, and the language of a translated one."""
         if self.kind != "trained":
             return {"none": 0, "tuned": 0, "own": 4}.get(self.kind, 5), ""
-        return (3, self.language) if self.language != "en" else (2 if self.mlm else 1, "")
+        own = (3, self.language) if self.language != "en" else (2 if self.mlm else 1, "")
+        return max(own, self.earlier)  # a chain through raw text or translated data stands with these
 
     @property
     def block(self) -> str:
@@ -115,7 +117,7 @@ def parse(name: str, mixtures: Collection[str] = ("multi",), groups: Collection[
             return None
         if before.method or after.method:  # a chain's links would have to agree
             return None
-        return replace(after, name=name, before=before.name)
+        return replace(after, name=name, before=before.name, earlier=before.place)
     if found := ADAPTED.fullmatch(name):
         plain = parse(found[1], mixtures, groups)
         fits = plain is not None and plain.kind in ("none", "trained")

@@ -16,6 +16,7 @@ Settings = dict[str, Any]
 def reporting(jobs: Jobs) -> Settings:
     """Return what tables and figures need to know of the configuration."""
     run = jobs.run
+    chains = {source.name: run.stages(source) for source in run.parsed_sources}
     labelled = list(jobs.labelled())
     trained_on = {source: [name for owner, name, _ in labelled if owner == source] for source, _, _ in labelled}
     training = {name: paths for _, name, paths in labelled}
@@ -31,7 +32,9 @@ def reporting(jobs: Jobs) -> Settings:
         "target_sets": links(run),
         "blocks": _blocks(run),
         "candidates": [source.name for source in run.parsed_sources if source.may_be_best],
-        "translated": [source.name for source in run.parsed_sources if source.language != "en"],
+        "translated": [name for name, stages in chains.items() if any(one.language != "en" for one in stages)],
+        "with_text": [name for name, stages in chains.items() if any(one.mlm for one in stages)],
+        "rests_on": {name: _rests_on(jobs, name) for name in run.source_names},
         "training": {name: [str(path) for path in paths] for name, paths in training.items()},
         "chosen_on": {
             name: [str(jobs.data(*one.split("/"))) for one in found] for name, found in chosen_on(run).items()
@@ -58,6 +61,16 @@ def reporting(jobs: Jobs) -> Settings:
     } | ({"own_tasks": own} if (own := _own_tasks(run)) else {})
 
 
+def _rests_on(jobs: Jobs, name: str) -> list[list[str]]:
+    """Return the trainings that a source's cells go on from: [source, "none"], or [source, "target"] for the cell's."""
+    source = jobs.run.source(name)
+    if source.kind == "shots":
+        return [*_rests_on(jobs, source.base), [source.base, "target"]] if source.base else []
+    if source.kind not in ("trained", "control"):
+        return []
+    return [[one, "none"] for one in (*jobs.before(source.root), source.root)]
+
+
 def _vectors(run: Run) -> Settings | None:
     """Return how sentence vectors are made, and whether as in the paper; None in a run without retrieval."""
     paired = any(facts(tasks.task(name).family).paired for name in run.tasks)
@@ -76,5 +89,5 @@ def _sets(run: Run, source: Source) -> list[str]:
 
 def _blocks(run: Run) -> dict[str, str]:
     """Return the headings of the main table by source; none where all rows are plain sources and controls."""
-    divided = any(source.mlm or source.language != "en" for source in run.parsed_sources)
+    divided = any(1 < source.place[0] < 4 for source in run.parsed_sources)
     return {source.name: source.block for source in run.parsed_sources} if divided else {}

@@ -7,7 +7,7 @@ is *not identified*: of one or two trainings nothing says how far another would 
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from xstilts.config.sources import WITH_TEXT
@@ -157,6 +157,23 @@ def claims(
     ]
 
 
+def in_languages(claim: Claim, partial: Mapping[str, tuple[int, int]], benchmark: Benchmark = XTREME) -> Claim:
+    """Return a claim as it stands where some tasks lack languages: (how many there are, of how many) by task.
+
+    An average of the benchmark is none then, as in the main table; elsewhere the cells say so.
+    """
+    read = dict.fromkeys(task for weights in claim.parts.values() for _, task in weights)
+    lacking = ", ".join(
+        f"{TITLES.get(task, task)} {partial[task][0]} of {partial[task][1]}" for task in read if task in partial
+    )
+    if not lacking:
+        return claim
+    average = any({task for _, task in weights} >= set(benchmark.tasks) for weights in claim.parts.values())
+    if average:
+        return replace(claim, parts={}, missing=f"this run lacks languages: {lacking}")
+    return replace(claim, cells=f"{claim.cells}; languages: {lacking}")
+
+
 def _lacks(names: Collection[str], tasks: Collection[str]) -> str:
     lacking = [TITLES.get(name, name) for name in names if name not in tasks]
     return f"this run lacks {', '.join(lacking)}" if lacking else ""
@@ -250,7 +267,9 @@ def judge(claim: Claim, runs: Mapping[str, Runs], noise: Noise) -> Verdict:
     found = {name: one for name, one in measured.items() if one is not None}
     if len(found) < len(measured):
         lacking = [name for name, one in measured.items() if one is None]
-        return base | {"reason": f"no scores yet: {', '.join(lacking[:3])}{' …' if len(lacking) > 3 else ''}"}
+        there = all(runs.get(task, {}).get(source) for name in lacking for source, task in claim.parts[name])
+        why = "no seed is sound in all of its cells" if there else "no scores yet"
+        return base | {"reason": f"{why}: {', '.join(lacking[:3])}{' …' if len(lacking) > 3 else ''}"}
     margins = {name: _on_side(one, claim.sign) for name, one in found.items()}
     opposed = {name: _on_side(one, -claim.sign, 1 - 0.05 / len(found)) for name, one in found.items()}
     shown = min(margins, key=lambda name: margins[name])
@@ -259,13 +278,15 @@ def judge(claim: Claim, runs: Mapping[str, Runs], noise: Noise) -> Verdict:
         verdict, shown = FAILS, max(opposed, key=lambda name: opposed[name])
     few = min(one.seeds for one in found.values()) < 3
     verdict = UNKNOWN if few else verdict
+    against = _on_side(found[shown], -claim.sign) > 0
+    why = f"against it, but not after correction for {len(found)} contrasts" if against else "the interval holds 0"
     return (
         base
         | _numbers(found[shown])
         | {
             "verdict": verdict,
             "shown": shown if len(found) > 1 else "",
-            "reason": TOO_FEW_SEEDS if few else "the interval holds 0" if verdict == UNKNOWN else "",
+            "reason": TOO_FEW_SEEDS if few else why if verdict == UNKNOWN else "",
         }
     )
 

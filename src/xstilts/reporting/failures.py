@@ -1,12 +1,15 @@
 """Which trainings of a run failed: they answer everything alike, or have learned nothing (docs/metrics.md)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 COLLAPSED, NOT_LEARNED = "collapsed", "not learned"
 
 Chain = tuple[str, str, str, int]  # model, source, target, seed
 Failures = Mapping[Chain, tuple[str, str]]  # -> status and why
+# Of each source the trainings that its cells rest on beside their own: (source, "none"), or (source, "target") for that
+# on the cell's target (``graph.reporting_settings``).
+RestsOn = Mapping[str, Sequence[Sequence[str]]]
 
 
 def failed_trainings(trainings: Iterable[Mapping[str, Any]]) -> dict[Chain, tuple[str, str]]:
@@ -44,11 +47,22 @@ def not_learned_of_mixtures(trainings: Iterable[Mapping[str, Any]]) -> list[str]
     ]
 
 
-def of_cell(failures: Failures, chain: Chain) -> tuple[str, str] | None:
-    """Return the status and the reason of a cell whose own training failed, or the source that it goes on from."""
-    model, source, _, seed = chain
-    before = failures.get((model, source, "none", seed))
-    return failures.get(chain) or (before and (NOT_LEARNED, f"its source is {before[0]}: {before[1]}"))
+def of_cell(failures: Failures, chain: Chain, rests_on: RestsOn) -> tuple[str, str] | None:
+    """Return the status and the reason of a cell whose own training failed, or one that it goes on from."""
+    if found := failures.get(chain):
+        return found
+    source = chain[1]
+    for one in behind(chain, rests_on):
+        if found := failures.get(one):
+            return NOT_LEARNED, f"{'its source' if one[1] == source else one[1]} is {found[0]}: {found[1]}"
+    return None
+
+
+def behind(chain: Chain, rests_on: RestsOn) -> list[Chain]:
+    """Return the trainings that a cell goes on from, the first one first."""
+    model, source, target, seed = chain
+    named = rests_on.get(source, [(source, "none")])
+    return [(model, name, "none" if phase == "none" else target, seed) for name, phase in named]
 
 
 def meant_not_to_learn(source: str) -> bool:

@@ -68,6 +68,10 @@ class RunFolder:
         """The file stem of one model's table: ``main`` for a single model, else ``main_MODEL``."""
         return table if len(self.settings["models"]) == 1 else f"{table}_{model.replace('/', '--')}"
 
+    def only(self, model: str) -> str:
+        """What stands behind a title to say whose numbers these are: nothing for a single model."""
+        return "" if len(self.settings["models"]) == 1 else f": {model}"
+
     @cached_property
     def tasks(self) -> dict[str, dict[str, Any]]:
         """The entries of the run's tasks in the order of the columns; generated runs have languages of their own."""
@@ -97,8 +101,12 @@ class RunFolder:
         """Every finished training of the run, intermediate ones first."""
         models = self.folder / "models"
         wanted: list[Path] = []
+        rests_on = self.settings["rests_on"]
+        named = [
+            name for source in self.settings["sources"] for name in (*(one for one, _ in rests_on[source]), source)
+        ]
         for model in self.settings["models"]:
-            for source in self.settings["sources"]:
+            for source in dict.fromkeys(named):
                 for target in ("none", *self.settings["targets"]):
                     for seed in self.settings["seeds"]:
                         wanted.append(models / model / source / target / str(seed) / "manifest.json")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from xstilts.errors import DataError
 from xstilts.files import write_text
-from xstilts.reporting.failures import Failures, of_cell
+from xstilts.reporting.failures import Failures, RestsOn, of_cell
 from xstilts.scoring import score_file
 
 if TYPE_CHECKING:
@@ -112,6 +112,7 @@ def collect_scores(
     cells: Sequence[Cell],
     tasks: Mapping[str, Mapping[str, Any]],
     failures: Failures | None = None,
+    rests_on: RestsOn | None = None,
     unavailable: Reasons | None = None,
 ) -> list[dict[str, Any]]:
     """Return the rows of ``scores.csv`` for every expected cell, in the order of ``cells``.
@@ -121,6 +122,7 @@ def collect_scores(
         cells: what the run expects. A cell without a file becomes ``missing`` rows, one a split and metric.
         tasks: the registry's entries (``metrics``, ``splits``, ``languages`` and where given ``absent``).
         failures: (model, source, target, seed) of the trainings that collapsed or learned nothing: status and reason.
+        rests_on: of a source the trainings that its cells go on from; of one that is not in it the source's own.
         unavailable: (source, task, language) with ``*`` for any: why a cell cannot be had.
 
     Raises:
@@ -128,7 +130,7 @@ def collect_scores(
     """
     rows: list[dict[str, Any]] = []
     for cell in cells:
-        failed = of_cell(failures or {}, (cell.model, cell.source, cell.target, cell.seed))
+        failed = of_cell(failures or {}, (cell.model, cell.source, cell.target, cell.seed), rests_on or {})
         why = reason_for(unavailable or {}, cell.source, cell.task, cell.language)
         rows.extend(_cell_rows(cell.path(folder), cell, tasks[cell.task], failed, why))
     return rows

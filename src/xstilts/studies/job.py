@@ -36,7 +36,8 @@ def run_study(run: RunFolder) -> None:
 
     The module of a study that compares no scores of arms has an ``answer`` of its own, not a ``DESIGN``.
     """
-    rows = collect_scores(run.folder / "scores", list(run.cells()), run.tasks, failed_trainings(run.trainings))
+    failed = failed_trainings(run.trainings)
+    rows = collect_scores(run.folder / "scores", list(run.cells()), run.tasks, failed, run.settings["rests_on"])
     write_scores(run.tables / "scores.csv", rows, run.settings["recipe"])
     study, name = run.settings["study"], run.settings["name"]
     study["arms"] = {arm: study["arms"][arm] for arm in run.settings["order"]}
@@ -133,15 +134,19 @@ def _made_of(
     seeds: Sequence[int],
     sign: float,
     language: str | None = None,
+    without: str = "",
 ) -> list[dict[str, Any]]:
-    """Say what a number is the sum of: by task, the scores of which source a seed, and their weight."""
+    """Say what a number is the sum of: by task, the scores of which source a seed, and their weight.
+
+    ``without`` is a language that is left out, or a task that is not in ``tasks`` any more.
+    """
     source = run.settings["study"]["arms"][arm]
     return [
         {
             "task": task,
             "split": arms.splits[task],
             "metrics": list(run.tasks[task]["metrics"]),
-            "languages": [language] if language else list(arms.languages[task]),
+            "languages": [language] if language else [code for code in arms.languages[task] if code != without],
             "by_seed": {str(seed): arms.chosen[task][seed] if source == BEST else source for seed in seeds},
             "weight": sign / len(tasks),
         }
@@ -175,9 +180,10 @@ def _write_contrasts(
             | {key: getattr(one, key) for key in ("without", "estimate", "lower", "upper", "p", "p_holm")}
         )
         if one.estimate is not None and one.comparison.of == "score":
-            parts = _made_of(arms, run, one.comparison.plus, one.tasks, one.seeds, 1.0, one.comparison.language)
-            parts += _made_of(arms, run, one.comparison.minus, one.tasks, one.seeds, -1.0, one.comparison.language)
-            numbers[name] = {"estimate": parts}
+            over = (one.tasks, one.seeds)
+            part = (one.comparison.language, one.without)
+            plus = _made_of(arms, run, one.comparison.plus, *over, 1.0, *part)
+            numbers[name] = {"estimate": plus + _made_of(arms, run, one.comparison.minus, *over, -1.0, *part)}
         elif one.estimate is not None:
             timed[name] = str(run.tables / "speed" / STEPS)
     write_text(run.tables / "contrasts.csv", csv_text(rows, CONTRASTS))

@@ -10,7 +10,7 @@ from xstilts.config.study import BEST
 from xstilts.families.facts import facts
 from xstilts.reporting.aggregate import Scores, choose_split
 from xstilts.reporting.claims import Failed, failures, sound
-from xstilts.reporting.failures import failed_trainings, meant_not_to_learn
+from xstilts.reporting.failures import behind, failed_trainings, meant_not_to_learn
 from xstilts.reporting.main.results import read_results
 from xstilts.reporting.run import RunFolder
 from xstilts.reporting.tables.intervals import scores_of
@@ -123,10 +123,10 @@ def _failed(run: RunFolder, model: str) -> dict[tuple[str, str, int], str]:
     for source in run.settings["sources"]:
         for task, entry in run.tasks.items():
             for seed in run.settings["seeds"]:
-                root = run.settings["roots"][source]
-                before = () if meant_not_to_learn(source) else ((model, root, "none", seed),)
-                own = () if entry["target"] == "none" else ((model, source, entry["target"], seed),)
-                states = [found[chain][0] for chain in (*own, *before) if chain in found]
+                chain = (model, source, entry["target"], seed)
+                rested = [one for one in behind(chain, run.settings["rests_on"]) if not meant_not_to_learn(one[1])]
+                own = [] if entry["target"] == "none" else [chain]
+                states = [found[one][0] for one in (*own, *rested) if one in found]
                 if states:
                     failed[source, task, seed] = states[0]
     return failed

@@ -12,6 +12,8 @@ from xstilts.reporting.render import MISSING, TITLES, markdown_table, number
 from xstilts.reporting.run import RunFolder
 from xstilts.studies.costs import NOT_MEASURED
 from xstilts.studies.measure import Arms, Finding
+from xstilts.uncertainty.estimates import over_seeds
+from xstilts.uncertainty.seeds import Statistic
 
 HEAD = ["comparison", "points", "95 % interval", "p (Holm)", "seeds"]
 SPEED = (
@@ -59,7 +61,7 @@ def page(
         "The first decides; the lines below it leave out one part each; Holm's correction is over the others.",
         "![comparisons](forest.png)",
         "## Arms",
-        _arms_table(arms, averages, study),
+        _arms_table(arms, averages, study, run.settings["statistic"]),
         "## What each arm cost, all seeds",
         _costs_table(costs),
         "Each arm as if it stood alone: what arms share is trained once and counts for each. Predicted by the shipped "
@@ -104,12 +106,12 @@ def _line(one: Finding) -> list[str]:
     return [name, number(one.estimate, True), bounds, p, str(len(one.seeds))]
 
 
-def _arms_table(arms: Arms, averages: Mapping[str, Finding], study: Mapping[str, Any]) -> str:
+def _arms_table(arms: Arms, averages: Mapping[str, Finding], study: Mapping[str, Any], statistic: Statistic) -> str:
     lines = []
     for arm, whole in averages.items():
         bounds = MISSING if whole.lower is None else f"{number(whole.lower)} to {number(whole.upper)}"
         scores = [
-            number(float(values_of(cell).sum(axis=1).mean()))
+            number(over_seeds(values_of(cell), statistic))
             if (cell := arms.runs.get(task, {}).get(arm, {}))
             else MISSING
             for task in arms.tasks

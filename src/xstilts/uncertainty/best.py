@@ -38,7 +38,8 @@ class Noise:
     """How seeds become one number, and the variates by which it varies in each resample, by seed."""
 
     statistic: Statistic
-    weights: Mapping[int, Array]  # (resamples,)
+    weights: Mapping[int, Array]  # (resamples,), normal
+    scales: Mapping[int, Array]  # by how many seeds there are, from two on: (resamples,), normal to t
     normal: Mapping[int, Array]  # (seeds, resamples); empty for means
 
 
@@ -65,18 +66,18 @@ def whole_scores(draws: TaskDraws) -> dict[str, dict[int, float]]:
 def seed_noise(chains: Sequence[int], resamples: int, seed: int = SEED, statistic: Statistic = "mean") -> Noise:
     """Return weights of the seeds in each resample, one set for all sources, tasks and splits.
 
-    ``sum(weight * (value - mean)) / sqrt(n (n - 1))`` over n seeds is then a t(n - 1) variate times the standard error
-    over seeds, and a difference of two sources varies as their differences by seed do. For medians there are also the
-    variates of ``median_draws``.
+    ``scale of n * sum(weight * (value - mean)) / sqrt(n (n - 1))`` over n seeds is then a t(n - 1) variate times the
+    standard error over seeds, also where failed trainings leave fewer than the run has, and a difference of two sources
+    varies as their differences by seed do. For medians there are also the variates of ``median_draws``.
     """
     generator = np.random.default_rng([seed, len(chains)])
     normal = generator.standard_normal((len(chains), resamples))
-    if len(chains) > 1:
-        normal *= np.sqrt((len(chains) - 1) / generator.chisquare(len(chains) - 1, resamples))
+    counts = range(len(chains), 1, -1)
+    scales = {count: np.sqrt((count - 1) / generator.chisquare(count - 1, resamples)) for count in counts}
     medians = {}
     if statistic == "median":
         medians = {chain: generator.standard_normal((len(chains), resamples)) for chain in chains}
-    return Noise(statistic, dict(zip(chains, normal, strict=True)), medians)
+    return Noise(statistic, dict(zip(chains, normal, strict=True)), scales, medians)
 
 
 def deviations(by_seed: Mapping[int, Cell], noise: Noise, crossed: bool = False) -> tuple[float, Array]:
@@ -92,7 +93,7 @@ def deviations(by_seed: Mapping[int, Cell], noise: Noise, crossed: bool = False)
     count = len(values)
     if count >= 3:
         totals = values.sum(axis=1)
-        weights = np.stack([noise.weights[chain] for chain in by_seed])
+        weights = np.stack([noise.weights[chain] for chain in by_seed]) * noise.scales[count]
         spread = np.sqrt(count / (count - 1)) if crossed else 1.0
         around = around + spread * (totals - totals.mean()) @ weights / np.sqrt(count * (count - 1))
         if noise.statistic == "median":
@@ -296,4 +297,5 @@ def _row(
         examples=examples,
         table=table,
         units=units,
+        own_seeds=seeds,
     )

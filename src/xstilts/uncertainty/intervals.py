@@ -52,6 +52,7 @@ class Interval:
     examples: int
     table: str
     units: int = 0  # independent ones in the languages that have fewest; under FEW the interval says so
+    own_seeds: int = 0  # of the score itself; ``seeds`` and ``method`` are the difference's, where there is one
 
 
 # A run's number as the terms that it is the sum of (a float when it is one), and the draws of the sum.
@@ -246,6 +247,7 @@ def _rows(
                 examples=examples,
                 table=table,
                 units=units,
+                own_seeds=own[source].seeds,
             )
         )
     return rows

@@ -43,6 +43,7 @@ def plant(
     seeds: Collection[int] | None = None,
     only: Mapping[str, Collection[str]] | None = None,
     failed: Collection[str] = (),
+    unlearned: Collection[str] = (),
     settings: Mapping[str, Any] | None = None,
     faster: float = 0.0,
     repeats: int = 5,
@@ -60,6 +61,7 @@ def plant(
         seeds: those that were run; all by default.
         only: the tasks on which a source has its effect, on all by default.
         failed: sources whose targets' trainings learned nothing.
+        unlearned: sources whose own training learned nothing.
         settings: of the run, changed.
         faster: percent by which arm M trains more real tokens a second, where the study measures speed.
         repeats: of that measurement.
@@ -88,7 +90,8 @@ def plant(
         if seeds is None or seed in seeds:
             longer = slower if source == "siqa" else 1.0
             read = _read(jobs.study, manifest)
-            _manifest(manifest, source, effects.get(source, 0.0), source in failed, longer, read)
+            bad = source in (unlearned if manifest.parts[-3] == "none" else failed)
+            _manifest(manifest, source, effects.get(source, 0.0), bad, longer, read)
     for path in dict.fromkeys(map(jobs.study.pretrained, jobs.study.run.models)):
         write_json(path.parent / "config.json", SHAPE)
         _remember(path, "fetch_model", [path.parts[-2]], ["config.json"], {}, {})
@@ -167,7 +170,7 @@ def _manifest(
 ) -> None:
     target = path.parts[-3]
     rule = "predict" if "predictions" in path.parts else "train_intermediate" if target == "none" else "train_target"
-    learned = "no" if failed and rule == "train_target" else "yes"
+    learned = "no" if failed else "yes"
     dev = {"score": 60.0 + effect, "examples": 100, "learned": learned, "collapsed": False, **UNREAD}
     steps = 20 if source == "none-longer" else 10
     results = {"dev": {source if target == "none" else target: dev}, "best_step": 10, "steps": steps}

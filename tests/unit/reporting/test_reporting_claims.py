@@ -15,6 +15,7 @@ from xstilts.reporting.claims import (
     claims,
     failures,
     gain,
+    in_languages,
     judge,
     judge_gain,
     mean_gain,
@@ -124,7 +125,9 @@ def test_several_contrasts_hold_together_and_fail_alone():
     assert (verdict(5.0, 1.0)["verdict"], verdict(5.0, 1.0)["shown"]) == (UNKNOWN, "pawsx")
     assert (verdict(5.0, -5.0, 1.0)["verdict"], verdict(5.0, -5.0, 1.0)["shown"]) == (FAILS, "pawsx")
     assert verdict(-2.1)["verdict"] == FAILS, "alone it is below 0"
-    assert verdict(-2.1, 9.0, 9.0, 9.0)["verdict"] == UNKNOWN, "one of four must be further below"
+    corrected = verdict(-2.1, 9.0, 9.0, 9.0)
+    assert corrected["verdict"] == UNKNOWN, "one of four must be further below"
+    assert corrected["upper"] < 0 and corrected["reason"] == "against it, but not after correction for 4 contrasts"
 
 
 def test_a_claim_that_is_false_seldom_holds():
@@ -223,6 +226,25 @@ def test_a_seed_that_failed_is_left_out_of_a_claim_and_named():
     assert claim.cells == "gain on XNLI, mean over mnli; left out: mnli (seed 2 collapsed on XNLI)"
     verdict = judge(claim, sound(found, failed), seed_noise([1, 2], RESAMPLES))
     assert (verdict["estimate"], verdict["seeds"]) == (pytest.approx(3.0), 1)
+
+
+def test_sources_that_lost_another_seed_each_share_none_and_the_reason_says_so():
+    found = cells_of("none", "mnli", "squad", "hellaswag", seeds=SEEDS)
+    plain = ["mnli", "squad", "hellaswag"]
+    failed = {(source, "xnli", seed): "collapsed" for source, seed in zip(plain, SEEDS, strict=True)}
+    claim = by_statement(claims(["none", *plain], plain, [], NINE, failures(found, failed)))["XNLI does not gain"]
+    verdict = judge(claim, sound(found, failed), NOISE)
+    assert verdict["reason"].startswith("no seed is sound in all of its cells: gain on XNLI")
+
+
+def test_of_a_task_without_all_its_languages_there_is_no_average_and_a_gain_says_so():
+    found = by_statement(claims(ALL, PLAIN, ["mnli-de"], NINE))
+    partial = {"xnli": (2, 15), "tydiqa": (1, 9)}
+    average = in_languages(found["SQuAD raises the average"], partial)
+    assert average.missing == "this run lacks languages: XNLI 2 of 15, TyDiQA 1 of 9" and not average.parts
+    gained = in_languages(found["TyDiQA gains"], partial)
+    assert gained.cells.endswith("; languages: TyDiQA 1 of 9") and gained.parts == found["TyDiQA gains"].parts
+    assert in_languages(found["TyDiQA gains"], {"xnli": (2, 15)}) == found["TyDiQA gains"]
 
 
 def test_what_rests_on_a_target_training_of_none_that_failed_is_not_identified():

@@ -167,13 +167,9 @@ def test_another_encoder_or_fewer_languages_are_not_compared():
 
 
 def test_agreement_is_a_prediction_interval_over_seeds():
-    assert agrees([80.0], 80.0) == agrees([79.0, 81.0], 80.0) == "", "two seeds say nothing of their spread"
-    assert agrees([79.0, 80.0, 81.0], 84.9) == "yes"  # 4.303 * 1 * sqrt(4/3) = 4.969
-    assert agrees([79.0, 80.0, 81.0], 85.1) == "no"
-    collapsed = [79.9, 80.0, 35.0]  # the median, which such a table shows, is 79.9: 49 points away from 35
-    reach = prediction_reach(collapsed, "median")
-    assert agrees(collapsed, 79.9 + reach - 0.1, "median") == "yes"
-    assert agrees(collapsed, 79.9 + reach + 0.1, "median") == "no"
+    assert prediction_reach([79.0, 81.0]) is None and agrees(80.0, None, 80.0) == "", "two seeds say nothing of it"
+    reach = prediction_reach([79.0, 80.0, 81.0])  # 4.303 * 1 * sqrt(4/3) = 4.969
+    assert (agrees(80.0, reach, 84.9), agrees(80.0, reach, 85.1)) == ("yes", "no")
     rows = [row for seed in (1, 2, 3) for row in score_rows(v1_rows(), seed=seed)]
     found = cell(compare([table(rows)], ALL, one_language()), "squad", "xnli")
     assert (found["agreement"], found["seeds"]) == ("yes", 3)
@@ -187,6 +183,23 @@ def test_the_reach_is_what_agreement_is_judged_by():
     assert found["reach"] == pytest.approx(4.30265 * (4 / 3) ** 0.5)
     difference = cell(compare([table(rows)], ALL, one_language()), "squad", "xnli")
     assert difference["reach"] == pytest.approx(0, abs=1e-9), "a seed moves both arms"
+
+
+def test_agreement_is_judged_around_the_number_that_the_table_shows():
+    """The difference of two medians is another number than the median of the differences by seed."""
+    seeds = {1: (70.0, 50.0), 2: (80.0, 80.0), 3: (81.0, 76.8)}  # squad and none: 80.0 - 76.8; by seed 20.0, 0.0, 4.2
+    rows = [
+        row
+        for seed, (squad, none) in seeds.items()
+        for row in score_rows({("squad", "xnli", "accuracy"): squad, ("none", "xnli", "accuracy"): none}, seed=seed)
+    ]
+    built = main_table(frame(rows), ["none", "squad"], one_language(), statistic="median")
+    whole = cell(compare([built], ALL, one_language()), "squad", "xnli")
+    assert whole["ours"] == pytest.approx(3.2)
+    edge = whole["ours"] - whole["reach"]
+    for value, verdict in ((edge + 0.1, "yes"), (edge - 0.1, "no")):
+        moved = [row | {"value": value} if row["source"] == "squad" else row for row in ALL]
+        assert cell(compare([built], moved, one_language()), "squad", "xnli")["agreement"] == verdict
 
 
 def shifted(points, seed):

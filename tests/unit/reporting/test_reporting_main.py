@@ -332,6 +332,8 @@ def test_a_runs_results_are_read_once(tmp_path, monkeypatch):
         **{
             "mixtures": {},
             "translated": [],
+            "with_text": [],
+            "rests_on": {"none": [], "mnli": [["mnli", "none"]], "squad": [["squad", "none"]]},
             "limit": None,
             "blocks": {},
             "retrieval_source": "mnli",

@@ -90,6 +90,25 @@ def test_a_source_that_learned_nothing_marks_all_that_goes_on_from_it(tmp_path):
     ]
 
 
+def test_a_link_of_a_chain_and_the_base_of_a_few_shots_mark_what_goes_on_from_them(tmp_path):
+    cells = [Cell("m", source, "mnli", 1, "xnli", "en") for source in ("a-then-b", "c+5shots", "c")]
+    for cell in cells:
+        put(tmp_path, cell, {"dev": {"accuracy": 60.0}, "test": {"accuracy": 60.0}})
+    rests_on = {
+        "a-then-b": [["a", "none"], ["a-then-b", "none"]],
+        "c+5shots": [["c", "none"], ["c", "target"]],
+        "c": [["c", "none"]],
+    }
+    failures = {("m", "a", "none", 1): ("not learned", "why a"), ("m", "c", "mnli", 1): ("collapsed", "why c")}
+    rows = collect_scores(tmp_path, cells, TASKS, failures, rests_on)
+    found = {row["source"]: (row["status"], row["reason"]) for row in rows if row["split"] == "dev"}
+    assert found == {
+        "a-then-b": ("not learned", "a is not learned: why a"),
+        "c+5shots": ("not learned", "c is collapsed: why c"),
+        "c": ("collapsed", "why c"),
+    }
+
+
 def test_a_split_of_its_own_is_kept_and_the_official_one_named(tmp_path):
     cell = Cell("m", "none", "squad", 1, "xquad", "en")
     put(tmp_path, cell, {"train": {"f1": 1.0, "exact_match": 0.5}})

@@ -256,10 +256,11 @@ def test_numbers_read_back_or_are_refused(tmp_path):
 
 
 def test_exceptions_are_marked_in_the_table():
-    sources = ["none", "mnli", "mnli+mlm", "mnli-shuffled"]
+    sources = ["none", "mnli", "mnli+mlm-then-squad", "mnli-shuffled"]
     rows = score_rows({(source, "xnli", "accuracy"): 50.0 for source in sources})
     rows += score_rows({(source, "bucc2018", "f1"): 50.0 for source in sources})
-    marks = standard_marks(sources, contaminated={("mnli", "xnli"): "XNLI's own translations"})
+    contaminated = {("mnli", "xnli"): "XNLI's own translations"}
+    marks = standard_marks(sources, with_text=["mnli+mlm-then-squad"], contaminated=contaminated)
     remarks = standard_remarks({"multi": ["mnli", "squad"]}, {"multi": {"qqp": "no data"}}, 200, True)
     text = main_markdown(main_table(frame(rows), sources, one_language(), marks=marks, remarks=remarks))
     for words in (

@@ -113,6 +113,13 @@ def test_deviations_over_seeds_are_those_of_student_and_differences_keep_their_p
     assert np.allclose(around, shifted), "two sources that rise and fall together with the seed differ by a constant"
 
 
+def test_seeds_that_are_left_of_more_deviate_as_so_few_do():
+    noise, quiet = seed_noise([1, 2, 3, 4, 5], 40_000), np.zeros(40_000)
+    _, around = deviations({seed: (value, quiet) for seed, value in ((1, 48.0), (4, 50.0), (5, 55.0))}, noise)
+    reach = 4.303 * np.std([48, 50, 55], ddof=1) / 3**0.5  # t(2), not t(4), which is 2.776
+    assert np.quantile(around, 0.975) == pytest.approx(reach, rel=0.05)
+
+
 def test_the_best_median_is_chosen_where_tables_show_medians():
     values = {"a": (60.0, 60.1, 59.9), "b": (64.0, 40.0, 64.1)}  # the mean of b is lower, its median is not
     by_seed = {name: dict(enumerate(found)) for name, found in values.items()}

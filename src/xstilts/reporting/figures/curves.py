@@ -14,10 +14,12 @@ FAINT = 0.75  # lines that lie on each other stay visible
 
 def figure_curves(run: RunFolder) -> None:
     """Draw dev score and loss of every training of both phases."""
-    for phase in ("intermediate", "target"):
-        chosen = [one for one in run.trainings if (one["target"] == "none") == (phase == "intermediate")]
-        title = f"Run {run.settings['run']}: training curves of the {phase} phase"
-        learning_curves(chosen, title, run.folder / "figures", f"curves_{phase}")
+    for model in run.settings["models"]:
+        own = [one for one in run.trainings if one["model"] == model]
+        for phase in ("intermediate", "target"):
+            chosen = [one for one in own if (one["target"] == "none") == (phase == "intermediate")]
+            title = f"Run {run.settings['run']}: training curves of the {phase} phase{run.only(model)}"
+            learning_curves(chosen, title, run.folder / "figures", run.stem(f"curves_{phase}", model))
 
 
 def learning_curves(trainings: Sequence[Mapping[str, Any]], title: str, folder: Path | str, stem: str) -> list[Path]:

@@ -39,27 +39,33 @@ Z = 1.96  # half of a 95 % interval in standard errors
 
 def figure_languages(run: RunFolder) -> None:
     """Draw each task's scores by language, a bar a source, with intervals and the chance line."""
-    model = run.settings["models"][0]
-    scores, levels = run.scores[model], chance_levels(read_baselines(run))
+    levels = chance_levels(read_baselines(run))
+    for model in run.settings["models"]:
+        for task, entry in run.tasks.items():
+            _figure_of_task(run, model, task, entry, levels)
+
+
+def _figure_of_task(
+    run: RunFolder, model: str, task: str, entry: Mapping[str, Any], levels: Mapping[tuple[str, str, str, str], float]
+) -> None:
     sources, statistic, headline = run.settings["sources"], run.settings["statistic"], run.settings["headline"]
-    for task, entry in run.tasks.items():
-        metric = entry["metrics"][0]
-        values, found, split = language_values(scores, task, entry, metric, sources, statistic)
-        languages = by_family(found)
-        chance = {code: levels[key] for code in languages if (key := (task, code, split, metric)) in levels}
-        shown = {"dev": "development set", "test": "test set"}.get(split, f"{split} files")
-        title = f"{TITLES.get(task, task)} by language: run {run.settings['run']}, {shown}, {run.seeds}"
-        language_bars(
-            values,
-            languages,
-            run.titled(title),
-            f"{METRICS.get(metric, metric.replace('_', ' '))} (%)",
-            run.folder / "figures",
-            f"languages_{task}",
-            chance or None,
-            language_errors(run, model, task, metric, split),
-            [code for code in languages if headline and code not in headline],
-        )
+    metric = entry["metrics"][0]
+    values, found, split = language_values(run.scores[model], task, entry, metric, sources, statistic)
+    languages = by_family(found)
+    chance = {code: levels[key] for code in languages if (key := (task, code, split, metric)) in levels}
+    shown = {"dev": "development set", "test": "test set"}.get(split, f"{split} files")
+    title = f"{TITLES.get(task, task)} by language: run {run.settings['run']}, {shown}, {run.seeds}{run.only(model)}"
+    language_bars(
+        values,
+        languages,
+        run.titled(title),
+        f"{METRICS.get(metric, metric.replace('_', ' '))} (%)",
+        run.folder / "figures",
+        run.stem(f"languages_{task}", model),
+        chance or None,
+        language_errors(run, model, task, metric, split),
+        [code for code in languages if headline and code not in headline],
+    )
 
 
 def language_errors(run: RunFolder, model: str, task: str, metric: str, split: str) -> dict[str, dict[str, float]]:

@@ -22,8 +22,10 @@ NARROWEST = 3.0  # points that a panel spans at least, so that noise does not lo
 
 def figure_published(run: RunFolder) -> None:
     """Draw this run's numbers against the published ones."""
-    title = run.titled("This run against the published numbers")
-    published_scatter(comparison_of(run), title, run.folder / "figures", "published", run.benchmark)
+    for model in run.settings["models"]:
+        title = run.titled(f"This run against the published numbers{run.only(model)}")
+        stem = run.stem("published", model)
+        published_scatter(comparison_of(run, model), title, run.folder / "figures", stem, run.benchmark)
 
 
 def _look(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,13 +25,17 @@ TUNED = "no intermediate training; the learning rate of each target was chosen o
 
 
 def standard_marks(
-    sources: Sequence[str], translated: Collection[str] = (), contaminated: Mapping[tuple[str, str], str] | None = None
+    sources: Sequence[str],
+    translated: Collection[str] = (),
+    with_text: Collection[str] = (),
+    contaminated: Mapping[tuple[str, str], str] | None = None,
 ) -> dict[tuple[str, str], str]:
     """Return the footnotes of a run as ``build_main_table`` takes them: (source, task), ``*`` for any, to a sentence.
 
     Args:
         sources: the rows of the table.
-        translated: the sources that are trained on translated data.
+        translated: the sources that are trained on translated data, at the end or before.
+        with_text: those that are trained on raw text too.
         contaminated: (source, task) to a sentence, where what is evaluated was trained on: XNLI after its own
             translations, XQuAD after articles of SQuAD dev.
     """
@@ -43,7 +47,7 @@ def standard_marks(
             marks[source, "*"] = MLM_ENGLISH
         elif source == "none-tuned":
             marks[source, "*"] = TUNED
-        elif source.endswith("+mlm"):
+        elif source in with_text:
             marks[source, "*"] = f"{WITH_MLM}; {TRANSLATED}" if source in translated else WITH_MLM
         elif source in translated:
             marks[source, "*"] = TRANSLATED

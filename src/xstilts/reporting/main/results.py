@@ -82,7 +82,7 @@ def read_results(run: RunFolder, model: str) -> Results:
         own_dev=own,
         choices=choose(scores, run.tasks, candidates, own, settings["retrieval_source"], statistic) if several else {},
         intervals=run.intervals[model],
-        marks=standard_marks(settings["sources"], settings["translated"], contaminated(run)),
+        marks=standard_marks(settings["sources"], settings["translated"], settings["with_text"], contaminated(run)),
         remarks=[
             *standard_remarks(kept, left_out, settings["limit"], run.generated, settings["text_length"]),
             *vectors_remarks(settings),

@@ -194,7 +194,7 @@ def _with_averages(
     whole = len(over) == len(benchmark.tasks) and available.complete
     lacking = f"not all {benchmark.count} tasks in all their languages: see avg_available"
     average = available if whole else Score(reason=lacking)
-    scored = [task for task, score in others.items() if score.value is not None]
+    scored = [task for task in benchmark.tasks if task in others and others[task].value is not None]
     other = _average(others, scored) if scored else Score(reason="no other language has a score")
     return Row(source, columns, task_scores, average, available, other, over, others)
 

@@ -65,7 +65,7 @@ def page(run: RunFolder) -> str:
         several=several,
         bars=[one for one in figures if one["stem"].startswith("languages_")],
         curves=[one for one in figures if one["stem"].startswith("curves_")],
-        published=[one for one in figures if one["stem"] == "published"],
+        published=[one for one in figures if one["stem"].startswith("published")],
         costs=costs(run.folder),
         studies=_studies(run.folder),
         failed=[(chain, *found, meant_not_to_learn(chain.split("/")[1])) for chain, found in failed.items()],
@@ -108,11 +108,13 @@ def _best(run: RunFolder, model: str) -> list[dict[str, Any]]:
 
 def _figures(run: RunFolder) -> list[dict[str, str]]:
     """The run's figures in the order of the page: ``stem``, ``title`` and ``image``, empty where there is no room."""
-    differences = {run.stem("differences", model): "" for model in run.settings["models"]}
-    bars = {f"languages_{name}": TITLES.get(name, name) for name in run.tasks}
-    curves = {"curves_intermediate": "training on sources", "curves_target": "training on targets"}
+    titles = {"differences": "", "curves_intermediate": "training on sources", "curves_target": "training on targets"}
+    titles |= {"published": ""} | {f"languages_{name}": TITLES.get(name, name) for name in run.tasks}
+    stems = {
+        run.stem(of, model): title + run.only(model) for of, title in titles.items() for model in run.settings["models"]
+    }
     found, room = [], ROOM
-    for stem, title in {**differences, **curves, "published": "", **bars}.items():
+    for stem, title in stems.items():
         drawing = run.folder / f"figures/{stem}.svg"
         if drawing.is_file():
             sharp = drawing.stat().st_size <= SHARP

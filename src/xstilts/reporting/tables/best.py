@@ -13,7 +13,7 @@ from xstilts.reporting.run import RunFolder
 
 COLUMNS = (
     *("rule", "split", "task", "column", "source", "chosen_on", "selected_on_test", "score", "lower", "upper"),
-    *("difference", "diff_lower", "diff_upper"),
+    *("difference", "diff_lower", "diff_upper", "units"),
     *("benchmark", "over_benchmark", "over_lower", "over_upper", "certainty", "comparable", "reason"),
 )
 

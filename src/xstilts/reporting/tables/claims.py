@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from xstilts.config.sources import WITH_TEXT
-from xstilts.reporting.aggregate import choose_split
-from xstilts.reporting.claims import Verdict, claims, failures, judge, judge_gain, sound
+from xstilts.reporting.aggregate import choose_split, expected_languages
+from xstilts.reporting.claims import Verdict, claims, failures, in_languages, judge, judge_gain, sound
 from xstilts.reporting.main.best import ENGLISH, PAPER
 from xstilts.reporting.main.gains import Row, best_of
 from xstilts.reporting.main.marks import recipe_sentence
@@ -68,6 +68,10 @@ def _on_dev(run: RunFolder, results: Results) -> list[tuple[Verdict, str]]:
         settings["sources"], plain, settings["translated"], list(run.tasks), failures(runs, failed), run.benchmark
     )
     counted = sound(runs, failed)
+    asked = {task: expected_languages(run.tasks[task], split) for task, split in view.items()}
+    there = {task: set(draws.languages) for (task, _), draws in drawn.items()}
+    partial = {task: (len(there[task]), len(asked[task])) for task in there if not there[task].issuperset(asked[task])}
+    found = [in_languages(claim, partial, run.benchmark) for claim in found]
     return [(judge(claim, counted, noise), claim.reported) for claim in found]
 
 

@@ -18,7 +18,7 @@ from xstilts.reporting.run import POLICIES, RunFolder
 from xstilts.tasks import task
 from xstilts.tasks.benchmark import benchmark
 from xstilts.uncertainty.quantiles import student_quantile
-from xstilts.uncertainty.seeds import Statistic, median_variance, summarise
+from xstilts.uncertainty.seeds import Statistic, median_variance
 
 Rows = Sequence[Mapping[str, Any]]
 COLUMNS = (
@@ -58,12 +58,13 @@ def table_comparison(run: RunFolder) -> None:
     """Write ``comparison.*``: each cell beside the published one; generated languages are never compared."""
     published = {row["source"] for row in read_published() if row["system"] == ENCODER and row["source"]}
     absent = sorted(published - set(run.settings["sources"]) - set(RULES))
-    write_comparison(comparison_of(run), run.tables, "comparison", run.generated, absent, recipe_sentence(run.settings))
+    for model in run.settings["models"]:
+        stem, recipe = run.stem("comparison", model), recipe_sentence(run.settings)
+        write_comparison(comparison_of(run, model), run.tables, stem, run.generated, absent, recipe, run.only(model))
 
 
-def comparison_of(run: RunFolder) -> list[dict[str, Any]]:
-    """Return the run's cells beside the published ones."""
-    model = run.settings["models"][0]
+def comparison_of(run: RunFolder, model: str) -> list[dict[str, Any]]:
+    """Return the cells of one of the run's models beside the published ones."""
     results = read_results(run, model)
     tables = [build_main_table(results, policy) for policy in POLICIES.values()]
     return compare(
@@ -90,15 +91,12 @@ def prediction_reach(values: Sequence[float], statistic: Statistic = "mean") -> 
     return student_quantile(0.975, count - 1) * stdev(values) * math.sqrt(1 + middle)
 
 
-def agrees(values: Sequence[float], published: float, statistic: Statistic = "mean", rounding: float = 0.05) -> str:
+def agrees(ours: float, reach: float | None, published: float, rounding: float = 0.05) -> str:
     """Say whether a published value lies within the prediction interval around what the table shows.
 
-    Empty under three seeds. ``rounding`` is half the last printed digit.
+    Empty without a reach, that is under three seeds. ``rounding`` is half the last printed digit.
     """
-    reach = prediction_reach(values, statistic)
-    if reach is None:
-        return ""
-    return "yes" if abs(summarise(values, statistic) - published) <= reach + rounding else "no"
+    return "" if reach is None else "yes" if abs(ours - published) <= reach + rounding else "no"
 
 
 def _ours(table: MainTable, row: Mapping[str, Any], tasks: Mapping[str, Any]) -> Score | None:
@@ -144,7 +142,7 @@ def _compare(row: Mapping[str, Any], score: Score, table: MainTable, encoder: st
     shared = {key: row[key] for key in ("source", "task", "metric", "kind", "split", "protocol", "table", "version")}
     same = not reason and ours is not None
     differs = row["kind"] == "difference"
-    by_seed = score.by_seed if same and differs == score.relative else ()
+    reach = prediction_reach(score.by_seed if same and differs == score.relative else (), table.statistic)
     return {
         **shared,
         "certainty": row["certainty"],
@@ -152,8 +150,8 @@ def _compare(row: Mapping[str, Any], score: Score, table: MainTable, encoder: st
         "ours": None if ours is None else round(ours, 6),
         "published": row["value"],
         "difference": round(ours - row["value"], 6) if same and ours is not None else None,
-        "agreement": agrees(by_seed, row["value"], table.statistic),
-        "reach": prediction_reach(by_seed, table.statistic),
+        "agreement": "" if ours is None else agrees(ours, reach, row["value"]),
+        "reach": reach,
         "seeds": len(score.seeds),
         "comparable": "no" if reason else "yes",
         "reason": reason or row["note"],
@@ -260,9 +258,18 @@ def comparison_markdown(rows: Rows, absent: Sequence[str] = (), recipe: str = ""
 
 
 def write_comparison(
-    rows: Rows, folder: Path | str, stem: str, generated: bool = False, absent: Sequence[str] = (), recipe: str = ""
+    rows: Rows,
+    folder: Path | str,
+    stem: str,
+    generated: bool = False,
+    absent: Sequence[str] = (),
+    recipe: str = "",
+    whose: str = "",
 ) -> None:
-    """Write ``STEM.{csv,md}``; on generated languages the table holds the sentence that refuses the comparison."""
+    """Write ``STEM.{csv,md}``; on generated languages the table holds the sentence that refuses the comparison.
+
+    ``whose`` is what stands behind the title where a run has several encoders.
+    """
     body = f"{REFUSAL}\n" if generated else comparison_markdown(rows, absent, recipe)
     rows = [{"comparable": "no", "reason": REFUSAL}] if generated else rows
-    write_both(folder, stem, COLUMNS, rows, f"**This run beside the published numbers**\n\n{body}")
+    write_both(folder, stem, COLUMNS, rows, f"**This run beside the published numbers{whose}**\n\n{body}")

@@ -8,5 +8,6 @@ from xstilts.reporting.scores import write_scores
 
 def collect_scores(run: RunFolder) -> None:
     """Write ``scores.csv``: a row for every cell that the run expects, with its value or why there is none."""
-    rows = collect(run.folder / "scores", list(run.cells()), run.tasks, failed_trainings(run.trainings))
+    failed = failed_trainings(run.trainings)
+    rows = collect(run.folder / "scores", list(run.cells()), run.tasks, failed, run.settings["rests_on"])
     write_scores(run.tables / "scores.csv", rows, run.settings["recipe"])

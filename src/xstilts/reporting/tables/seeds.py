@@ -9,7 +9,7 @@ from xstilts.reporting.main.gains import few_units
 from xstilts.reporting.main.marks import GENERATED, blocks_remarks
 from xstilts.reporting.render import MISSING, column_title, markdown_table, number, write_both
 from xstilts.reporting.run import POLICIES, RunFolder
-from xstilts.uncertainty.intervals import ITEMS_AND_SEEDS
+from xstilts.uncertainty.intervals import ITEMS_AND_SEEDS, ITEMS_ONLY
 from xstilts.uncertainty.seeds import Statistic
 
 COLUMNS = (
@@ -58,6 +58,8 @@ def seed_rows(intervals: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         if cell not in seen:
             seen.add(cell)
             own = {"value": row["value"], "deviation": row["deviation"], "lower": row["lower"], "upper": row["upper"]}
+            seeds = int(row.get("own_seeds") or row["seeds"])  # a half-finished baseline leaves a difference fewer
+            own |= {"seeds": seeds, "method": ITEMS_AND_SEEDS if seeds >= 3 else ITEMS_ONLY}
             rows.append({**shared, "minus": "", **own})
         if row["difference"] is not None:
             gain = {name: row[f"diff_{name}"] for name in ("deviation", "lower", "upper")}
