@@ -67,7 +67,7 @@ make paper              the paper's whole table; RECIPE=jiant, xtreme or through
 make xtreme ENCODER=..  an encoder of your own on XTREME: a folder or a name on the Hub; BENCHMARK=xtreme_r for
                         XTREME-R, RETRIEVAL='layer: last, prefix: "query: "' for its own sentence vectors
 make xtreme-r           the ten tasks of XTREME-R
-make study NAME=..      one question with its arms beside a run: NAME of config/studies, RUN=demo or laptop-studies
+make study NAME=..      one question with its arms beside a run: NAME of config/studies; RUN=demo, laptop-studies, small, paper
 make verify-baseline    XLM-R Large untrained against its authors' numbers
 make verify-small       a small encoder trained, against its authors' scores
 make demo-encoder       the demo's encoder from raw text
@@ -81,7 +81,7 @@ make test, test-full, test-slurm, lint, format, schema, conda, bench, gpu-check,
 
 A part of a run:        sources=none,mnli tasks=xnli,tatoeba languages=en,de models=.. seeds=1,2
 Where and with what:    MIRROR=DIR (real data)  PROFILE=profiles/cuda  PYTHON=python3.12
-What stays on the disk: keep=all, sources or none (weights)
+What stays on the disk: keep=all, sources or pretrained (weights)
 Encoders made here:     pretrain=true makes anew what is kept
 endef
 
@@ -263,7 +263,7 @@ documents: demo demo-seeds
 conda: install
 	$(BIN)/python envs/conda.py
 
-# The picture of the rules in README.md; needs graphviz. tred leaves out arrows that follow from others.
+# The picture of the rules in docs/operations.md; needs graphviz. tred leaves out arrows that follow from others.
 docs/images/rulegraph.svg: Snakefile $(wildcard workflow/rules/*.smk)
 	$(BIN)/snakemake --configfile config/runs/demo.yaml --config run=rulegraph pretrain=true --workflow-profile none \
 	    --rulegraph | tred | dot -Tsvg -o $@

@@ -127,7 +127,18 @@ def memory_for(rule):
 
 def minutes_for(rule):
     """The function by which a job asks for time: by its work, and more at each attempt."""
-    return lambda wildcards, attempt: workload.of(rule, *wildcards).minutes(attempt, rule, *wildcards)
+    return lambda wildcards, attempt: at_most(workload.of(rule, *wildcards).minutes(attempt, rule, *wildcards))
+
+
+def minutes_each(minutes):
+    """The function by which a job asks for so many minutes, as often as it was tried."""
+    return lambda wildcards, attempt: at_most(minutes * attempt)
+
+
+def at_most(minutes):
+    """A time limit, no longer than the longest that the profile names: a longer one would wait in the queue for ever."""
+    longest = workflow.global_resources.get("longest_minutes")
+    return minutes if longest is None else min(minutes, longest.value)
 
 
 def threads_for(wildcards):

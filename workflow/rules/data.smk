@@ -112,7 +112,7 @@ rule translate:
     resources:
         gpu=1,
         mem_mb=32000,
-        runtime=lambda wildcards, attempt: 1440 * attempt,
+        runtime=minutes_each(1440),
     message:
         "Translate {wildcards.dataset} into {wildcards.language}"
     shell:

@@ -29,7 +29,7 @@ rule measure_speed:
     resources:
         gpu=1,
         mem_mb=32000,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        runtime=minutes_each(60),
     message:
         "Measure the speed of the arms of study {wildcards.study}"
     shell:
@@ -49,7 +49,7 @@ rule measure_serving:
     resources:
         gpu=1,
         mem_mb=64000,
-        runtime=lambda wildcards, attempt: 720 * attempt,
+        runtime=minutes_each(720),
     message:
         "Measure how fast the arms of study {wildcards.study} answer"
     shell:
@@ -111,7 +111,7 @@ rule in_context:
     resources:
         gpu=1,
         mem_mb=64000,
-        runtime=lambda wildcards, attempt: 120 * attempt,
+        runtime=minutes_each(120),
     message:
         "Predict {wildcards.task} with a decoder: {wildcards.source} (seed {wildcards.seed})"
     shell:
@@ -131,7 +131,7 @@ rule measure_latency:
     resources:
         gpu=1,
         mem_mb=64000,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        runtime=minutes_each(60),
     message:
         "Measure how fast the models of study {wildcards.study} answer"
     shell:

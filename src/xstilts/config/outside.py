@@ -57,7 +57,10 @@ class Entry(Section):
     fields: dict[str, str | list[str]] = Field(default={}, description="field of a row: column, or list of columns")
     candidates: Candidates | None = Field(default=None, description="dual encoder: what its queries search")
     gold: Gold | None = Field(default=None, description="dual encoder: which candidates are right for a query")
-    labels: Labels = Field(default=[], description="the label set; none: that of the target, or of the training data")
+    labels: Labels = Field(
+        default=[],
+        description="the label set, which a classification with training data needs; none: that of the target",
+    )
     label_names: dict[Annotated[str, BeforeValidator(str)], Annotated[str, BeforeValidator(str)]] = Field(
         default={}, description="other spelling: label"
     )

@@ -41,6 +41,7 @@ QWEN = partial(Size, positions=0, gated=True)  # Qwen1.5: the settings of its re
 ON_THE_HUB = {
     "FacebookAI/xlm-roberta-large": LARGE,
     "FacebookAI/xlm-roberta-base": Size(vocabulary=250_002, positions=514, layers=12, hidden=768, inner=3072),
+    "intfloat/multilingual-e5-small": Size(vocabulary=250_037, positions=512, layers=12, hidden=384, inner=1536),
     "facebook/xlm-roberta-xl": Size(vocabulary=250_880, positions=514, layers=36, hidden=2560, inner=10_240),
     "facebook/xlm-roberta-xxl": Size(vocabulary=250_880, positions=514, layers=48, hidden=4096, inner=16_384),
     "Qwen/Qwen1.5-0.5B": QWEN(vocabulary=151_936, layers=24, hidden=1024, inner=2816),

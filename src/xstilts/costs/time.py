@@ -114,11 +114,11 @@ def spare_cores(cores: int | None, gpus: int | None) -> int:
     and each core that comes free is taken by the next training.
 
     Args:
-        cores: that jobs may use, None where nobody set a number.
+        cores: that jobs may use, None where nobody set a number, as on a cluster's login node, which others use too.
         gpus: trainings that run at once, on two cores each; None where trainings compute on the cores: none is spare,
             and the first that comes free will do.
     """
-    return 1 if gpus is None else max(1, min(4, (cores or 8) - 2 * gpus))
+    return 1 if gpus is None or cores is None else max(1, min(4, cores - 2 * gpus))
 
 
 def tokenising_threads(rows: int, spare: int = 4) -> int:

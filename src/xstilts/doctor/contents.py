@@ -238,4 +238,4 @@ def _absent(jobs: Jobs, name: str, language: str, wanted: tuple[str, ...]) -> st
             return read_manifest(manifest).reason
         except UserError:
             return None  # it is read again anyway
-    return data.absent if jobs.run.data.origin != "world" else None
+    return None if jobs.run.data.origin == "world" or jobs.download_of(name, language) else data.absent

@@ -13,6 +13,7 @@ import yaml
 from xstilts.leases import device_name, devices
 
 FILES = ("profile.yaml", "config.v8+.yaml", "config.yaml")  # where Snakemake looks, the newest name first
+UNLIMITED = 1000  # jobs at once of a profile that says so
 UNKNOWN_GPU = "a GPU like an H200"  # what the shipped speeds are of
 CORES, JOBS, RESOURCES = ("--cores", "-c"), ("--jobs", "-j"), ("--resources", "--res")
 CPU = Path("/proc/cpuinfo")
@@ -48,13 +49,14 @@ def machine_of(arguments: Sequence[str], seen: Sequence[str] = ()) -> Machine:
     folder = _profile(arguments)
     profile = _read(folder) if folder else {}
     own = device_name()
-    limit = _limit(arguments, (profile.get("resources") or {}).get("gpu"))
+    limit = _limit(arguments, _named(profile.get("resources")).get("gpu"))
     here_are = len(os.sched_getaffinity(0))  # as Snakemake counts: a container or taskset may allow few of them
     given = _given(arguments, CORES) or str(profile.get("cores"))
     cores = int(given) if given.isdecimal() else here_are
     name = str(folder) if folder else "no profile"
     if profile.get("executor") == "slurm":
-        at_once = int(_given(arguments, JOBS) or profile.get("jobs") or 1)
+        jobs = str(_given(arguments, JOBS) or profile.get("jobs") or 1)
+        at_once = int(jobs) if jobs.isdecimal() else UNLIMITED
         words = f"a SLURM cluster, {at_once} jobs at once at most, each on one GPU"
         device = seen[-1] if seen else UNKNOWN_GPU
         return Machine(name, device, at_once, cores, f"{words} ({device})", _memory(profile, device, here=False))
@@ -87,9 +89,16 @@ def _given(arguments: Sequence[str], names: Sequence[str]) -> str | None:
     return found
 
 
-def _limit(arguments: Sequence[str], of_profile: int | None) -> int | None:
+def _named(resources: Any) -> dict[str, Any]:
+    """Return the resources of a profile by name: a section of it, or a list of ``name=value``."""
+    if isinstance(resources, dict):
+        return resources
+    return dict(str(one).split("=", 1) for one in resources or () if "=" in str(one))
+
+
+def _limit(arguments: Sequence[str], of_profile: Any) -> int | None:
     """Return how many GPUs the jobs may use together: ``--resources gpu=N`` of a command line, else the profile's."""
-    found = of_profile
+    found = int(of_profile) if str(of_profile).isdecimal() else None
     for place, word in enumerate(arguments):
         if word in RESOURCES or word.startswith("--resources="):
             words = [word.removeprefix("--resources=")] if "=" in word else list(arguments[place + 1 :])
@@ -111,7 +120,7 @@ def cpu_has_bfloat16() -> bool:
 
 def _memory(profile: dict[str, Any], device: str, here: bool) -> float | None:
     """Return the bytes of a GPU: as the profile says, else as this machine's smallest says, else by its name."""
-    said = (profile.get("default-resources") or {}).get("gpu_memory_gb")
+    said = _named(profile.get("default-resources")).get("gpu_memory_gb")
     if said:
         return float(said) * 1e9
     if here:

@@ -45,10 +45,12 @@ def estimate(workload: Workload, machine: Machine, speeds: Speeds, rule: str, wi
         return Estimate(LOCAL_SECONDS + TOKENISING * rows)
     size, is_known = workload.size(wildcards[0])
     work = workload.work(rule, *wildcards)
-    shipped = seconds(work, size, DEVICES[kind(machine.device)], workload.threads(wildcards[0]))
+    device = kind(machine.device)
+    threads = 1 if device == "gpu" else workload.threads(wildcards[0])  # a GPU is no faster for a job's second thread
+    shipped = seconds(work, size, DEVICES[device], threads)
     factor, behind = speeds.factor(rule, set_name(rule, wildcards), size)
     if not behind and not machine.bfloat16:
-        factor = seconds(work, size, DEVICES["cpu-float32"], workload.threads(wildcards[0])) / shipped
+        factor = seconds(work, size, DEVICES["cpu-float32"], threads) / shipped
     assumed = work.assumed if is_known else work.assumed | {"size of the encoder"}
     return Estimate(shipped * factor, factor, behind, assumed)
 

@@ -47,6 +47,17 @@ def not_learned_of_mixtures(trainings: Iterable[Mapping[str, Any]]) -> list[str]
     ]
 
 
+def unclear_trainings(trainings: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return a sentence for each training of which the signs do not say that it learned, nor that it did not."""
+    return [
+        f"{one['model']}/{one['source']}/{one['target']}/{one['seed']} may have learned nothing: {signs(name, dev)}."
+        for one in trainings
+        if one["results"].get("learned") == "unclear"
+        for name, dev in one["results"]["dev"].items()
+        if dev["learned"] == "unclear"
+    ]
+
+
 def of_cell(failures: Failures, chain: Chain, rests_on: RestsOn) -> tuple[str, str] | None:
     """Return the status and the reason of a cell whose own training failed, or one that it goes on from."""
     if found := failures.get(chain):

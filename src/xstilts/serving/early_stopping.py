@@ -49,9 +49,10 @@ def estimate(latencies: Sequence[float], percentile: float) -> float | None:
 
     It is the t-th largest, with the largest t that so many queries allow.
     """
-    over = 0
-    while queries_needed(percentile, over + 1) <= len(latencies):
-        over += 1
+    over, beyond = 0, len(latencies) + 1  # so many are allowed, so many are not
+    while beyond - over > 1:
+        middle = (over + beyond) // 2
+        over, beyond = (middle, beyond) if queries_needed(percentile, middle) <= len(latencies) else (over, middle)
     return sorted(latencies)[len(latencies) - over] if over else None
 
 

@@ -4,12 +4,13 @@ import json
 import queue
 import tempfile
 import threading
+import time
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from xstilts.errors import UserError
-from xstilts.serving.scenarios import PERCENTILES, SEEDS, Load, Measured, System
+from xstilts.serving.scenarios import PERCENTILES, PROBE, SEEDS, Load, Measured, System, offline
 
 MARK = ":::MLLOG "
 
@@ -34,6 +35,10 @@ def measure(system: System, there: int, load: Load, most: int = 64) -> Measured:
         raise UserError("LoadGen is not installed: pip install 'xstilts[loadgen]', or take the twin")
     import mlperf_loadgen as lg
 
+    if load.scenario == "Offline" and load.seconds:
+        first, began = [place % there for place in range(min(PROBE, load.queries))], time.perf_counter()
+        system(first)
+        load = offline(load, len(first), time.perf_counter() - began)
     worker = _Worker(system, most if load.scenario == "Server" else there + load.queries + load.samples)
     library = lg.ConstructQSL(there, there, _nothing, _nothing)
     under_test = lg.ConstructSUT(worker.issue, _nothing_at_all)

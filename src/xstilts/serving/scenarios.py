@@ -3,6 +3,7 @@
 In the manner of MLPerf's Open division, unverified: never an MLPerf result.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,6 +16,7 @@ SEEDS = (
     2747215439041700203,
     16159082839903944936,
 )  # of MLPerf 6.0: set, order, arrivals
+PROBE = 256  # samples by which the rate of an Offline load is found beforehand
 PERCENTILES = (0.5, 0.9, 0.95, 0.99, 0.999)
 
 System = Callable[[list[int]], None]  # answers the samples of these numbers, and returns when it has
@@ -72,6 +74,15 @@ def shortened(scenario: Scenario, seconds: float, samples: int | None = None) ->
     """Return MLPerf's load with a shorter duration, and for Offline fewer samples; query counts stay."""
     load = replace(MLPERF[scenario], seconds=seconds)
     return replace(load, queries=samples) if scenario == "Offline" and samples is not None else load
+
+
+def offline(load: Load, answered: int, seconds: float) -> Load:
+    """Return an Offline load with as many samples as its duration needs of a system that answered some in seconds.
+
+    A tenth more, as in LoadGen: a rate that is measured on few samples is not exact.
+    """
+    needed = math.ceil(1.1 * answered / max(seconds, 1e-9) * load.seconds)
+    return replace(load, queries=max(load.queries, needed))
 
 
 def percentiles(latencies: Sequence[float]) -> dict[str, float]:

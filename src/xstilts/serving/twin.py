@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from xstilts.serving.early_stopping import estimate, holds
-from xstilts.serving.scenarios import SEEDS, Load, Measured, System, percentiles
+from xstilts.serving.scenarios import PROBE, SEEDS, Load, Measured, System, offline, percentiles
 
 Clock = Callable[[], float]
 Sleep = Callable[[float], None]
@@ -32,6 +32,10 @@ def measure(
     """
     drawn = _samples(there)
     began = clock()
+    if load.scenario == "Offline" and load.seconds:
+        first = [next(drawn) for _ in range(min(PROBE, load.queries))]
+        system(first)
+        load, began = offline(load, len(first), clock() - began), clock()
     if load.scenario == "Offline":
         asked = [next(drawn) for _ in range(load.queries)]
         system(asked)

@@ -53,14 +53,14 @@ def translate(texts: Sequence[str], by: Translator) -> list[str]:
     options: dict[str, Any] = {"num_beams": by.beams, "do_sample": False}
     if by.first_token is not None:
         options["forced_bos_token_id"] = by.first_token
-    for batch in _batches([len(ids) for ids in encoded], by.micro_tokens):
+    for batch in _batches([len(ids) for ids in encoded], by.micro_tokens // by.beams):
         padded = by.tokenizer.pad({"input_ids": [encoded[place] for place in batch]}, return_tensors="pt")
         longest = padded["input_ids"].shape[1]
         with torch.inference_mode():
             answer = by.model.generate(
                 input_ids=padded["input_ids"].to(by.model.device),
                 attention_mask=padded["attention_mask"].to(by.model.device),
-                max_new_tokens=min(2 * longest + 16, LONGEST),
+                max_new_tokens=written(longest),
                 **options,
             )
         for place, text in zip(batch, by.tokenizer.batch_decode(answer, skip_special_tokens=True), strict=True):
@@ -68,11 +68,20 @@ def translate(texts: Sequence[str], by: Translator) -> list[str]:
     return found
 
 
+def written(read: int) -> int:
+    """Return the most tokens that the translation of so many may have."""
+    return min(2 * read + 16, LONGEST)
+
+
 def _batches(lengths: Sequence[int], micro_tokens: int) -> Iterator[list[int]]:
-    """Yield places of texts of about one length, as many as hold ``micro_tokens`` padded tokens."""
+    """Yield places of texts of about one length, as many as hold ``micro_tokens`` with what they may become.
+
+    A decoder keeps keys and values of each token that it has read or written, for each of its beams: short texts, which
+    may grow most, fill a card first.
+    """
     batch: list[int] = []
     for place in sorted(range(len(lengths)), key=lambda place: (lengths[place], place)):
-        if batch and (len(batch) + 1) * lengths[place] > micro_tokens:
+        if batch and (len(batch) + 1) * (lengths[place] + written(lengths[place])) > micro_tokens:
             yield batch
             batch = []
         batch.append(place)

@@ -94,6 +94,12 @@ def test_the_limits_of_a_command_line_count_more_than_the_profiles(
     for words in (["--cores", "3"], ["--cores=3"], ["-c", "3"], ["-c3"]):
         assert machine_of([*profile, *words]).cores == 3
     assert machine_of([*profile, "--resources", "mem_mb=9", "gpu=8", "--cores", "2"]).at_once == 8
+    (tmp_path / "config.yaml").write_text(
+        'resources: ["gpu=4"]\ndefault-resources: ["gpu_memory_gb=40", "runtime=60"]\n'
+    )
+    assert (machine_of(profile).at_once, machine_of(profile).memory) == (4, 40e9), "Snakemake's list form"
+    (tmp_path / "config.yaml").write_text("executor: slurm\njobs: unlimited\n")
+    assert machine_of(profile).at_once > 100
     (tmp_path / "config.yaml").write_text("executor: slurm\njobs: 50\n")
     assert [machine_of([*profile, *words]).at_once for words in ([], ["--jobs", "4"], ["-j4"])] == [50, 4, 4]
 

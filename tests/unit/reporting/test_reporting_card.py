@@ -62,6 +62,12 @@ def test_single_languages_stand_beside_those_that_are_published() -> None:
     assert "| language | mine (F1) | mine (EM) |" in text
 
 
+def test_a_part_of_the_examples_stands_beside_no_published_number() -> None:
+    text = made(results(), limit=200)
+    assert "| XNLI | 50.0 | – |" in text and "| language | mine (f1) |\n" in text
+    assert "ours is of the first 200 examples of each language alone" in text
+
+
 def test_a_score_that_lacks_a_language_is_marked_and_compared_with_nothing() -> None:
     text = made(results("xnli/sw"))
     assert "| XNLI | 50.0° | – |" in text and "° not in all of the task's languages." in text

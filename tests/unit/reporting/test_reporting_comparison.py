@@ -164,6 +164,9 @@ def test_another_encoder_or_fewer_languages_are_not_compared():
     two = {name: {**entry, "languages": ["en", "de"]} for name, entry in one_language().items()}
     partial = main_table(frame(score_rows(v1_rows())), v1_sources(), two)
     assert cell(compare([partial], ALL, two), "none", "xnli")["reason"] == "ours lacks languages of the benchmark"
+    few = compare([table()], ALL, one_language(), limit=200)
+    assert cell(few, "none", "xnli")["reason"] == "ours is of the first 200 examples of each language alone"
+    assert not any(row["comparable"] == "yes" for row in few), "retrieval among fewer sentences is another task"
 
 
 def test_agreement_is_a_prediction_interval_over_seeds():

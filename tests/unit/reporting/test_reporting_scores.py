@@ -3,6 +3,7 @@
 import pytest
 
 from xstilts.errors import DataError
+from xstilts.reporting.failures import unclear_trainings
 from xstilts.reporting.scores import (
     COLUMNS,
     Cell,
@@ -88,6 +89,14 @@ def test_a_source_that_learned_nothing_marks_all_that_goes_on_from_it(tmp_path):
         ("not learned", "its source is not learned: mnli: loss 1.099"),
         ("ok", ""),
     ]
+
+
+def test_a_training_that_may_have_learned_nothing_is_named():
+    dev = {"learned": "unclear", "loss": 1.065, "entropy": 1.098, "score": 46.7, "bound": 38.3}
+    one = {"model": "m", "source": "none", "target": "mnli", "seed": 2, "results": {"learned": "unclear"}}
+    one["results"]["dev"] = {"mnli": dev}
+    (said,) = unclear_trainings([one, {**one, "results": {"learned": "yes", "dev": {"mnli": dev}}}])
+    assert said.startswith("m/none/mnli/2 may have learned nothing: mnli: loss 1.065")
 
 
 def test_a_link_of_a_chain_and_the_base_of_a_few_shots_mark_what_goes_on_from_them(tmp_path):

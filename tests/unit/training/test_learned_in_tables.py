@@ -119,4 +119,5 @@ def test_the_tables_say_so(run: RunFolder, capsys: pytest.CaptureFixture[str]) -
     verify(RunFolder(run.settings | {"languages": {}}, run.folder, run.tables))
     (one,) = read_json(run.tables / "verification.json")["failed_trainings"]
     assert (one["training"], one["status"]) == ("m/mnli-shuffled/none/1", permuted)
+    assert read_json(run.tables / "verification.json")["unclear_trainings"] == []
     assert f"m/mnli-shuffled/none/1 {permuted} (a control: its labels are permuted): " in capsys.readouterr().err

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from xstilts.reporting.figures.style import GREY, WIDTH, Look, figure, legend_columns, looks, save, save_empty
+from xstilts.reporting.figures.style import GREY, WIDTH, Look, figure, headline, legend_columns, looks, save, save_empty
 from xstilts.reporting.run import RunFolder
 
 CHOSEN: Any = {"marker": "o", "markersize": 4, "markerfacecolor": "white", "linestyle": ""}
@@ -65,7 +65,7 @@ def learning_curves(trainings: Sequence[Mapping[str, Any]], title: str, folder: 
                 axes.locator_params(axis="x", nbins=3)
             below.ticklabel_format(axis="x", style="plain")
             below.xaxis.set_major_formatter(lambda value, _: f"{value / 1000:g}k" if value >= 1000 else f"{value:g}")
-        drawn.suptitle(title, fontsize=8.5, fontweight="bold")
+        headline(drawn, title)
         from matplotlib.lines import Line2D
 
         handles = [Line2D([], [], color=look[name].colour, linestyle=look[name].dash, label=name) for name in sources]

@@ -7,7 +7,7 @@ from textwrap import fill
 from typing import Any
 
 from xstilts.reporting.baselines.chance import not_above_chance
-from xstilts.reporting.figures.style import INK, WIDTH, figure, save
+from xstilts.reporting.figures.style import INK, WIDTH, figure, headline, save
 from xstilts.reporting.main.results import read_results
 from xstilts.reporting.main.rows import Score
 from xstilts.reporting.main.table import MainTable, build_main_table
@@ -132,7 +132,7 @@ def heat_map(
         axes.tick_params(length=0)
         axes.grid(False)
         axes.spines[:].set_visible(False)
-        drawn.suptitle(title, fontsize=8.5, fontweight="bold")
+        headline(drawn, title)
         bar = drawn.colorbar(mpl.cm.ScalarMappable(norm, colours), ax=axes, shrink=0.9, pad=0.02, aspect=30)
         steps = [*[step for step in (1, 2, 5, 10, 20, 50) if step < 0.8 * limit][-3:] * (len(rows) > 3), limit]
         bar.set_ticks([*(-step for step in steps), 0, *steps])

@@ -17,6 +17,7 @@ from xstilts.reporting.figures.style import (
     WIDTH,
     Look,
     figure,
+    headline,
     legend_columns,
     looks,
     save,
@@ -167,7 +168,7 @@ def language_bars(
             axes.set_xticks(range(len(part)), named, rotation=90 if upright else 0)
             axes.set(xlim=(-0.6, slots - 0.4), ylim=(0, max(1.0, max(tops, default=1.0) * 1.06)), ylabel=axis)
             axes.tick_params(axis="x", length=0)
-        drawn.suptitle(title, fontsize=8.5, fontweight="bold")
+        headline(drawn, title)
         missing = any(name not in row for row in values.values() for name in languages)
         columns = legend_columns(sources)
         handles = _bar_legend(look, chance is not None, missing, any(errors.values()))
@@ -223,7 +224,7 @@ def _bar_legend(look: Mapping[str, Look], chance: bool, missing: bool, errors: b
     if errors:
         handles.append(Line2D([], [], **ERROR, label="95 % interval"))
     if chance:
-        handles.append(Line2D([], [], **CHANCE, label="chance"))
+        handles.append(Line2D([], [], **CHANCE, label="best without reading"))
     if missing:
         handles.append(Line2D([], [], **ABSENT, label="missing"))
     return handles

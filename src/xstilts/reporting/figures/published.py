@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.config.sources import WITH_TEXT
-from xstilts.reporting.figures.style import COLOURS, GREY, WIDTH, figure, save, save_empty
+from xstilts.reporting.figures.style import COLOURS, GREY, WIDTH, figure, headline, save, save_empty
 from xstilts.reporting.render import TITLES
 from xstilts.reporting.run import RunFolder
 from xstilts.reporting.tables.comparison import comparison_of
@@ -94,7 +94,7 @@ def published_scatter(
             axes.set_xlabel("published")
         first, *below = title.split("\n")
         said = "\n".join([f"{first}: differences to none, points", *below])
-        drawn.suptitle(said, fontsize=8.5, fontweight="bold")
+        headline(drawn, said)
         drawn.legend(handles=_legend(drawable, Line2D), loc="outside lower center", ncols=6, columnspacing=1.2)
         return save(drawn, folder, stem)
 

@@ -5,11 +5,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from xstilts.files import replacing
 
 WIDTH = 6.9  # inches: the text width of an A4 or letter page
+LETTERS = 92  # of a title that this width holds
 # Okabe and Ito's colours; black stands first, for the source without intermediate training. Yellow is left out: it is
 # hard to see on white.
 COLOURS = ("#000000", "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7")
@@ -90,6 +92,12 @@ def figure(width: float, height: float) -> Iterator[Any]:
         yield drawn
 
 
+def headline(drawn: Any, title: str) -> None:
+    """Write a figure's title, in lines that its width holds."""
+    lines = [part for line in title.splitlines() for part in wrap(line, LETTERS)]
+    drawn.suptitle("\n".join(lines), fontsize=8.5, fontweight="bold")
+
+
 def save(drawn: Any, folder: Path | str, stem: str) -> list[Path]:
     """Write ``STEM.svg`` and ``STEM.png`` (200 dots an inch), whole or not at all, without date or version in them."""
     paths = [Path(folder) / f"{stem}.{form}" for form in ("svg", "png")]
@@ -104,6 +112,6 @@ def save(drawn: Any, folder: Path | str, stem: str) -> list[Path]:
 def save_empty(title: str, why: str, folder: Path | str, stem: str) -> list[Path]:
     """Write a low figure that says why there is nothing to draw."""
     with figure(WIDTH, 1.2) as drawn:
-        drawn.suptitle(title, fontsize=8.5, fontweight="bold")
+        headline(drawn, title)
         drawn.text(0.5, 0.3, why, ha="center", va="center")
         return save(drawn, folder, stem)

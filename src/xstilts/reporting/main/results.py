@@ -42,6 +42,7 @@ class Results:
     remarks: Sequence[str] = ()  # further sentences below the table
     generated: bool = False
     benchmark: Benchmark = XTREME
+    limit: int | None = None  # of the examples that were evaluated, the first of each language
 
     def column_of(self, row: Mapping[str, Any]) -> str:
         """Return the column of the main table that a row of ``intervals.csv`` belongs to."""
@@ -91,6 +92,7 @@ def read_results(run: RunFolder, model: str) -> Results:
         ],
         generated=run.generated,
         benchmark=run.benchmark,
+        limit=settings["limit"],
     )
 
 

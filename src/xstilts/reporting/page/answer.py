@@ -100,7 +100,7 @@ def lacking(failed: Mapping[str, int], cells: Mapping[str, int]) -> str:
     meant = f" ({controls} of them of a control with permuted labels)" if controls else ""
     return (
         f"Of {failed['trainings']} trainings {' and '.join(bad)}{meant}; {gaps}: "
-        f"numbers that rest on a failed training carry {FAILED}, and count in no claim."
+        f"numbers of the main tables that rest on a failed training carry {FAILED}, and count in no claim."
     )
 
 

@@ -6,7 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.files import read_json, write_text
-from xstilts.reporting.failures import failed_trainings, meant_not_to_learn, not_learned_of_mixtures
+from xstilts.reporting.failures import (
+    failed_trainings,
+    meant_not_to_learn,
+    not_learned_of_mixtures,
+    unclear_trainings,
+)
 from xstilts.reporting.main.gains import with_bounds
 from xstilts.reporting.main.marks import recipe_sentence
 from xstilts.reporting.main.notes import name_cells
@@ -70,6 +75,7 @@ def page(run: RunFolder) -> str:
         studies=_studies(run.folder),
         failed=[(chain, *found, meant_not_to_learn(chain.split("/")[1])) for chain, found in failed.items()],
         partly=not_learned_of_mixtures(one for one in run.trainings if one["target"] == "none"),
+        unclear=unclear_trainings(run.trainings),
         missing=missing(run),
         shown=SHOWN,
         there=lambda place: (run.folder / place).exists(),

@@ -7,6 +7,7 @@ from typing import Any
 from xstilts.files import write_text
 from xstilts.reporting.aggregate import expected_languages
 from xstilts.reporting.encoder_check import read_expected
+from xstilts.reporting.main.gains import limited
 from xstilts.reporting.main.marks import blocks_remarks, recipe_sentence, vectors_remarks
 from xstilts.reporting.main.notes import split_note
 from xstilts.reporting.main.results import Results, read_results
@@ -35,8 +36,8 @@ def card(
 ) -> str:
     """Return the card of a model: its row ``none``, or the run's first where there is no such.
 
-    A published number stands beside ours where both are on the same split, in the same languages and, for retrieval, of
-    sentence vectors made alike; elsewhere there is a dash.
+    A published number stands beside ours where both are on the same split, in the same languages, of all examples and,
+    for retrieval, of sentence vectors made alike; elsewhere there is a dash.
 
     Args:
         settings: of the reporting jobs.
@@ -47,21 +48,24 @@ def card(
     source = "none" if "none" in results.sources else results.sources[0]
     table = build_main_table(results, "test")
     vectors = settings["retrieval"]
-    alike = not results.generated and (vectors is None or vectors["paper"])
+    compared = not results.generated and not settings["limit"]
+    alike = compared and (vectors is None or vectors["paper"])
     parts = [
         f"## {results.benchmark.title}: {results.model}\n",
         _how(settings, results, table, source),
-        _overview(results, table, source, [] if results.generated else published, alike),
+        _overview(results, table, source, published if compared else [], alike),
         "### By language\n",
         *_languages(results, table, source, by_language if alike else {}),
-        _beside(results, alike),
+        _beside(results, alike, settings["limit"]),
     ]
     return "\n".join(parts)
 
 
-def _beside(results: Results, alike: bool) -> str:
+def _beside(results: Results, alike: bool, limit: int | None) -> str:
     if results.generated:
         return f"{ENCODER}: its published numbers are not of generated languages.\n"
+    if limit:
+        return f"{ENCODER}: its published numbers are of all examples; {limited(limit)}.\n"
     but = "" if alike else "; not for retrieval, whose sentence vectors are made otherwise"
     whose = f"tasks as {results.benchmark.title}'s authors trained it"
     return (

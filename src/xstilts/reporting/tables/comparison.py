@@ -8,6 +8,7 @@ from typing import Any
 
 from xstilts.reporting.aggregate import metric_column
 from xstilts.reporting.main.best import RULES
+from xstilts.reporting.main.gains import limited
 from xstilts.reporting.main.marks import recipe_sentence, vectors_in_words
 from xstilts.reporting.main.results import read_results
 from xstilts.reporting.main.rows import Score
@@ -67,8 +68,9 @@ def comparison_of(run: RunFolder, model: str) -> list[dict[str, Any]]:
     """Return the cells of one of the run's models beside the published ones."""
     results = read_results(run, model)
     tables = [build_main_table(results, policy) for policy in POLICIES.values()]
+    vectors = other_vectors(run.settings["retrieval"])
     return compare(
-        tables, read_published(), run.tasks, system_name(model), run.generated, other_vectors(run.settings["retrieval"])
+        tables, read_published(), run.tasks, system_name(model), run.generated, vectors, run.settings["limit"]
     )
 
 
@@ -109,7 +111,9 @@ def _ours(table: MainTable, row: Mapping[str, Any], tasks: Mapping[str, Any]) ->
     return found.columns.get(column)
 
 
-def _why_not(row: Mapping[str, Any], score: Score, table: MainTable, encoder: str, vectors: str) -> str:
+def _why_not(
+    row: Mapping[str, Any], score: Score, table: MainTable, encoder: str, vectors: str, limit: int | None
+) -> str:
     split = score.split or table.policy
     theirs = benchmark(row["benchmark"])
     if theirs is not table.benchmark:
@@ -127,15 +131,19 @@ def _why_not(row: Mapping[str, Any], score: Score, table: MainTable, encoder: st
         return f"ours is on {split}, the published number on {row['split']}"
     if not score.complete:
         return "ours lacks languages of the benchmark" if row["task"] != "avg" else "ours lacks tasks or languages"
+    if limit:
+        return limited(limit)
     if encoder != ENCODER:
         return f"another encoder: {encoder}"
     return vectors if row["task"] in ("bucc2018", "tatoeba", "tatoeba_squad", "avg") else ""
 
 
-def _compare(row: Mapping[str, Any], score: Score, table: MainTable, encoder: str, vectors: str) -> dict[str, Any]:
+def _compare(
+    row: Mapping[str, Any], score: Score, table: MainTable, encoder: str, vectors: str, limit: int | None
+) -> dict[str, Any]:
     ours = score.absolute if row["kind"] == "absolute" else score.value if score.relative else None
     reason = (
-        _why_not(row, score, table, encoder, vectors)
+        _why_not(row, score, table, encoder, vectors, limit)
         if ours is not None
         else score.reason or "ours is not a difference"
     )
@@ -165,6 +173,7 @@ def compare(
     encoder: str = ENCODER,
     generated: bool = False,
     vectors: str = "",
+    limit: int | None = None,
 ) -> list[dict[str, Any]]:
     """Set the cells of a run beside the published numbers of the same source, task, metric and split.
 
@@ -178,6 +187,7 @@ def compare(
         encoder: what the run's encoder is, in the words of the published rows' ``system``.
         generated: the run is on generated languages: nothing is compared, and no row comes back.
         vectors: what ``other_vectors`` says: why retrieval is not compared.
+        limit: the first examples of each language that were evaluated; None: all, else nothing is compared.
     """
     if generated:
         return []
@@ -190,7 +200,7 @@ def compare(
             continue
         cells.sort(key=lambda cell: (cell[1].split or cell[0].policy) != row["split"])  # stable: its own split first
         table, score = cells[0]
-        rows.append(_compare(row, score, table, encoder, vectors))
+        rows.append(_compare(row, score, table, encoder, vectors, limit))
     order = [row.source for row in tables[0].rows]
     return sorted(rows, key=lambda row: order.index(row["source"]))  # stable: as published within a source
 

@@ -121,6 +121,7 @@ def seeds_markdown(
         "The interval is over examples and, from three seeds on, over seeds too.",
         "Differences are paired by seed and example"
         + (", and are those of the medians." if statistic == "median" else "."),
+        "The seeds' part of an interval is of variances pooled over the column, not of the deviation beside it.",
         "Languages and tasks are fixed.",
         "Bold: an interval over examples and seeds without 0; not corrected for how many there are.",
         *(["Where fewer than three seeds are there the interval is over examples only."] if few else []),

@@ -15,6 +15,7 @@ from xstilts.reporting.failures import (
     failed_trainings,
     meant_not_to_learn,
     not_learned_of_mixtures,
+    unclear_trainings,
 )
 from xstilts.reporting.run import RunFolder
 from xstilts.reporting.scores import leftover_files
@@ -57,13 +58,16 @@ def verify(run: RunFolder) -> None:
         expected = f" ({one['expected']})" if "expected" in one else ""
         print(f"{one['training']} {one['status']}{expected}: {one['reason']}", file=sys.stderr)
     partly = not_learned_of_mixtures(one for one in run.trainings if one["target"] == "none")
-    print(*partly, sep="\n", end="\n" * bool(partly), file=sys.stderr)
+    unclear = unclear_trainings(run.trainings)
+    for line in (*partly, *unclear):
+        print(line, file=sys.stderr)
     stray = [str(path.relative_to(run.folder)) for path in leftover_files(run.folder / "scores", cells)]
     found = {
         "files": files,
         "cells": counts,
         "failed_trainings": failed,
         "partly_learned": partly,
+        "unclear_trainings": unclear,
         "left_from_earlier_runs": stray,
     }
     write_json(run.tables / "verification.json", found)
