@@ -137,8 +137,8 @@ def minutes_each(minutes):
 
 def at_most(minutes):
     """A time limit, no longer than the longest that the profile names: a longer one would wait in the queue for ever."""
-    longest = workflow.global_resources.get("longest_minutes")
-    return minutes if longest is None else min(minutes, longest.value)
+    longest = getattr(workflow.global_resources.get("longest_minutes"), "value", None)
+    return minutes if longest is None else min(minutes, longest)
 
 
 def threads_for(wildcards):
