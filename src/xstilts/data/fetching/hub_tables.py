@@ -54,8 +54,12 @@ def _shipped() -> dict[str, HubSet]:
 
 
 def _records(entry: HubSet, tables: list[Path], language: str, place: Path) -> None:
-    """The columns that a user's own data set reads, under their own names; empty ones too."""
-    rows = (row for path in tables for row in table(path, no_label=None))
+    """The columns that a user's own data set reads, under their own names; empty ones too.
+
+    A row without a label is `-`, which `drop` may name; on a test split, which may be without labels, it has none.
+    """
+    no_label = None if place.name.startswith("test-") else NO_LABEL
+    rows = (row for path in tables for row in table(path, no_label))
     _write_json_lines(place, ({key: row.get(column) for key, column in entry.columns.items()} for row in rows))
 
 

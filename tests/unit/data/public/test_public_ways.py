@@ -244,6 +244,10 @@ choices:
         assert main(["lock", "--data", "choices", "--renew"]) == 0
         again = prepare_dataset(tmp_path / "again", spec, {"download": download("choices")}, Path("nowhere"))
         assert again.results["labelled"] == {"dev": 3, "test": 0}
+        hub.put("datasets/acme/choices", **{"qu/val-0.parquet": hub_repositories.parquet(numbered, unlabelled)})
+        assert main(["lock", "--data", "choices", "--renew"]) == 0
+        unread = download("choices").results
+        assert unread["left"] == ["qu"] and "'-'" in " ".join(unread["missing"]), "elsewhere `drop` must name it"
         gone = "acme/choices: qu/val-*.parquet: found no such file"
         lost = replace(
             found, content={**found.content, "results": {**found.results, "from": {"en": "hub"}, "missing": [gone]}}
