@@ -5,7 +5,6 @@ from xstilts.data.fetching.public import lacks_something
 from xstilts.graph.specs import release, sign
 from xstilts.locks import lock as lock_file, open_lock
 
-
 incomplete = set()  # downloads that lack something which the run reads
 
 
