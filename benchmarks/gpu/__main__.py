@@ -34,6 +34,7 @@ CHECKS: tuple[Check, ...] = (
     correct.graphs,
     correct.compiled,
     fast.compiled_steps,
+    fast.graphed_steps,
     fast.checkpoints,
     fast.neighbours,
     fast.out_of_memory,

@@ -1,14 +1,20 @@
-"""Whether the device computes what it should: kernels, determinism, waits, captured and compiled forward passes."""
+"""Whether the device computes what it should: kernels, determinism, waits, captured steps and compiled blocks."""
 
 import time
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 
 from benchmarks.gpu.setting import FAMILIES, Found, Where, built, counted_memory, features, milliseconds, stepper
+from xstilts.families.features import Features
 from xstilts.modeling.attention import has_unpadded_kernel, padded, unpadded
+from xstilts.modeling.batches import units
+from xstilts.modeling.dropout import Dropout
 from xstilts.modeling.layout import layout
+from xstilts.modeling.model import Model
+from xstilts.training.loop import Recipe, TrainingData, accumulate
 
 
 def kernel(where: Where) -> Found:
@@ -93,33 +99,51 @@ def synchronisation(where: Where) -> Found:
 
 
 def graphs(where: Where) -> Found:
-    """A forward pass of all blocks at 256 tokens as it is and as a captured CUDA graph; whether the two agree."""
-    if where.device.type != "cuda":
-        return {"graph": "needs CUDA"}
-    model = built(where, "classification", 500).eval()
-    sizes = torch.full((8,), 32)
-    places, ids = layout(sizes, where.device), torch.randint(3, 500, (256,), device=where.device)
+    """Steps whose blocks are CUDA graphs: gradients beside plain ones, and whether two trainings end in the same bytes.
 
-    def forward() -> torch.Tensor:
-        with torch.no_grad(), model.autocast():
-            return model.encoder.blocks(ids, places)
+    The second training begins where graphs are captured already, as one that goes on from a checkpoint does not.
+    """
+    if not has_unpadded_kernel(where.device):
+        return {"graphs": "needs CUDA and the unpadded kernel"}
+    gradients, ends, found = [], [], Found()
+    batches = [features("classification", sequences, length, 500) for sequences, length in ((4, 47), (4, 20), (8, 90))]
+    for graphed in (False, True):
+        model = built(where, "classification", 500)
+        for module in model.modules():
+            if isinstance(module, Dropout):
+                module.share = 0.0
+        for layer in model.encoder.layers:
+            layer.attention_dropout = 0.0
+        if graphed:
+            model.graph_on_gpu()
+        gradients.append([gradient for rows in batches for gradient in gradients_of(model, rows)])
+    pairs = zip(*gradients, strict=True)
+    found["relative_difference"] = max(float((one - other).norm() / (other.norm() + 1e-12)) for one, other in pairs)
+    graphed_blocks = None
+    for _ in range(2):
+        model = built(where, "classification", 500)
+        model.graph_on_gpu()
+        steps = [stepper(model, "classification", rows, 4096) for rows in batches]
+        if graphed_blocks is not None:  # whatever a capture draws, or leaves in a gradient, shows in the bytes
+            for rows in reversed(batches):
+                gradients_of(model, rows)
+        graphed_blocks = model.encoder.graphs
+        for step in steps * 3:
+            step()
+        ends.append([one.detach().clone() for one in model.parameters()])
+    found["same_bytes"] = all(torch.equal(*pair) for pair in zip(*ends, strict=True))
+    found["shapes"] = len(graphed_blocks.known)
+    return found
 
-    plain = milliseconds(where, forward, where.few(20))
-    stream = torch.cuda.Stream()
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
-        for _ in range(3):
-            forward()
-    torch.cuda.current_stream().wait_stream(stream)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        states = forward()
-    replayed = milliseconds(where, graph.replay, where.few(50))
-    return {
-        "plain_ms": round(plain, 3),
-        "replayed_ms": round(replayed, 3),
-        "largest_difference": float((states - forward()).abs().max()),
-    }
+
+def gradients_of(model: Model, rows: Features) -> list[torch.Tensor]:
+    """Return the gradients of the blocks for one batch, and leave none behind."""
+    part, bounds = TrainingData("classification", "classification", rows, 1, 1.0), units(rows, "classification")
+    recipe = Recipe(1, 1e-5, 0.1, 0.01, 1e-8, 1.0, 1, 1000, 4096, 1e9, model.precision)
+    accumulate(model, part, bounds, np.arange(len(bounds) - 1), recipe, 0)
+    found = [one.grad.float().clone() for one in model.encoder.layers.parameters() if one.grad is not None]
+    model.zero_grad()
+    return found
 
 
 def compiled(where: Where) -> Found:

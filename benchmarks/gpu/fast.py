@@ -24,10 +24,12 @@ from benchmarks.gpu.setting import (
 from xstilts.costs.size import Size
 from xstilts.costs.trained import READ
 from xstilts.leases import is_out_of_memory
+from xstilts.modeling.model import Model
 from xstilts.modeling.xlmr import filled_up
 from xstilts.training import checkpoint
 
 WORTH = 1.03  # times as fast, from which on a setting is advised
+LEVEL = 1.01  # times as slow, up to which two sizes of a step count as equally fast
 
 
 def small_steps(where: Where) -> Found:
@@ -94,26 +96,36 @@ def vocabulary_product(where: Where) -> Found:
 
 
 def compiled_steps(where: Where) -> Found:
-    """Steps with blocks that PyTorch compiles beside those that it does not, and what they advise for this device.
+    """Steps with blocks that PyTorch compiles beside those that it does not, and what they advise for this device."""
+    gpu = where.device.type == "cuda"
+    return beside_plain(where, "compiled", lambda model: model.encoder.compile_blocks() if gpu else None)
 
-    The setting is worth its name from 3 % on, at the batch of four or at 16,384 tokens, when neither becomes slower.
+
+def graphed_steps(where: Where) -> Found:
+    """Steps whose blocks are CUDA graphs beside plain ones, and what they advise for this device."""
+    return beside_plain(where, "graphed", Model.graph_on_gpu)
+
+
+def beside_plain(where: Where, setting: str, change: Callable[[Model], None]) -> Found:
+    """Time steps of a model as it is and changed, at the paper's batch of four and at 16,384 tokens.
+
+    The setting is worth its name from 3 % on, at either size, when neither becomes slower.
     """
     found, gains = Found(), []
     for name, sequences, length in (("batch of 4", 4, 47), ("16k tokens", where.few(160, 8), where.few(100, 10))):
         entry = Found()
-        for way in ("plain", "compiled"):
-            vocabulary = 500 if where.smallest else READ
-            model = built(where, "classification", vocabulary)
-            if way == "compiled" and (where.device.type == "cuda" or not where.smallest):
-                model.encoder.compile_blocks()
+        for way in ("plain", setting):
+            model = built(where, "classification", 500 if where.smallest else READ)
+            if way == setting:
+                change(model)
             step = stepper(model, "classification", features("classification", sequences, length, 500), 32768)
             entry[f"{way}_ms"] = round(milliseconds(where, step, where.few(20)), 2)
             del model, step
             gc.collect()
-        gains.append(entry["plain_ms"] / entry["compiled_ms"])
+        gains.append(entry["plain_ms"] / entry[f"{setting}_ms"])
         found[name] = entry
-    worth = where.device.type == "cuda" and max(gains) >= WORTH and min(gains) >= 1
-    return found | {"advice": f"optimisation: {{compiled: {str(worth).lower()}}}"}
+    worth = where.device.type == "cuda" and max(gains) >= WORTH and min(gains) >= 1 / LEVEL
+    return found | {"advice": f"optimisation: {{{setting}: {str(worth).lower()}}}"}
 
 
 def optimiser(where: Where) -> Found:

@@ -163,6 +163,13 @@ class Optimisation(Section):
         description="on a GPU the blocks of XLM-R are compiled (torch.compile) for trainings: other draws of dropout; "
         "`make gpu-check` says whether it gains anything on that GPU",
     )
+    graphed: bool = Field(
+        default=False,
+        exclude_if=lambda graphed: not graphed,
+        description="on a GPU the blocks of XLM-R are captured as CUDA graphs for training batches of less than 2,048 "
+        "tokens: other draws of dropout; not for a model on several GPUs; `make gpu-check` says whether it gains "
+        "anything there",
+    )
 
 
 class Batches(Section):

@@ -47,6 +47,12 @@ class Model(nn.Module):
         if next(self.parameters()).device.type == "cuda" and isinstance(self.encoder, XlmRoberta):
             self.encoder.compile_blocks()
 
+    def graph_on_gpu(self) -> None:
+        """Replay the blocks of an encoder of this project's own code as CUDA graphs, where a GPU attends unpadded."""
+        where = next(self.parameters()).device
+        if isinstance(self.encoder, XlmRoberta) and self.encoder.attends_unpadded(where, self._half(where)):
+            self.encoder.graph_blocks()
+
     def way(self) -> str:
         """Say for a log where and how this model computes."""
         where = next(self.parameters()).device

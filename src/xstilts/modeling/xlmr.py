@@ -17,6 +17,7 @@ from torch.nn import functional
 from xstilts.files import write_json
 from xstilts.modeling.attention import attend, fits_kernel, has_unpadded_kernel
 from xstilts.modeling.dropout import Dropout
+from xstilts.modeling.graphed import GraphedBlocks
 from xstilts.modeling.layout import Layout, attended, divided, rounded_rows, takes_few_shapes
 from xstilts.tensors import save_tensors
 
@@ -35,6 +36,8 @@ DEFAULTS: dict[str, Any] = {  # of transformers' configuration classes of these,
     "layer_norm_eps": 1e-12,
     "pad_token_id": 1,
 }
+
+Renamed = Callable[[dict[str, Tensor]], dict[str, Tensor]]  # another architecture's weights under XLM-R's names
 
 # What the rows of a product with the vocabulary are filled up to, by the kind of device: a GPU's fast kernels want
 # multiples of 8, which XLM-R's 250,002 pieces are not.
@@ -117,6 +120,7 @@ class XlmRoberta(nn.Module):
         self.layers = nn.ModuleList(Layer(config) for _ in range(config["num_hidden_layers"]))
         self.lm_head = LanguageModelHead(config) if masked_lm else None
         self.recomputes = False
+        self.graphs: GraphedBlocks | None = None
         for name, parameter in self.named_parameters():
             if parameter.dim() > 1:
                 nn.init.normal_(parameter, std=config["initializer_range"])
@@ -163,6 +167,8 @@ class XlmRoberta(nn.Module):
         """Return the states of a batch in the very layout that is given."""
         places = self.places(where.positions + self.config["pad_token_id"] + 1)
         states = self.dropout(self.norm(self.words(input_ids) + places + self.kinds.weight[0]))
+        if self.graphs and self.training and torch.is_grad_enabled() and depth is None and self.graphs.takes(where):
+            return self.graphs(states, where)
         for layer in self.layers[:depth]:
             states = self._recomputed(layer, states, where) if self.recomputes else layer(states, where)
         return states
@@ -193,6 +199,10 @@ class XlmRoberta(nn.Module):
         for layer in self.layers:
             object.__setattr__(layer, "rest", MethodType(rest, layer))  # a method, no part of the module
 
+    def graph_blocks(self) -> None:
+        """Capture what the blocks do in a training step as CUDA graphs, for small batches."""
+        self.graphs = GraphedBlocks(self.layers)
+
     @staticmethod
     def _recomputed(layer: nn.Module, states: Tensor, where: Layout) -> Tensor:
         from torch.utils.checkpoint import checkpoint
@@ -216,9 +226,7 @@ class XlmRoberta(nn.Module):
         save_tensors(tensors, folder / "model.safetensors", {"format": "pt"})
         return ["config.json", "model.safetensors"]
 
-    def load(
-        self, folder: Path, renamed: Callable[[dict[str, Tensor]], dict[str, Tensor]] = lambda found: found
-    ) -> None:
+    def load(self, folder: Path, renamed: Renamed | None = None) -> None:
         """Read the weights of a folder, where another architecture has written them renamed.
 
         Raises:
@@ -234,7 +242,7 @@ class XlmRoberta(nn.Module):
                 found |= load_file(path)
         found = {name.removeprefix("roberta."): tensor for name, tensor in found.items()}
         found = {name.replace(".gamma", ".weight").replace(".beta", ".bias"): tensor for name, tensor in found.items()}
-        found = renamed(found)
+        found = renamed(found) if renamed else found
         with torch.no_grad():
             for name, tensor in self._named().items():
                 plain = name.removeprefix("roberta.")

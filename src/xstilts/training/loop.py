@@ -49,6 +49,7 @@ class Recipe:
     length: str = "labelled"  # of a training with raw text beside one labelled set: labelled or capped (`schedule`)
     averaged: int = 0  # last evaluations whose weights' mean is the result; 0: the best one's weights are
     compiled: bool = False  # blocks, on a GPU
+    graphed: bool = False  # blocks of small batches, on a GPU and in one process
     recompute: bool = False  # activations inside a block, for the backward pass: less memory, the same numbers
 
 
@@ -114,6 +115,8 @@ def train(
         model.encoder.recompute_activations()
     if recipe.compiled:
         model.compile_on_gpu()
+    if recipe.graphed and ranks is ALONE:
+        model.graph_on_gpu()
     where = next(model.parameters()).device
     bounds = [units(part.features, part.family) for part in parts]
     plan = schedule([component(part, b) for part, b in zip(parts, bounds, strict=True)], recipe.seed, recipe.length)
