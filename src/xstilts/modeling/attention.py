@@ -43,13 +43,15 @@ def padded(mixed: Tensor, where: Padded, heads: int, dropout: float) -> Tensor:
         wide = mixed.new_zeros(where.rows * where.longest, mixed.shape[1])
         mixed = wide.index_copy(0, where.slots, mixed)
     split = mixed.view(where.rows, where.longest, 3, heads, hidden // heads)
-    query, key, value = split.permute(2, 0, 3, 1, 4)
+    split = split.permute(2, 0, 3, 1, 4)
     if mixed.is_cuda:
+        query, key, value = split
         context = functional.scaled_dot_product_attention(query, key, value, where.mask, dropout)
     else:  # on a CPU the fused kernel is the slower one, by far in bfloat16
+        query, key, value = split.contiguous()  # products of many small matrices are faster so
         scores = (query / math.sqrt(query.shape[3])) @ key.transpose(2, 3)
         if where.mask is not None:
-            scores = scores + where.bias(scores.dtype)
+            scores += where.bias(scores.dtype)
         context = drop(scores.softmax(3), dropout) @ value
     flat = context.transpose(1, 2).reshape(-1, hidden)
     return flat if where.slots is None else flat.index_select(0, where.slots)  # its backward is the faster one

@@ -8,7 +8,7 @@ from xstilts.errors import ConfigError, UserError
 from xstilts.files import read_json
 from xstilts.modeling.bert import config_as_xlmr, reads_as_xlmr, weights_as_xlmr
 from xstilts.modeling.fast_tokenizer import copy_tokenizer
-from xstilts.modeling.xlmr import MODEL_TYPES, XlmRoberta
+from xstilts.modeling.xlmr import MODEL_TYPES, Renamed, XlmRoberta
 
 if TYPE_CHECKING:
     from xstilts.modeling.hub import HubEncoder
@@ -73,16 +73,23 @@ def open_encoder(folder: Path, masked_lm: bool = False, as_stored: bool = False)
         raise UserError(f"{folder}: found no *.safetensors; expected safetensors weights (pickled ones are not read)")
     config = read_json(folder / "config.json")
     if config.get("model_type") in MODEL_TYPES and config.get("hidden_act", "gelu") == "gelu":
-        model = XlmRoberta(config, masked_lm)
-        model.load(folder)
-        return model
+        return opened(config, masked_lm, folder)
     if reads_as_xlmr(config, folder):
-        model = XlmRoberta(config_as_xlmr(config), masked_lm)
-        model.load(folder, weights_as_xlmr)
-        return model
+        return opened(config_as_xlmr(config), masked_lm, folder, weights_as_xlmr)
     from xstilts.modeling.hub import HubEncoder
 
     return HubEncoder(folder, masked_lm, as_stored)
+
+
+def opened(config: dict[str, Any], masked_lm: bool, folder: Path, renamed: Renamed | None = None) -> XlmRoberta:
+    """Return an encoder with the weights of a folder; none is drawn first, which for a large one takes seconds."""
+    import torch
+
+    with torch.device("meta"):
+        model = XlmRoberta(config, masked_lm)
+    model = model.to_empty(device="cpu")
+    model.load(folder, renamed)
+    return model
 
 
 def read_sentence_at(encoder: Any, folder: Path, at: str) -> None:

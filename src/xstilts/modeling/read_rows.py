@@ -17,7 +17,7 @@ from torch.nn import functional
 from xstilts.families.features import Array
 from xstilts.modeling.xlmr import XlmRoberta
 
-BLOCK = 16_384  # rows that are multiplied at once, in float64
+BLOCK = 512  # rows that are multiplied at once, in float64: they stay in a core's cache
 
 
 class ReadRows(nn.Module):
@@ -40,7 +40,9 @@ class ReadRows(nn.Module):
 
     def expanded(self, factor: float) -> nn.Embedding:
         """Return the whole embedding: the rows as they are now, the others as they were, times ``factor``."""
-        rows = torch.cat([(some.double() * factor).float() for some in self.whole.split(BLOCK)])
+        rows = torch.empty_like(self.whole)
+        for old, new in zip(self.whole.split(BLOCK), rows.split(BLOCK), strict=True):
+            new.copy_(old.double().mul_(factor))
         rows[self.read] = self.weight.detach().cpu()
         padding = None if self.padding_idx is None else int(self.read[self.padding_idx])
         return nn.Embedding(len(rows), rows.shape[1], padding_idx=padding, sparse=self.sparse, _weight=rows)

@@ -16,11 +16,15 @@ from xstilts.modeling.moving import moved
 def _batches(
     model: Model, features: Features, micro_tokens: int, family: str | None = None
 ) -> Iterator[tuple[np.ndarray, Batch]]:
-    """Yield batches of sequences, each by itself whatever its family; ``family`` is that of a loss, if one is taken."""
+    """Yield batches of sequences, each by itself whatever its family; ``family`` is that of a loss, if one is taken.
+
+    What is computed between them runs in the model's precision: weights in bfloat16 are made once for all batches.
+    """
     model.eval()
     where = next(model.parameters()).device
-    for members in split_by_tokens(lengths(features), micro_tokens):
-        yield members, collate(features, members, family, where)
+    with model.autocast():
+        for members in split_by_tokens(lengths(features), micro_tokens):
+            yield members, collate(features, members, family, where)
 
 
 @torch.inference_mode()
@@ -37,8 +41,7 @@ def outputs(model: Model, head: str, family: str, features: Features, micro_toke
     by_token = facts(family).head == "token"
     found: list[np.ndarray] = [np.empty(0, np.float32)] * len(features)
     for members, batch in _batches(model, features, micro_tokens):
-        with model.autocast():
-            logits = model.logits(head, batch).float().cpu().numpy()
+        logits = model.logits(head, batch).float().cpu().numpy()
         bounds = np.cumsum(batch.layout.lengths.numpy())[:-1]
         rows = np.split(logits, bounds) if by_token else list(logits)
         for sequence, row in zip(members, rows, strict=True):
@@ -51,8 +54,7 @@ def masked_loss(model: Model, features: Features, micro_tokens: int) -> float:
     """Return the mean cross-entropy (nats) over the masked tokens of ``features``."""
     total, count = 0.0, 0
     for _, batch in _batches(model, features, micro_tokens, "mlm"):
-        with model.autocast():
-            logits = model.logits("mlm", batch).float()
+        logits = model.logits("mlm", batch).float()
         wanted = batch.targets["masked"]
         total += float(torch.nn.functional.cross_entropy(logits, wanted, reduction="sum"))
         count += len(wanted)
@@ -68,8 +70,7 @@ def embeddings(model: Model, features: Features, layer: int, micro_tokens: int, 
     """
     found = np.zeros((len(features), model.encoder.hidden), dtype=np.float32)
     for members, batch in _batches(model, features, micro_tokens):
-        with model.autocast():
-            states = model.encoder(batch.input_ids, batch.layout, batch.segments, layer)
+        states = model.encoder(batch.input_ids, batch.layout, batch.segments, layer)
         size = moved(batch.layout.lengths, states.device)
         if pooling == "first":
             found[members] = states[size.cumsum(0) - size].float().cpu().numpy()
