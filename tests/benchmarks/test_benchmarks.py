@@ -62,11 +62,22 @@ def test_all_figures_make_a_plot_and_tables(tmp_path):
 
 
 @pytest.mark.slow
+def test_a_profile_accounts_for_the_whole_time(tmp_path):
+    counts = measured("operators", tmp_path)["rows"][0]["sides"]["ours"]["counts"]
+    kinds = {name: seconds for name, seconds in counts.items() if name.startswith("seconds: ")}
+    assert sum(kinds.values()) == pytest.approx(counts["seconds"])
+    for kind in ("products", "casts and copies", "GELU, softmax, LayerNorm", "optimiser", "other operators"):
+        assert kinds[f"seconds: {kind}"] > 0, kind
+    assert f"| all | {counts['seconds']:.2f} | 100 % |" in (tmp_path / "operators.md").read_text()
+
+
+@pytest.mark.slow
 def test_the_checks_of_a_gpu_run_whole_and_none_fails(tmp_path):
     found = measured("gpu", tmp_path)["checks"]
-    assert len(found) == 15 and not [entry for entry in found.values() if "failed" in entry]
+    assert len(found) == 16 and not [entry for entry in found.values() if "failed" in entry]
     assert set(found["determinism"].values()) - {found["determinism"]["took_seconds"]} == {True}
     assert found["large_steps"]["mlm"]["ms_a_step"] > 0 and found["float32"]["largest_difference"] < 1e-5
     assert found["compiled_steps"]["advice"] == "optimisation: {compiled: false}", "nothing is gained on a CPU"
+    assert found["graphed_steps"]["advice"] == "optimisation: {graphed: false}"
     table = (tmp_path / "gpu.md").read_text()
     assert "| small_steps | read_rows | ms_a_step " in table
