@@ -49,7 +49,7 @@ def figure_languages(run: RunFolder) -> None:
 def _figure_of_task(
     run: RunFolder, model: str, task: str, entry: Mapping[str, Any], levels: Mapping[tuple[str, str, str, str], float]
 ) -> None:
-    sources, statistic, headline = run.settings["sources"], run.settings["statistic"], run.settings["headline"]
+    sources, statistic, counted = run.settings["sources"], run.settings["statistic"], run.settings["headline"]
     metric = entry["metrics"][0]
     values, found, split = language_values(run.scores[model], task, entry, metric, sources, statistic)
     languages = by_family(found)
@@ -65,7 +65,7 @@ def _figure_of_task(
         run.stem(f"languages_{task}", model),
         chance or None,
         language_errors(run, model, task, metric, split),
-        [code for code in languages if headline and code not in headline],
+        [code for code in languages if counted and code not in counted],
     )
 
 
