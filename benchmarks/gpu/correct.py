@@ -13,7 +13,7 @@ from xstilts.modeling.attention import has_unpadded_kernel, padded, unpadded
 from xstilts.modeling.batches import units
 from xstilts.modeling.dropout import Dropout
 from xstilts.modeling.layout import layout
-from xstilts.modeling.model import Model
+from xstilts.modeling.model import Model, device
 from xstilts.training.loop import Recipe, TrainingData, accumulate
 
 
@@ -59,7 +59,7 @@ def determinism(where: Where) -> Found:
     """Whether two trainings with deterministic kernels end in the same bytes, for each family."""
     found: Found = {}
     small = replace(where, smallest=True)
-    torch.use_deterministic_algorithms(True)
+    device(deterministic=True)
     try:
         for family in FAMILIES:
             ends = []

@@ -99,6 +99,7 @@ def device(deterministic: bool = False) -> torch.device:
     if deterministic:
         os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # read when the first matrix product runs
         torch.use_deterministic_algorithms(True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # costs a pass
         torch.backends.cudnn.benchmark = False
     if not torch.cuda.is_available() and (given := devices()):
         raise UserError(f"GPU {given[0]}: {why_no_cuda()}; {ON_CPU}=1 computes on the CPU instead")
