@@ -200,8 +200,8 @@ class XlmRoberta(nn.Module):
             object.__setattr__(layer, "rest", MethodType(rest, layer))  # a method, no part of the module
 
     def graph_blocks(self) -> None:
-        """Capture what the blocks do in a training step as CUDA graphs, for small batches."""
-        self.graphs = GraphedBlocks(self.layers)
+        """Capture what the blocks do in a small training step as CUDA graphs; the next training keeps them."""
+        self.graphs = self.graphs or GraphedBlocks(self.layers)
 
     @staticmethod
     def _recomputed(layer: nn.Module, states: Tensor, where: Layout) -> Tensor:
