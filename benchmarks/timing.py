@@ -15,6 +15,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from xstilts.script import use_threads
+
 REPEATS = 5
 RESET_PEAK = "5"  # written to clear_refs: the kernel forgets the peak of the resident size (man 5 proc)
 
@@ -143,10 +145,8 @@ class Bench:
 @contextlib.contextmanager
 def bench(repeats: int) -> Iterator[Bench]:
     """Yield the processes of a figure's sides; they end with it."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ["HF_HUB_OFFLINE"] = "1"
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = str(threads())
+    use_threads(threads())  # as a job of the workflow does, for all sides
     found = Bench(repeats)
     try:
         yield found
