@@ -51,13 +51,17 @@ def test_compiled_blocks_equal_plain_ones_and_share_one_graph(tmp_path, monkeypa
     )
 
 
-def test_the_setting_is_in_the_specs_where_it_is_set_and_does_nothing_on_a_cpu():
+@pytest.mark.parametrize("setting", ["compiled", "graphed"])
+def test_the_setting_is_in_the_specs_where_it_is_set(setting):
     project = Path(__file__).parents[3]
     found = [
         optimisation(load(read_layers(project, ["demo"], {"optimisation": changes})))
-        for changes in ({}, {"compiled": False}, {"compiled": True})
+        for changes in ({}, {setting: False}, {setting: True})
     ]
-    assert found[0] == found[1] and found[2] == found[0] | {"compiled": True}, "nobody's trainings are made anew"
+    assert found[0] == found[1] and found[2] == found[0] | {setting: True}, "nobody's trainings are made anew"
+
+
+def test_nothing_is_compiled_on_a_cpu():
     model = build_model(XlmRoberta(SHAPE.config(50), masked_lm=True), {}, 0)
     model.compile_on_gpu()
     assert all("rest" not in vars(layer) for layer in model.encoder.layers)
