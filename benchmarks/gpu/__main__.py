@@ -24,6 +24,7 @@ from xstilts.files import write_json, write_text
 CHECKS: tuple[Check, ...] = (
     correct.kernel,
     correct.determinism,
+    correct.copies,
     correct.synchronisation,
     fast.small_steps,
     fast.large_steps,

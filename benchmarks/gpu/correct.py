@@ -78,6 +78,26 @@ def determinism(where: Where) -> Found:
     return found
 
 
+def copies(where: Where) -> Found:
+    """Whether three steps of each family end in the same bytes with bfloat16 copies of all weights and without."""
+    found: Found = {}
+    small = replace(where, smallest=True)
+    device(deterministic=True)
+    try:
+        for family in FAMILIES:
+            ends = []
+            for half in (True, False):
+                model = built(small, family, 500)
+                step = stepper(model, family, features(family, 16, 20, 500), 200, half)
+                for _ in range(3):
+                    step()
+                ends.append([one.detach().clone() for one in model.parameters()])
+            found[family] = all(torch.equal(*pair) for pair in zip(*ends, strict=True))
+    finally:
+        torch.use_deterministic_algorithms(False)
+    return found
+
+
 def synchronisation(where: Where) -> Found:
     """Whether a step of any family waits for the GPU: PyTorch raises where one does."""
     found: Found = {}

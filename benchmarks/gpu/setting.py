@@ -105,10 +105,14 @@ def built(where: Where, family: str, vocabulary: int, precision: str = "bfloat16
     return build_model(encoder, heads, 0, precision).to(where.device)
 
 
-def stepper(model: Model, family: str, rows: Features, micro_tokens: int) -> Callable[[], None]:
-    """Return a function that takes one optimiser step on all rows."""
+def stepper(model: Model, family: str, rows: Features, micro_tokens: int, half: bool = True) -> Callable[[], None]:
+    """Return a function that takes one optimiser step on all rows, as a training does; without ``half`` autocast
+    rounds each weight by itself.
+    """
     recipe = Recipe(1, 1e-5, 0.1, 0.01, 1e-8, 1.0, 1, 1000, micro_tokens, 1e9, model.precision)
     part = TrainingData(family, family, rows, 1, 1.0, in_batch=4)
+    if half:
+        model.keep_half()
     bounds, optimiser = units(rows, family), build_optimiser(model, 0.01, 1e-8)
     number = iter(range(10**9))
 

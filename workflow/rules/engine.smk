@@ -1,4 +1,7 @@
 # What this workflow expects of Snakemake that Snakemake 9.27 does otherwise. Each part says what would happen without it.
+from functools import cache
+
+from snakemake import common as snakemake_common, rules as snakemake_rules
 from snakemake.dag import DAG
 
 from xstilts.data.fetching.public import lacks_something
@@ -70,6 +73,10 @@ def remembering(update):
     return updated
 
 
+# Without this Snakemake reads the signature of each input and resource function anew for each job, a tenth of a plan.
+if not hasattr(snakemake_common.get_function_params, "cache_info"):
+    snakemake_common.get_function_params = cache(snakemake_common.get_function_params)
+    snakemake_rules.get_function_params = snakemake_common.get_function_params
 workflow._build_dag = plan_again
 if not hasattr(DAG.update, "remembers"):
     DAG.update = remembering(DAG.update)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from xstilts.errors import UserError
 from xstilts.leases import ON_CPU, devices
 from xstilts.modeling.batch import Batch
+from xstilts.modeling.half import HalfCopies
 from xstilts.modeling.heads import build_head
 from xstilts.modeling.xlmr import XlmRoberta
 
@@ -22,6 +23,7 @@ class Model(nn.Module):
         self.encoder = encoder
         self.heads = nn.ModuleDict(heads)
         self.precision = precision
+        self.half = HalfCopies()
 
     def trained(self) -> dict[str, nn.Parameter]:
         """Return the parameters that train, by name, each tied one once.
@@ -52,6 +54,15 @@ class Model(nn.Module):
         where = next(self.parameters()).device
         if isinstance(self.encoder, XlmRoberta) and self.encoder.attends_unpadded(where, self._half(where)):
             self.encoder.graph_blocks()
+
+    def keep_half(self) -> None:
+        """Let an encoder of this project's own code multiply with copies of its weights, where it computes in bfloat16.
+
+        With CUDA graphs it does not: a graph rounds the weights itself, and starts all its kernels at once.
+        """
+        own = isinstance(self.encoder, XlmRoberta) and not self.encoder.graphs
+        if own and self._half(next(self.parameters()).device):
+            self.half.make(self)
 
     def way(self) -> str:
         """Say for a log where and how this model computes."""

@@ -57,6 +57,7 @@ def measure_speed(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest
     model = build_model(open_encoder(inputs["encoder"].folder), heads, first["seed"], recipe.precision)
     where = device(recipe.deterministic)
     model.to(where)
+    model.keep_half()
     optimiser = build_optimiser(model, recipe.weight_decay, recipe.epsilon)
     plans, bounds = {}, {}
     for arm, task in opened.items():

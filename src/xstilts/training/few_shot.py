@@ -91,6 +91,7 @@ class FewShot:
         self.module = importlib.import_module(f"xstilts.families.{self.family}")
         self.features = feature_settings(self.family, settings["lengths"], labels, no_answer=False)
         self.before = copied(weights(model))
+        model.keep_half()
         # Seconds, steps and tokens of trainings that predict the test sets; those of the folds apart.
         self.work: dict[str, float] = {"steps": 0, "tokens": 0, "padded_tokens": 0}
         self.work |= {"training_seconds": 0.0, "folds_seconds": 0.0}

@@ -132,6 +132,8 @@ def train(
         optimiser.restore(tensors["optimiser"])
         best, progress = tensors["best"], Progress(**state)
         log(f"going on from the checkpoint of step {progress.step} of {plan.steps}")
+    if ranks is ALONE:
+        model.keep_half()
 
     losses = torch.tensor(progress.losses, device=where)
     began = saved = time.monotonic()
@@ -173,6 +175,7 @@ def train(
             saved = time.monotonic()
             if asked:
                 raise Interrupted(f"asked to stop: a checkpoint holds step {progress.step} of {plan.steps}")
+    model.half.drop()
     return best or copied(weights(model)), progress
 
 
@@ -237,6 +240,7 @@ def accumulate(
             logits = model.logits(part.name, batch)
             micro_loss = loss_sum(part.family, logits, batch.targets, batch.layout) / max(1, total)
         micro_loss.backward()
+        model.half.gather()
         loss += micro_loss.detach()
     loss, places = ranks.joined(model, part, bounds, loss, places)
     return loss, len(features.input_ids), places
@@ -282,6 +286,7 @@ def restore(model: Model, tensors: dict[str, torch.Tensor]) -> None:
     with torch.no_grad():
         for name, parameter in model.trained().items():
             parameter.copy_(tensors[name])
+    model.half.refresh()
 
 
 def mean_losses(parts: list[TrainingData], losses: list[float], steps: list[int]) -> dict[str, float]:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.adamw import adamw
 
+from xstilts.modeling.half import HalfCopies
 from xstilts.modeling.model import Model
 
 BETAS = (0.9, 0.999)
@@ -30,6 +31,7 @@ class AdamW:
     first: dict[str, Tensor] = field(default_factory=dict)  # mean gradient
     second: dict[str, Tensor] = field(default_factory=dict)  # mean squared gradient
     kept: dict[str, Tensor] = field(default_factory=dict)  # dense gradients of what is used row by row, all zero
+    half: HalfCopies = field(default_factory=HalfCopies)  # of these parameters, made anew after each step
 
     def step(self, rate: float, clip: float) -> None:
         """Take one step and drop the gradients; a parameter without one stays as it is.
@@ -69,6 +71,7 @@ class AdamW:
             if parameter.grad is not None and parameter.grad.is_sparse:
                 self.kept[name].index_fill_(0, parameter.grad._indices()[0], 0)
             parameter.grad = None
+        self.half.refresh()
 
     def norm(self, gradients: dict[str, Tensor]) -> Tensor:
         """Return the norm of all gradients together."""
@@ -101,7 +104,8 @@ def build_optimiser(model: Model, weight_decay: float, epsilon: float) -> AdamW:
     """
     trained = model.trained()
     spared = {name for name in trained if _is_spared(*name.split(".")[-2:])}
-    return AdamW(trained, {name: 0.0 if name in spared else weight_decay for name in trained}, epsilon)
+    decay = {name: 0.0 if name in spared else weight_decay for name in trained}
+    return AdamW(trained, decay, epsilon, half=model.half)
 
 
 def _is_spared(owner: str, name: str) -> bool:
