@@ -1,9 +1,11 @@
-"""Two other ways through a cell: Trainer with length grouping, as a user of the package would, and xtreme's.
+"""Other ways through a cell: transformers' example scripts, the same with length grouping, and xtreme's.
 
-`trainer` loops over the languages with the package's public API: dynamic padding, batches of about one length in
-training, Trainer's own choice of the best checkpoint. `xtreme` does what google-research/xtreme does: everything is
-padded to the maximum, the gradients of micro-batches of two are added up, the best checkpoint goes to the disk. Both
-search an answer among the 20 best starts and ends of each window. One scorer, this project's, reads what they write.
+`scripts` loops over the languages as run_xnli.py and run_qa.py do when nobody asks for anything else
+(`pad_to_max_length` is true in both): Trainer, its own choice of the best checkpoint, everything padded to the maximum.
+`trainer` is the same with dynamic padding and batches of about one length in training, which is the best that the
+package's public API has. `xtreme` does what google-research/xtreme does: everything is padded to the maximum, the
+gradients of micro-batches of two are added up, the best checkpoint goes to the disk. All search an answer among the 20
+best starts and ends of each window. One scorer, this project's, reads what they write.
 """
 
 import shutil
@@ -191,7 +193,16 @@ def trainer(settings: dict[str, Any]) -> Prepare:
     return _repeats(settings, _by_trainer)
 
 
-def _by_trainer(settings: dict[str, Any], folder: Path) -> Counts:
+def scripts(settings: dict[str, Any]) -> Prepare:
+    """Train and predict with Trainer, everything padded to the maximum."""
+    return _repeats(settings, _as_scripts)
+
+
+def _as_scripts(settings: dict[str, Any], folder: Path) -> Counts:
+    return _by_trainer(settings, folder, padded=True)
+
+
+def _by_trainer(settings: dict[str, Any], folder: Path, padded: bool = False) -> Counts:
     from datasets import Dataset
     from torch.utils.data import DataLoader
     from transformers import DataCollatorWithPadding, PrinterCallback, Trainer, TrainingArguments
@@ -206,8 +217,8 @@ def _by_trainer(settings: dict[str, Any], folder: Path) -> Counts:
         get_test_dataloader = get_eval_dataloader
 
     peer = Peer(settings, folder)
-    train, dev_rows = peer.encode(peer.rows("train"), padded=False), peer.rows("dev")
-    dev = peer.encode(dev_rows, padded=False)
+    train, dev_rows = peer.encode(peer.rows("train"), padded), peer.rows("dev")
+    dev = peer.encode(dev_rows, padded)
     lengths = {"length": list(map(len, train.columns["input_ids"]))}
     _, interval = peer.steps(len(train.owner))
 
@@ -230,7 +241,7 @@ def _by_trainer(settings: dict[str, Any], folder: Path) -> Counts:
             optim="adamw_torch_fused",
             bf16=settings["precision"] == "bfloat16",
             use_cpu=peer.where.type == "cpu",
-            train_sampling_strategy="group_by_length",
+            train_sampling_strategy="random" if padded else "group_by_length",
             length_column_name="length",
             eval_strategy="steps",
             eval_steps=interval,
@@ -260,7 +271,7 @@ def _by_trainer(settings: dict[str, Any], folder: Path) -> Counts:
         return found if peer.answers else (found,)
 
     one.compute_metrics = None
-    return peer.cell(logits_of, padded=False)
+    return peer.cell(logits_of, padded)
 
 
 def xtreme(settings: dict[str, Any]) -> Prepare:

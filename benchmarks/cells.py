@@ -2,8 +2,8 @@
 
 XNLI (training on MNLI) and XQuAD (training on SQuAD) with one small encoder and one recipe: batch, passes, learning
 rate, AdamW, ten evaluations on English dev examples that choose the checkpoint. `ours` makes the workflow's own jobs
-(featurise, train, predict, score) with their specs, hashes and manifests, in one process; `trainer` and `xtreme` stand
-in `benchmarks.cell_peers`. The items are the same on all sides, and one scorer scores them.
+(featurise, train, predict, score) with their specs, hashes and manifests, in one process; `scripts`, `trainer` and
+`xtreme` stand in `benchmarks.cell_peers`. The items are the same on all sides, and one scorer scores them.
 
     python -m benchmarks.cells --mirror DIR --encoder FOLDER --layers 4
 """
@@ -59,7 +59,7 @@ def measure(setting: Setting, encoder: Path, layers: int | None, share: float) -
         cell = replace(whole, **sizes)
         settings = made_ready(setting, cell, encoder, layers)
         sides = {"ours": "benchmarks.cells:ours"}
-        sides |= {name: f"benchmarks.cell_peers:{name}" for name in ("trainer", "xtreme")}
+        sides |= {name: f"benchmarks.cell_peers:{name}" for name in ("scripts", "trainer", "xtreme")}
         rows.append(contest(setting.on, Contest(cell.task, "cells", sides, settings)) | {"size": asdict(cell)})
     return {"rows": rows, "recipe": RECIPE, "encoder": encoder.name, "layers": layers}
 

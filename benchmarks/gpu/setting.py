@@ -106,9 +106,7 @@ def built(where: Where, family: str, vocabulary: int, precision: str = "bfloat16
 
 
 def stepper(model: Model, family: str, rows: Features, micro_tokens: int, half: bool = True) -> Callable[[], None]:
-    """Return a function that takes one optimiser step on all rows, as a training does; without ``half`` autocast
-    rounds each weight by itself.
-    """
+    """Return a function that takes one optimiser step on all rows; without ``half`` autocast rounds each weight."""
     recipe = Recipe(1, 1e-5, 0.1, 0.01, 1e-8, 1.0, 1, 1000, micro_tokens, 1e9, model.precision)
     part = TrainingData(family, family, rows, 1, 1.0, in_batch=4)
     if half:

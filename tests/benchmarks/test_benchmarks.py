@@ -74,7 +74,7 @@ def test_a_profile_accounts_for_the_whole_time(tmp_path):
 @pytest.mark.slow
 def test_the_checks_of_a_gpu_run_whole_and_none_fails(tmp_path):
     found = measured("gpu", tmp_path)["checks"]
-    assert len(found) == 16 and not [entry for entry in found.values() if "failed" in entry]
+    assert len(found) == 17 and not [entry for entry in found.values() if "failed" in entry]
     assert set(found["determinism"].values()) - {found["determinism"]["took_seconds"]} == {True}
     assert found["large_steps"]["mlm"]["ms_a_step"] > 0 and found["float32"]["largest_difference"] < 1e-5
     assert found["compiled_steps"]["advice"] == "optimisation: {compiled: false}", "nothing is gained on a CPU"

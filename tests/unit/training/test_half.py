@@ -1,4 +1,4 @@
-"""Copies of the weights in bfloat16 change no byte of a training, and spare it the rounding of each weight by itself."""
+"""Copies of the weights in bfloat16 change no byte of a training, and spare it the rounding one by one."""
 
 from collections import Counter
 
