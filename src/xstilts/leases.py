@@ -21,6 +21,7 @@ KERNEL_LIST = Path("/proc/driver/nvidia/gpus")  # a folder a device, without loa
 POLL_SECONDS = 0.5
 ALONE = "XSTILTS_GPU_ALONE"  # set for the second start of a job that ran out of memory
 FOLDER = "XSTILTS_LEASES"  # names another folder for the lock files
+OWN = "XSTILTS_OWN_GPUS"  # 1 in a job that the workflow handed to SLURM: its GPUs are nobody else's
 ON_CPU = "XSTILTS_CPU"  # 1: compute on the CPU whatever GPUs this process was given
 ALLOCATOR = "PYTORCH_ALLOC_CONF"  # and its old name; a block of memory that grows leaves fewer holes behind
 ALLOCATOR_NAMES = (ALLOCATOR, "PYTORCH_CUDA_ALLOC_CONF")
@@ -70,12 +71,14 @@ def device_name() -> str | None:
 def lease_folder() -> Path:
     """Return where this user's lock files lie: on this machine, never on a shared disk.
 
-    What a SLURM job sees as GPU 0 is another device than that of another job: each has a folder of its own.
+    What a SLURM job sees as GPU 0 is another device than that of another job, or of another ``srun`` of the same: each
+    has a folder of its own.
     """
     import tempfile
 
     base = Path(os.environ.get(FOLDER) or Path(tempfile.gettempdir()) / f"xstilts-gpus-{os.getuid()}")
-    return base / f"slurm-{os.environ['SLURM_JOB_ID']}" if "SLURM_JOB_ID" in os.environ else base
+    place = [os.environ[name] for name in ("SLURM_JOB_ID", "SLURM_STEP_ID") if name in os.environ]
+    return base / "-".join(["slurm", *place]) if "SLURM_JOB_ID" in os.environ else base
 
 
 def make_folder(folder: Path) -> None:
@@ -239,8 +242,9 @@ def is_out_of_memory(error: RuntimeError) -> bool:
 def leased_gpu(count: int = 1) -> Iterator[None]:
     """Give this process one GPU, before any library looks for them; when its memory is too small for all, one alone.
 
-    Nothing is done where there is no GPU, or in a SLURM job that has as many as it needs, its own; in one that has
-    more (salloc for a whole run) the processes divide them. ``XSTILTS_GPU_SLOTS``: so many may share a device.
+    Nothing is done where there is no GPU, or in a job that the workflow handed to SLURM and that has as many as it
+    needs, its own; in an allocation for a whole run (salloc) the processes divide what is there.
+    ``XSTILTS_GPU_SLOTS``: so many may share a device.
     Micro-batches differ in size: the blocks of PyTorch's allocator may grow, unless the user has set it.
 
     Args:
@@ -251,7 +255,7 @@ def leased_gpu(count: int = 1) -> Iterator[None]:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
     if names and not any(name in os.environ for name in ALLOCATOR_NAMES):
         os.environ[ALLOCATOR] = "expandable_segments:True"
-    if not names or ("SLURM_JOB_ID" in os.environ and len(names) == count):
+    if not names or (os.environ.get(OWN) == "1" and len(names) == count):
         yield
         return
     slots = int(os.environ.get("XSTILTS_GPU_SLOTS", "1"))

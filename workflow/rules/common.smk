@@ -28,6 +28,7 @@ from xstilts.graph.inputs import inputs_of
 from xstilts.graph.jobs import Jobs
 from xstilts.graph.places import PRETRAINED
 from xstilts.graph.specs import write_specs
+from xstilts.leases import OWN as OWN_GPUS
 from xstilts.tasks.outside import VARIABLE as TASK_FILES
 from xstilts.costs.cards import check_gpus
 from xstilts.costs.time import spare_cores
@@ -72,6 +73,7 @@ try:
         "XSTILTS_STORE": jobs.store,
         TASK_FILES: ":".join(run.task_files),
         "XSTILTS_GPU_SLOTS": getattr(slots, "value", None) or 1,
+        OWN_GPUS: int(workflow.remote_exec),
         "XSTILTS_CHECKPOINT_MINUTES": run.optimisation.checkpoint_minutes,
         "XSTILTS_ACTIVATION_CHECKPOINTING": run.optimisation.activation_checkpointing,
     }

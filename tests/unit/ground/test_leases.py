@@ -120,7 +120,7 @@ def test_a_job_among_several_gpus_sees_them_and_no_other(tmp_path):
     two = LEASED.replace("leased_gpu()", "leased_gpu(2)")
     found = subprocess.run([sys.executable, "-c", two], env=given, capture_output=True, text=True, input="")
     assert found.stdout.strip() == "4,5", found.stderr
-    own = given | {"SLURM_JOB_ID": "7", "CUDA_VISIBLE_DEVICES": "5,6"}
+    own = given | {"SLURM_JOB_ID": "7", "CUDA_VISIBLE_DEVICES": "5,6", "XSTILTS_OWN_GPUS": "1"}
     found = subprocess.run([sys.executable, "-c", two], env=own, capture_output=True, text=True, input="")
     assert found.stdout.strip() == "5,6" and not list(tmp_path.glob("*/slurm-7")), "a SLURM job's own need no lease"
 
@@ -153,6 +153,28 @@ def test_the_jobs_of_a_slurm_allocation_with_several_gpus_take_different_ones(tm
     assert {taken, second.stdout.strip()} == {"4", "5"}
     alone = environment | {"CUDA_VISIBLE_DEVICES": "5"}
     assert subprocess.run(command, env=alone, capture_output=True, text=True, input="").stdout.strip() == "5"
+
+
+def test_jobs_in_an_allocation_with_one_gpu_take_turns(tmp_path):
+    """`salloc --gpus=1` and the default profile, which starts a job for each core."""
+    environment = os.environ | {"TMPDIR": str(tmp_path), "SLURM_JOB_ID": "7", "CUDA_VISIBLE_DEVICES": "4"}
+
+    def job(**other):
+        started = subprocess.Popen(
+            [sys.executable, "-c", LEASED],
+            env=environment | other,
+            stdout=subprocess.PIPE,
+            stdin=subprocess.PIPE,
+            text=True,
+        )
+        seen = bool(select.select([started.stdout], [], [], 5)[0]) and started.stdout.readline().strip()
+        return started, seen
+
+    jobs = [job(), job(), job(SLURM_STEP_ID="3")]  # what another srun sees as number 4 is another device
+    assert [seen for _, seen in jobs] == ["4", False, "4"]
+    jobs[0][0].communicate("")
+    assert jobs[1][0].communicate("")[0].strip() == "4"
+    jobs[2][0].communicate("")
 
 
 LEASED = """
