@@ -10,6 +10,7 @@ from xstilts.config.layers import read_layers
 from xstilts.config.run import load
 from xstilts.graph.hyperparameters import optimisation
 from xstilts.modeling.encoder import EncoderShape
+from xstilts.modeling.half import HalfCopies
 from xstilts.modeling.layout import layout
 from xstilts.modeling.model import build_model
 from xstilts.modeling.xlmr import XlmRoberta
@@ -23,6 +24,9 @@ def passes(compiled: bool, half: bool) -> list[torch.Tensor]:
     encoder = XlmRoberta(SHAPE.config(50), masked_lm=True).train()
     if compiled:
         encoder.compile_blocks()
+    copies = HalfCopies()
+    if half:
+        copies.make(encoder)  # as a training does
     found = []
     for sizes in ([5, 9], [20, 3, 11], [40], [7, 7, 30, 2]):
         ids = torch.randint(3, 50, (sum(sizes),), generator=torch.Generator().manual_seed(len(sizes)))
@@ -31,6 +35,7 @@ def passes(compiled: bool, half: bool) -> list[torch.Tensor]:
         found.append(states.detach().float())
         weight = torch.randn(states.shape, generator=torch.Generator().manual_seed(len(sizes)))
         (states.float() * weight).sum().backward()
+        copies.gather()
     return found + [parameter.grad for parameter in encoder.parameters() if parameter.grad is not None]
 
 
