@@ -75,7 +75,13 @@ def determinism(where: Where) -> Found:
                 found[family] = str(error).splitlines()[0]
     finally:
         torch.use_deterministic_algorithms(False)
-    return found
+    return same_bytes(found)
+
+
+def same_bytes(found: Found) -> Found:
+    """Return what was found by family, as a failure where bytes differ."""
+    differ = [family for family, same in found.items() if same is False]
+    return found | ({"failed": f"other bytes: {', '.join(differ)}"} if differ else {})
 
 
 def copies(where: Where) -> Found:
@@ -95,7 +101,7 @@ def copies(where: Where) -> Found:
             found[family] = all(torch.equal(*pair) for pair in zip(*ends, strict=True))
     finally:
         torch.use_deterministic_algorithms(False)
-    return found
+    return same_bytes(found)
 
 
 def synchronisation(where: Where) -> Found:
@@ -173,6 +179,8 @@ def gradients_of(model: Model, rows: Features) -> list[torch.Tensor]:
 def compiled(where: Where) -> Found:
     """One block as it is and as ``compiled: true`` has it, forward and backward, at 190 and at 16,384 tokens."""
     model, other = (built(where, "classification", 500).eval() for _ in range(2))
+    model.keep_half()
+    other.keep_half()
     block, quick, found = model.encoder.layers[0], other.encoder.layers[0], Found()
     began = time.perf_counter()
     if not where.smallest:

@@ -44,7 +44,8 @@ def training_parts(
     8 more for what trains; rows of the embedding that the training does not read lie elsewhere. For its gradients a
     block keeps 22 hidden + 4 inner (with gates 8 inner) bytes a token (bfloat16, float32 in and out of LayerNorm,
     dropout masks, fused attention); with activation checkpointing 4 hidden, and one block at a time all of it. Masked
-    language modelling has 14 bytes a masked token and piece at its peak, and a bfloat16 copy of the embedding.
+    language modelling has 14 bytes a masked token and piece at its peak, and a bfloat16 copy of the embedding. When a
+    backward pass ends the gradients of the copies stand where activations were; they matter in small batches.
 
     Args:
         size: of the encoder.
@@ -67,6 +68,7 @@ def training_parts(
     trained = trained_parameters(size, method, all_rows=mlm or all_rows)
     held = float(size.parameters if method else trained)
     copies = 2.0 * matrices
+    after = copies if optimisation.precision == "bfloat16" and gpus == 1 and not method else 0.0  # activations are gone
     if method and method.bits:  # one matrix at a time in bfloat16, and what stands for all of them
         held += (FOUR_BITS / 4 - 1) * matrices
         copies = 2.0 * size.hidden * max(size.hidden, size.inner)
@@ -76,5 +78,5 @@ def training_parts(
         "weights": 4 * held / gpus + copies,
         "gradients": 4 * trained / gpus,
         "moments": 8 * trained / gpus,
-        "activations": tokens * kept + logits,
+        "activations": max(tokens * kept + logits, after),
     }
