@@ -211,7 +211,9 @@ def test_a_change_reruns_exactly_what_it_concerns(run: Checkout, name: str) -> N
     with run.edited(path, *changes):
         pipeline, reporting = divide(run.plan())
         assert pipeline == expected
-        assert "collect_scores" in reporting, "the tables are made of the scores"
+        assert {"collect_scores", "intervals", "table_claims", "figure_languages"} <= reporting, (
+            "who opens score files is made anew with the table of them"
+        )
 
 
 @pytest.mark.parametrize("name", NOTHING)
