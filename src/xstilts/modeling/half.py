@@ -35,7 +35,10 @@ class HalfCopies:
         self.drop()
         for module in model.modules():
             if type(module) is nn.Linear:
-                copies = [self._copy(module.weight), None if module.bias is None else self._copy(module.bias)]
+                copies = [
+                    self._copy(module.weight),  # type: ignore[arg-type]
+                    None if module.bias is None else self._copy(module.bias),
+                ]
                 module.__class__ = HalfLinear  # the same module under the same name: only its product is another
                 module.copies = tuple(copies)  # type: ignore[assignment]
                 self.maps.append(module)
@@ -60,11 +63,17 @@ class HalfCopies:
         for weight, _ in first:
             weight.grad = torch.empty_like(weight)
         if first:
-            torch._foreach_copy_([weight.grad for weight, _ in first], [gradient for _, gradient in first])
+            torch._foreach_copy_(
+                [weight.grad for weight, _ in first],  # type: ignore[misc]
+                [gradient for _, gradient in first],  # type: ignore[misc]
+            )
         begun = {id(weight) for weight, _ in first}
         later = [(weight.grad, copy.grad) for weight, copy in there if id(weight) not in begun]
         if later:
-            torch._foreach_add_([total for total, _ in later], [gradient for _, gradient in later])
+            torch._foreach_add_(
+                [total for total, _ in later],  # type: ignore[misc]
+                [gradient for _, gradient in later],  # type: ignore[misc]
+            )
         for _, copy in there:
             copy.grad = None
 

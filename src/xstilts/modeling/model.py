@@ -23,7 +23,8 @@ class Model(nn.Module):
         self.encoder = encoder
         self.heads = nn.ModuleDict(heads)
         self.precision = precision
-        self.half = HalfCopies()
+        # Hides Module.half(), which would round the weights that train.
+        self.half = HalfCopies()  # type: ignore[method-assign, assignment]
 
     def trained(self) -> dict[str, nn.Parameter]:
         """Return the parameters that train, by name, each tied one once.
@@ -62,7 +63,7 @@ class Model(nn.Module):
         """
         own = isinstance(self.encoder, XlmRoberta) and not self.encoder.graphs
         if own and self._half(next(self.parameters()).device):
-            self.half.make(self)
+            self.half.make(self)  # type: ignore[attr-defined]
 
     def way(self) -> str:
         """Say for a log where and how this model computes."""

@@ -175,7 +175,7 @@ def train(
             saved = time.monotonic()
             if asked:
                 raise Interrupted(f"asked to stop: a checkpoint holds step {progress.step} of {plan.steps}")
-    model.half.drop()
+    model.half.drop()  # type: ignore[attr-defined]
     return best or copied(weights(model)), progress
 
 
@@ -240,7 +240,7 @@ def accumulate(
             logits = model.logits(part.name, batch)
             micro_loss = loss_sum(part.family, logits, batch.targets, batch.layout) / max(1, total)
         micro_loss.backward()
-        model.half.gather()
+        model.half.gather()  # type: ignore[attr-defined]
         loss += micro_loss.detach()
     loss, places = ranks.joined(model, part, bounds, loss, places)
     return loss, len(features.input_ids), places
@@ -286,7 +286,7 @@ def restore(model: Model, tensors: dict[str, torch.Tensor]) -> None:
     with torch.no_grad():
         for name, parameter in model.trained().items():
             parameter.copy_(tensors[name])
-    model.half.refresh()
+    model.half.refresh()  # type: ignore[attr-defined]
 
 
 def mean_losses(parts: list[TrainingData], losses: list[float], steps: list[int]) -> dict[str, float]:

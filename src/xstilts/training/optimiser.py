@@ -105,7 +105,7 @@ def build_optimiser(model: Model, weight_decay: float, epsilon: float) -> AdamW:
     trained = model.trained()
     spared = {name for name in trained if _is_spared(*name.split(".")[-2:])}
     decay = {name: 0.0 if name in spared else weight_decay for name in trained}
-    return AdamW(trained, decay, epsilon, half=model.half)
+    return AdamW(trained, decay, epsilon, half=model.half)  # type: ignore[arg-type]
 
 
 def _is_spared(owner: str, name: str) -> bool:
