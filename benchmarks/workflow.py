@@ -1,9 +1,9 @@
 """The workflow itself: parsing, planning the paper's jobs, a run with nothing to do, and what each job costs besides.
 
 The peer is Snakemake alone: a Snakefile without a configuration, with as many jobs in as many layers, where each reads
-what one other made; and for plans the same with somewhat more files than ours (`files`): each job reads a spec, a score
-the rows of a language, and four tables all scores (one of ours does). Times are those of the whole `snakemake` command,
-Python's start included.
+what one other made; and for plans the same with about as many files as ours (`files`): each job reads a spec, a score
+the rows of a language, and four tables all scores. Times are those of the whole `snakemake` command, Python's start
+included.
 """
 
 import os

@@ -198,12 +198,11 @@ BY_RULE: dict[str, Callable[..., Inputs]] = {
     "baseline": lambda jobs, task: {"data": jobs.data_of_baseline(task)},
 }
 
-# What tables, figures and checks read, in words; each word below. `scores` stands for the score files too: it is made
-# anew whenever one of them is, and a plan looks at these thousands of files once, not for each who opens them.
+# What tables, figures and checks read, in words; each word below.
 MAIN = "scores intervals overlaps trainings"
 REPORTS = {
     "collect_scores": "cells trainings",
-    "intervals": "scores overlaps trainings",
+    "intervals": "scores overlaps cells trainings",
     "overlaps": "data text",
     "table_main": f"{MAIN} published text",
     "table_tasks": "data",
@@ -214,10 +213,10 @@ REPORTS = {
     "table_comparison": f"{MAIN} published",
     "table_best": f"{MAIN} published",
     "table_card": f"{MAIN} published by_language",
-    "table_claims": f"{MAIN} published",
+    "table_claims": f"{MAIN} cells published",
     "table_seeds": "intervals",
     "figure_differences": f"{MAIN} baselines",
-    "figure_languages": "scores baselines",
+    "figure_languages": "scores cells baselines",
     "figure_curves": "trainings",
     "figure_published": f"{MAIN} published",
     "verify": "scores artifacts",
