@@ -57,6 +57,16 @@ def float32(where: Where) -> Found:
 
 def determinism(where: Where) -> Found:
     """Whether two trainings with deterministic kernels end in the same bytes, for each family."""
+    return same_bytes(where, (True, True))
+
+
+def copies(where: Where) -> Found:
+    """Whether three steps of each family end in the same bytes with bfloat16 copies of all weights and without."""
+    return same_bytes(where, (True, False))
+
+
+def same_bytes(where: Where, ways: tuple[bool, bool]) -> Found:
+    """Take three deterministic steps of each family twice, with copies of the weights or without; failed: they differ."""
     found: Found = {}
     small = replace(where, smallest=True)
     device(deterministic=True)
@@ -64,9 +74,9 @@ def determinism(where: Where) -> Found:
         for family in FAMILIES:
             ends = []
             try:
-                for _ in range(2):
+                for half in ways:
                     model = built(small, family, 500)
-                    step = stepper(model, family, features(family, 16, 20, 500), 200)
+                    step = stepper(model, family, features(family, 16, 20, 500), 200, half)
                     for _ in range(3):
                         step()
                     ends.append([one.detach().clone() for one in model.parameters()])
@@ -75,33 +85,8 @@ def determinism(where: Where) -> Found:
                 found[family] = str(error).splitlines()[0]
     finally:
         torch.use_deterministic_algorithms(False)
-    return same_bytes(found)
-
-
-def same_bytes(found: Found) -> Found:
-    """Return what was found by family, as a failure where bytes differ."""
     differ = [family for family, same in found.items() if same is False]
     return found | ({"failed": f"other bytes: {', '.join(differ)}"} if differ else {})
-
-
-def copies(where: Where) -> Found:
-    """Whether three steps of each family end in the same bytes with bfloat16 copies of all weights and without."""
-    found: Found = {}
-    small = replace(where, smallest=True)
-    device(deterministic=True)
-    try:
-        for family in FAMILIES:
-            ends = []
-            for half in (True, False):
-                model = built(small, family, 500)
-                step = stepper(model, family, features(family, 16, 20, 500), 200, half)
-                for _ in range(3):
-                    step()
-                ends.append([one.detach().clone() for one in model.parameters()])
-            found[family] = all(torch.equal(*pair) for pair in zip(*ends, strict=True))
-    finally:
-        torch.use_deterministic_algorithms(False)
-    return same_bytes(found)
 
 
 def synchronisation(where: Where) -> Found:

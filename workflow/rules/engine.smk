@@ -73,7 +73,7 @@ def remembering(update):
     return updated
 
 
-# Without this Snakemake reads the signature of each input and resource function anew for each job, a tenth of a plan.
+# Without this Snakemake reads the signature of each input and resource function anew for each job, 5 to 8 % of a plan.
 if not hasattr(snakemake_common.get_function_params, "cache_info"):
     snakemake_common.get_function_params = cache(snakemake_common.get_function_params)
     snakemake_rules.get_function_params = snakemake_common.get_function_params
