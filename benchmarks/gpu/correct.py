@@ -66,7 +66,7 @@ def copies(where: Where) -> Found:
 
 
 def same_bytes(where: Where, ways: tuple[bool, bool]) -> Found:
-    """Take three deterministic steps of each family twice, with copies of the weights or without; failed: they differ."""
+    """Take three deterministic steps of each family twice, with copies of the weights or without, and compare bytes."""
     found: Found = {}
     small = replace(where, smallest=True)
     device(deterministic=True)
