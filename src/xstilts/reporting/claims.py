@@ -1,26 +1,19 @@
-"""What reports say that the paper found, and whether this run shows it: each claim with its cells and an interval.
+"""What reports say that the paper found: each claim with the cells that it is about.
 
-A claim is one or several contrasts of cells that it says to be above 0. It *holds* when every contrast's 95 % interval
-lies above 0 (an intersection-union test, which needs no correction), and *fails* when the interval of any lies below 0,
-corrected by Bonferroni for how many there are. All else, and whatever lacks a row or rests on fewer than three seeds,
-is *not identified*: of one or two trainings nothing says how far another would differ.
+A claim is one or several contrasts of cells that it says to be above 0; ``judging.py`` decides it.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from xstilts.config.sources import WITH_TEXT
 from xstilts.reporting.render import TITLES
 from xstilts.tasks.benchmark import XTREME, Benchmark
-from xstilts.uncertainty.best import Noise
-from xstilts.uncertainty.contrasts import Contrast, Weights, contrast
-from xstilts.uncertainty.intervals import ITEMS_AND_SEEDS, ITEMS_ONLY, TOO_FEW_SEEDS, Runs
+from xstilts.uncertainty.contrasts import Weights
+from xstilts.uncertainty.intervals import Runs
 
-HOLDS, FAILS, UNKNOWN = "holds", "fails", "not identified"
 RETRIEVAL = ("bucc2018", "tatoeba")
-Verdict = dict[str, Any]
-UNMEASURED: Verdict = {"seeds": 0, "method": "nothing measured"}
+NINE = 9  # tasks that the paper's multi is trained on
 
 
 @dataclass(frozen=True)
@@ -114,6 +107,7 @@ def claims(
     tasks: Collection[str],
     failed: Failed = Failed(),
     benchmark: Benchmark = XTREME,
+    multi: Sequence[str] = (),
 ) -> list[Claim]:
     """Return the claims that are tested on the development table, with the rows that this run has for them.
 
@@ -125,6 +119,7 @@ def claims(
         failed: what does not count. A mean over sources leaves out a source without a sound training and says so;
             a claim that rests on it alone is not identified.
         benchmark: whose tasks the average is over.
+        multi: what ``multi`` was trained on in this run.
     """
     without_mlm = [(source, source + WITH_TEXT) for source in plain if source + WITH_TEXT in sources]
     pairs = [(source.rpartition("-")[0], source) for source in translated if WITH_TEXT not in source]
@@ -134,7 +129,12 @@ def claims(
         _average("SQuAD raises the average", squad, "squad2", sources, tasks, failed, benchmark),
         _average("MNLI raises the average", "mnli", "mnli", sources, tasks, failed, benchmark),
         _average("HellaSwag raises the average", "hellaswag", "hellaswag", sources, tasks, failed, benchmark),
-        _average("Nine tasks together (multi) raise the average", "multi", "multi", sources, tasks, failed, benchmark),
+        _of_mixture(
+            _average(
+                "Nine tasks together (multi) raise the average", "multi", "multi", sources, tasks, failed, benchmark
+            ),
+            multi,
+        ),
         _retrieval_gains_most(plain, tasks, failed, benchmark),
         _gain_on("TyDiQA gains", "tydiqa", 1, plain, tasks, failed),
         _gain_on("XNLI does not gain", "xnli", -1, plain, tasks, failed),
@@ -196,6 +196,14 @@ def _average(
     return Claim(statement, name, {} if missing else {name: gain(source, over)}, 1, reported, missing)
 
 
+def _of_mixture(claim: Claim, trained_on: Sequence[str]) -> Claim:
+    """Return a claim about nine tasks as one about those that the mixture was trained on, where they are fewer."""
+    if claim.missing or not trained_on or len(trained_on) >= NINE:
+        return claim
+    few = f"{len(trained_on)} of the nine tasks together (multi) raise the average"
+    return replace(claim, statement=few, cells=f"{claim.cells}; multi is trained on {', '.join(trained_on)}")
+
+
 def _lost(sources: Collection[str], tasks: Collection[str], failed: Failed) -> str:
     lost = [source for source in sources if not failed.whole(source, tasks)]
     return "; ".join(f"rests on a training that failed: {source} ({failed.why(source, tasks)})" for source in lost)
@@ -251,79 +259,3 @@ def _better(
     share = 1.0 / len(over) / max(1, len(pairs))
     weights = add(*({(one, t): share, (other, t): -share} for one, other in pairs for t in over))
     return Claim(statement, cells, {} if missing else {cells: weights}, missing=missing)
-
-
-def judge(claim: Claim, runs: Mapping[str, Runs], noise: Noise) -> Verdict:
-    """Return what a run says on a claim: the verdict, and of several contrasts the one furthest from holding."""
-    base: Verdict = {
-        "statement": claim.statement,
-        "cells": claim.cells,
-        "verdict": UNKNOWN,
-        "split": "dev",
-    } | UNMEASURED
-    if claim.missing:
-        return base | {"reason": claim.missing}
-    measured = {name: contrast(runs, weights, noise) for name, weights in claim.parts.items()}
-    found = {name: one for name, one in measured.items() if one is not None}
-    if len(found) < len(measured):
-        lacking = [name for name, one in measured.items() if one is None]
-        there = all(runs.get(task, {}).get(source) for name in lacking for source, task in claim.parts[name])
-        why = "no seed is sound in all of its cells" if there else "no scores yet"
-        return base | {"reason": f"{why}: {', '.join(lacking[:3])}{' …' if len(lacking) > 3 else ''}"}
-    margins = {name: _on_side(one, claim.sign) for name, one in found.items()}
-    opposed = {name: _on_side(one, -claim.sign, 1 - 0.05 / len(found)) for name, one in found.items()}
-    shown = min(margins, key=lambda name: margins[name])
-    verdict = HOLDS if margins[shown] > 0 else UNKNOWN
-    if max(opposed.values()) > 0:
-        verdict, shown = FAILS, max(opposed, key=lambda name: opposed[name])
-    few = min(one.seeds for one in found.values()) < 3
-    verdict = UNKNOWN if few else verdict
-    against = _on_side(found[shown], -claim.sign) > 0
-    why = f"against it, but not after correction for {len(found)} contrasts" if against else "the interval holds 0"
-    return (
-        base
-        | _numbers(found[shown])
-        | {
-            "verdict": verdict,
-            "shown": shown if len(found) > 1 else "",
-            "reason": TOO_FEW_SEEDS if few else why if verdict == UNKNOWN else "",
-        }
-    )
-
-
-def _on_side(one: Contrast, sign: int, level: float = 0.95) -> float:
-    """How far the interval lies on the side of ``sign``: below 0 when it does not."""
-    lower, upper = one.interval(level)
-    return lower if sign > 0 else -upper
-
-
-def _numbers(one: Contrast) -> Verdict:
-    lower, upper = one.interval()
-    return {"estimate": one.value, "lower": lower, "upper": upper} | _over(one.seeds)
-
-
-def judge_gain(
-    statement: str, cells: str, value: float | None, bounds: tuple[Any, Any], why_not: str, seeds: int = 0
-) -> Verdict:
-    """Return what a run says on a gain of the best sources, whose interval was computed with the choice.
-
-    Args:
-        statement: the claim.
-        cells: what is measured.
-        value: the gain in points, None where there is none.
-        bounds: its interval, (None, None) where there is none.
-        why_not: why there is no gain.
-        seeds: over how many seeds the interval goes.
-    """
-    base: Verdict = {"statement": statement, "cells": cells, "verdict": UNKNOWN, "split": "test"} | UNMEASURED
-    lower, upper = bounds
-    if value is None or lower is None:
-        return base | {"reason": why_not or "no interval"}
-    verdict = UNKNOWN if seeds < 3 or lower <= 0 <= upper else HOLDS if lower > 0 else FAILS
-    numbers = {"estimate": value, "lower": lower, "upper": upper} | _over(seeds)
-    reason = TOO_FEW_SEEDS if seeds < 3 else "the interval holds 0" if verdict == UNKNOWN else ""
-    return base | numbers | {"verdict": verdict, "reason": reason}
-
-
-def _over(seeds: int) -> Verdict:
-    return {"seeds": seeds, "method": ITEMS_AND_SEEDS if seeds >= 3 else ITEMS_ONLY}

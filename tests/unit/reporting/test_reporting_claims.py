@@ -7,20 +7,8 @@ import pytest
 from reporting_examples import ROOT
 from test_intervals import simulated
 
-from xstilts.reporting.claims import (
-    FAILS,
-    HOLDS,
-    UNKNOWN,
-    Claim,
-    claims,
-    failures,
-    gain,
-    in_languages,
-    judge,
-    judge_gain,
-    mean_gain,
-    sound,
-)
+from xstilts.reporting.claims import Claim, claims, failures, gain, in_languages, mean_gain, sound
+from xstilts.reporting.judging import FAILS, HOLDS, UNKNOWN, judge, judge_gain
 from xstilts.reporting.published import read_published
 from xstilts.reporting.render import write_both
 from xstilts.reporting.tables.claims import COLUMNS, claims_markdown, with_reported
@@ -254,6 +242,23 @@ def test_what_rests_on_a_target_training_of_none_that_failed_is_not_identified()
     )
     assert one["XNLI does not gain"].missing == "rests on a training that failed: none (collapsed on XNLI)"
     assert one["TyDiQA gains"].missing == ""
+
+
+def test_a_claim_about_nine_tasks_says_how_many_a_mixture_was_trained_on():
+    few = by_statement(claims(ALL, PLAIN, [], NINE, multi=["mnli", "squad", "hellaswag"]))
+    claim = few["3 of the nine tasks together (multi) raise the average"]
+    assert claim.cells.endswith("; multi is trained on mnli, squad, hellaswag") and claim.parts
+    assert "Nine tasks together (multi) raise the average" not in few
+    whole = by_statement(claims(ALL, PLAIN, [], NINE, multi=list("abcdefghi")))
+    assert whole["Nine tasks together (multi) raise the average"].cells.endswith("average of the nine tasks")
+
+
+def test_a_verdict_names_the_splits_that_it_rests_on():
+    cells = runs({(source, task): 60.0 for source in ("none", "mnli") for task in ("xnli", "tydiqa")})
+    splits = {"xnli": "dev", "tydiqa": "test"}
+    for tasks, named in ((["xnli"], "dev"), (["tydiqa"], "test"), (["tydiqa", "xnli"], "dev/test")):
+        claim = Claim("claim", "cells", {"cells": gain("mnli", tasks)})
+        assert judge(claim, cells, NOISE, splits)["split"] == named
 
 
 def test_the_gain_of_the_best_sources():

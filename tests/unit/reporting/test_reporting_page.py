@@ -7,7 +7,8 @@ from reporting_examples import frame, main_table, one_language, score_rows, v1_r
 from test_reporting_claims import NINE, NOISE, runs
 
 from xstilts.files import write_text
-from xstilts.reporting.claims import Claim, gain, judge
+from xstilts.reporting.claims import Claim, gain
+from xstilts.reporting.judging import judge
 from xstilts.reporting.main.write import write_main_table
 from xstilts.reporting.page.answer import answer, decided, lacking, measured
 from xstilts.reporting.page.costs import costs

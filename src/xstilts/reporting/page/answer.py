@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from xstilts.reporting.claims import FAILS, HOLDS, UNKNOWN
+from xstilts.reporting.judging import FAILS, HOLDS, UNKNOWN
 from xstilts.reporting.main.table import BASELINE
 from xstilts.reporting.page.main_table import MainPage
 from xstilts.reporting.render import FAILED, PARTIAL, SIGNIFICANT, number

@@ -5,7 +5,8 @@ from typing import Any
 
 from xstilts.config.sources import WITH_TEXT
 from xstilts.reporting.aggregate import choose_split, expected_languages
-from xstilts.reporting.claims import Verdict, claims, failures, in_languages, judge, judge_gain, sound
+from xstilts.reporting.claims import claims, failures, in_languages, sound
+from xstilts.reporting.judging import Verdict, judge, judge_gain
 from xstilts.reporting.main.best import ENGLISH, PAPER
 from xstilts.reporting.main.gains import Row, best_of
 from xstilts.reporting.main.marks import recipe_sentence
@@ -65,14 +66,20 @@ def _on_dev(run: RunFolder, results: Results) -> list[tuple[Verdict, str]]:
     plain = [name for name in settings["candidates"] if name in settings["trained_on"] and not name.endswith(WITH_TEXT)]
     failed = results.scores.failed
     found = claims(
-        settings["sources"], plain, settings["translated"], list(run.tasks), failures(runs, failed), run.benchmark
+        settings["sources"],
+        plain,
+        settings["translated"],
+        list(run.tasks),
+        failures(runs, failed),
+        run.benchmark,
+        results.mixtures.get("multi", ()),
     )
     counted = sound(runs, failed)
     asked = {task: expected_languages(run.tasks[task], split) for task, split in view.items()}
     there = {task: set(draws.languages) for (task, _), draws in drawn.items()}
     partial = {task: (len(there[task]), len(asked[task])) for task in there if not there[task].issuperset(asked[task])}
     found = [in_languages(claim, partial, run.benchmark) for claim in found]
-    return [(judge(claim, counted, noise), claim.reported) for claim in found]
+    return [(judge(claim, counted, noise, view), claim.reported) for claim in found]
 
 
 def _failed(table: MainTable, source: str) -> str:
@@ -167,8 +174,8 @@ def claims_markdown(
         "claim of several contrasts holds when every one does and fails when one does (corrected for their number); "
         "the one furthest from holding is shown. "
         "A training that collapsed or learned nothing counts in no mean (docs/metrics.md). "
-        f"Development sets as in the main table, {statistic}s over seeds; the gains of the best sources are on test, "
-        "of best-en, whose sources no score of the benchmark's test sets chose.",
+        f"Development sets as in the main table, {statistic}s over seeds, test where a task has no other; the gains of "
+        "the best sources are on test, of best-en, whose sources no score of the benchmark's test sets chose.",
         "reported: in points, from reports about the paper's final version and not read in it (certainty: report).",
     ]
     if any(row.get("method") == "item sampling only" for row in rows):
