@@ -179,6 +179,27 @@ def test_collapsed_trainings_are_marked_and_counted():
     assert main_csv(table).splitlines()[2].startswith("mnli,2.0,")
 
 
+def test_differences_to_a_row_whose_training_failed_are_marked_as_its_own_cell_is():
+    rows = []
+    for seed in (1, 2, 3):
+        rows += score_rows({("none", "xnli", "accuracy"): 86.0, ("mnli", "xnli", "accuracy"): 87.0}, seed=seed)
+    rows[0][10] = "collapsed"
+    table = main_table(frame(rows), ["none", "mnli"], one_language())
+    text = main_markdown(table)
+    assert "| none | 86.0! |" in text and "| mnli | +1.0! |" in text
+    assert "! trainings that collapsed to one class on English dev: xnli (none): 1 of 3 seeds." in table.notes
+    assert "! on xnli in every other row too: the training of none that it is compared with." in table.notes
+    assert table.row("mnli").columns["xnli"].failed == 0, "its own training did not"
+
+
+def test_examples_that_chose_a_checkpoint_and_are_scored_are_named_below_the_table_of_their_split():
+    chosen = {("xnli", "dev"): "xnli 500 of 2,490 examples (en)", ("pawsx", "test"): "pawsx 7 of 9 examples (en)"}
+    dev = v1_table(chosen_on=chosen)
+    (note,) = [note for note in dev.notes if "were chosen on" in note]
+    assert note.endswith("scored here (selection.recipe: clean avoids it): xnli 500 of 2,490 examples (en).")
+    assert not any("were chosen on" in note for note in v1_table().notes)
+
+
 def test_footnotes_reach_every_form_and_leave_the_csv_numeric():
     marks = {("squad", "xquad"): "articles of SQuAD dev were trained on", ("*", "bucc2018"): "threshold chosen on dev"}
     table = v1_table(marks=marks)

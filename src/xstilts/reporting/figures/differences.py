@@ -121,7 +121,7 @@ def heat_map(
                     hatch = "" if clear is None or (source, name) in clear else FAINT
                 box: Any = {"facecolor": face, "hatch": hatch, "edgecolor": "white", "linewidth": 1}
                 axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, **box))
-                text = number(score.value, score.relative) + ("!" if score.failed and score.value is not None else "")
+                text = number(score.value, score.relative) + ("!" if score.unsound and score.value is not None else "")
                 written = axes.text(x, y, text, ha="center", va="center", color=ink, fontsize=7.5)
                 if hatch:
                     written.set_path_effects([withStroke(linewidth=3.5, foreground=face)])
@@ -145,7 +145,7 @@ def heat_map(
             shown.append(Patch(facecolor="#9ECAE1", edgecolor="white", linewidth=0, hatch=FAINT, label=words))
         if not_above_chance:
             shown.append(Patch(facecolor=CHANCE, label="not above chance"))
-        if any(score.failed for _, cells in rows for score in cells):
+        if any(score.unsound for _, cells in rows for score in cells):
             shown.append(Patch(facecolor="none", label="! with trainings that collapsed or learned nothing"))
         drawn.legend(handles=shown, loc="outside lower center", ncols=2, columnspacing=1.2, handlelength=1.6)
         return save(drawn, folder, stem)

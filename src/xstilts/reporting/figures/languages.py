@@ -28,14 +28,15 @@ from xstilts.reporting.run import RunFolder
 from xstilts.reporting.tables.baselines import read_baselines
 from xstilts.reporting.tables.languages import language_values
 from xstilts.scoring.score_file import read_scores
+from xstilts.uncertainty.quantiles import student_quantile
 from xstilts.uncertainty.resampling import ratio
+from xstilts.uncertainty.seeds import Statistic, median_variance
 
 NO_DATA = "No scores here: the notes below the main table say why"
 CHANCE: Any = {"color": INK, "linewidth": 1.1, "linestyle": (0, (3, 1.2))}
 ABSENT: Any = {"color": GREY, "linestyle": "", "marker": "x", "markersize": 3.5, "markeredgewidth": 0.9}
 ERROR: Any = {"color": "#555555", "linewidth": 0.7}
 CONTROL = "\\\\\\\\"  # a hatch of no other source
-Z = 1.96  # half of a 95 % interval in standard errors
 
 
 def figure_languages(run: RunFolder) -> None:
@@ -79,15 +80,16 @@ def language_errors(run: RunFolder, model: str, task: str, metric: str, split: s
     found: dict[str, dict[str, float]] = {}
     for (source, language), scored in runs.items():
         if scored:
-            found.setdefault(source, {})[language] = half_width(scored, metric)
+            found.setdefault(source, {})[language] = half_width(scored, metric, run.settings["statistic"])
     return found
 
 
-def half_width(splits: Sequence[Mapping[str, Any]], metric: str) -> float:
-    """Return half the 95 % interval of the mean of one score over seeds, in points.
+def half_width(splits: Sequence[Mapping[str, Any]], metric: str, statistic: Statistic = "mean") -> float:
+    """Return half the 95 % interval of the mean or median of one score over seeds, in points.
 
     Over examples by the linearised variance of a ratio (the delta method), the same examples in every seed; from three
-    seeds on with the variance over seeds. BUCC's threshold is held.
+    seeds on with the variance over seeds, by Student's t of Welch and Satterthwaite's degrees of freedom: n seeds know
+    their variance to n - 1 degrees, examples are many. BUCC's threshold is held.
     """
     off: dict[str, float] = {}  # unit -> how far it moves the mean
     for scored in splits:
@@ -97,8 +99,11 @@ def half_width(splits: Sequence[Mapping[str, Any]], metric: str) -> float:
         for unit, part in zip(scored["items"]["unit"], parts, strict=True):
             off[unit] = off.get(unit, 0.0) + 100 * float(part) / len(splits)
     values = [scored["metrics"][metric] for scored in splits]
-    over_seeds = variance(values) / len(values) if len(values) >= 3 else 0.0
-    return Z * math.sqrt(math.fsum(value * value for value in off.values()) + over_seeds)
+    over_items, count = math.fsum(value * value for value in off.values()), len(values)
+    share = median_variance(count) if statistic == "median" else 1 / count
+    over_seeds = variance(values) * share if count >= 3 else 0.0
+    freedom = (count - 1) * ((over_items + over_seeds) / over_seeds) ** 2 if over_seeds else math.inf
+    return student_quantile(0.975, freedom) * math.sqrt(over_items + over_seeds)
 
 
 def _counts(scored: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -88,6 +88,14 @@ def vectors_remarks(settings: Mapping[str, Any]) -> list[str]:
     return [f"Sentence vectors of BUCC and Tatoeba ({whose}): {vectors_in_words(vectors)}."] if vectors else []
 
 
+def selection_remarks(chosen: Sequence[str]) -> list[str]:
+    """Return the sentence about scored examples that chose checkpoints too, none where there are none."""
+    if not chosen:
+        return []
+    which = "; ".join(chosen)
+    return [f"Checkpoints were chosen on examples that are scored here (selection.recipe: clean avoids it): {which}."]
+
+
 def standard_remarks(
     mixtures: Mapping[str, Sequence[str]],
     left_out: Mapping[str, Mapping[str, str]],

@@ -113,6 +113,15 @@ def _failed(rows: Sequence["Row"], how: Literal["collapsed", "unlearned"], words
     return [f"{FAILED} {words}: {said}."]
 
 
+def _failed_base(rows: Sequence["Row"], tasks: Sequence[str], baseline: str | None) -> list[str]:
+    lost = [task for task in tasks if any(row.tasks[task].base_failed for row in rows)]
+    if not lost:
+        return []
+    return [
+        f"{FAILED} on {', '.join(lost)} in every other row too: the training of {baseline} that it is compared with."
+    ]
+
+
 def _with_scores(rows: Sequence["Row"]) -> list[str]:
     return [row.source for row in rows if any(score.value is not None for score in row.tasks.values())]
 
@@ -183,6 +192,7 @@ def table_notes(
     notes += _partial(rows, tasks, splits, scores, headline)
     notes += _failed(rows, "collapsed", "trainings that collapsed to one class on English dev")
     notes += _failed(rows, "unlearned", "trainings that learned nothing, or go on from one that did not")
+    notes += _failed_base(rows, list(tasks), baseline)
     notes += _missing(rows, list(tasks))
     notes += _extra_languages(tasks, splits, scores, headline)
     notes += list(remarks)

@@ -43,6 +43,10 @@ class Results:
     generated: bool = False
     benchmark: Benchmark = XTREME
     limit: int | None = None  # of the examples that were evaluated, the first of each language
+    mixtures: Mapping[str, Sequence[str]] = field(default_factory=dict)  # source of several tasks -> what it trained on
+    chosen_on: Mapping[tuple[str, str], str] = field(
+        default_factory=dict
+    )  # (task, split) -> what of it chose, in words
 
     def column_of(self, row: Mapping[str, Any]) -> str:
         """Return the column of the main table that a row of ``intervals.csv`` belongs to."""
@@ -93,6 +97,8 @@ def read_results(run: RunFolder, model: str) -> Results:
         generated=run.generated,
         benchmark=run.benchmark,
         limit=settings["limit"],
+        mixtures=kept,
+        chosen_on=chosen_on_scored(run),
     )
 
 
@@ -113,6 +119,20 @@ def lacking_candidates(names: Iterable[str], data: Path) -> list[str]:
             there = f"{len(places) - len(why)} of {len(places)} languages (without {', '.join(why)}: {said})"
             remarks.append(f"{name} is searched among candidates in {there}, which makes it easier.")
     return remarks
+
+
+def chosen_on_scored(run: RunFolder) -> dict[tuple[str, str], str]:
+    """Say for each (task, split) how much of it chose checkpoints too, in the language where that is most."""
+    path = run.tables / "overlaps.csv"
+    most: dict[tuple[str, str], tuple[float, bool, str]] = {}  # of as much of a field and of whole rows the latter
+    for row in read_numbers(path, ("shared", "texts")) if path.is_file() else []:
+        if row["used"] != "selection" or row["shared"] < CONTAMINATED * row["texts"]:
+            continue
+        place, whole = (row["task"], row["split"]), row["field"] == "rows"
+        what = "examples" if whole else f"{row['field']} texts"
+        words = f"{row['task']} {row['shared']:,.0f} of {row['texts']:,.0f} {what} ({row['language']})"
+        most[place] = max(most.get(place, (0.0, False, "")), (row["shared"] / row["texts"], whole, words))
+    return {place: words for place, (_, _, words) in most.items()}
 
 
 def contaminated(run: RunFolder) -> dict[tuple[str, str], str]:

@@ -50,6 +50,7 @@ class Score:
     complete: bool = False
     collapsed: int = 0  # seeds whose training failed, this way
     unlearned: int = 0  # or that
+    base_failed: int = 0  # seeds of the row that is taken off whose training failed
     reason: str = ""
     cells: Cells | None = None
 
@@ -57,6 +58,11 @@ class Score:
     def failed(self) -> int:
         """How many seeds rest on a training that failed."""
         return self.collapsed + self.unlearned
+
+    @property
+    def unsound(self) -> bool:
+        """Whether a training behind the printed value failed: its own, or that of the row which is taken off."""
+        return bool(self.failed or self.base_failed)
 
 
 @dataclass(frozen=True)
@@ -116,10 +122,11 @@ def _score(
     arm = seed_means(ours, shared.seeds, shared.languages)
     absolute = summarise(arm, statistic)
     states = [scores.failed.get((source, task, seed)) for seed in shared.seeds]
-    value, by_seed = absolute, arm
+    value, by_seed, base_failed = absolute, arm, 0
     if baseline is not None:
         other = seed_means(base, shared.base_seeds, shared.languages)
         value = absolute - summarise(other, statistic)
+        base_failed = sum((baseline, task, seed) in scores.failed for seed in shared.base_seeds)
         paired = shared.seeds == shared.base_seeds
         by_seed = tuple(mine - theirs for mine, theirs in zip(arm, other, strict=True)) if paired else ()
     complete = set(expected) <= set(shared.languages)
@@ -134,6 +141,7 @@ def _score(
         complete,
         states.count(COLLAPSED),
         states.count(NOT_LEARNED),
+        base_failed,
         cells=Cells(source, baseline, task, split, metrics, shared.languages, shared.seeds, shared.base_seeds),
     )
 
@@ -151,6 +159,7 @@ def _average(task_scores: Mapping[str, Score], names: Collection[str]) -> Score:
         complete=all(part.complete for part in parts),
         collapsed=sum(part.collapsed for part in parts),
         unlearned=sum(part.unlearned for part in parts),
+        base_failed=sum(part.base_failed for part in parts),
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from xstilts.reporting.aggregate import Policy, choose_split, metric_column
 from xstilts.reporting.main.best import Choices, best_marks, best_remarks
+from xstilts.reporting.main.marks import selection_remarks
 from xstilts.reporting.main.notes import table_notes
 from xstilts.reporting.main.results import Results
 from xstilts.reporting.main.rows import Row, best_row, source_row
@@ -89,7 +90,8 @@ def build_main_table(results: Results, policy: Policy = "dev") -> MainTable:
     if any(row.other.value is not None for row in rows):
         columns = (*columns, "avg_other")
     marks = {**results.marks, **best_marks(results.choices, policy)}
-    remarks = [*results.remarks, *best_remarks(results.choices)]
+    chosen = [words for (task, split), words in results.chosen_on.items() if splits.get(task) == split]
+    remarks = [*results.remarks, *best_remarks(results.choices), *selection_remarks(chosen)]
     few = len(scores.seeds) < 3
     return MainTable(
         model=results.model,

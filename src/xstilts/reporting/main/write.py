@@ -91,7 +91,7 @@ def _flags(table: MainTable, source: str, column: str, score: Score, symbols: Ma
     if score.value is None:
         return ""
     flags = SIGNIFICANT if (source, column) in table.significant else ""
-    flags += FAILED if score.failed else ""
+    flags += FAILED if score.unsound else ""
     if column in table.column_tasks and (not score.complete or len(score.seeds) < len(table.seeds)):
         flags += PARTIAL
     return flags + _marks(table, source, column, symbols)

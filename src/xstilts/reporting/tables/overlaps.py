@@ -22,7 +22,7 @@ def overlap_counts(run: RunFolder) -> None:
         used = {"train": [row for path in paths for row in run.rows(path, "train")]}
         check_english(used["train"], name, allowed={Path(path).parent.name for path in paths})
         on = run.settings["chosen_on"].get(name, paths)
-        dev = [(run.rows(path, "dev", run.settings["limit"]), path) for path in on]
+        dev = [(run.rows(path, "dev", None), path) for path in on]  # all, of which a training takes the first
         chosen, _ = choosing(dev, run.settings["selection"]["examples"])
         used["selection"] = chosen if run.settings["selection"]["recipe"] == "paper" else []
         for use, training in used.items():
