@@ -105,6 +105,13 @@ CASES = {
         {"targets/pawsx/dev-de.tsv": "a\tb\t2\r\n"},
         ["dev-de.tsv:1: found the label '2'; expected one of 0 1"],
     ),
+    "a labelled test row that lost its second text": (
+        "pawsx",
+        "en",
+        dict.fromkeys(["targets/pawsx/train-en.tsv", "targets/pawsx/dev-en.tsv"], "a\tb\t1\n")
+        | {"targets/pawsx/test-en.tsv": "a\tb\t0\nc d\t1\n"},
+        ["test-en.tsv:2: found 2 columns; expected 3 separated by tabs"],
+    ),
     "unknown tag": (
         "udpos",
         "de",

@@ -65,11 +65,11 @@ def pairs(source: Source) -> Iterator[Row]:
         yield from _translated_pairs(source, path, rows[1:])
         return
     labels = _labels(source, label_files[0], path, len(rows)) if label_files else None
-    labelled = labels is None and source.split != "test"
+    # A test file as XTREME writes it has no labels; a mirror of the labelled original may still have them. The first
+    # row decides for all, so that a row that lost its second text is not taken for one without a label.
+    labelled = labels is None and (source.split != "test" or rows[0].count("\t") == 2)
     for index, line in enumerate(rows):
-        # A test file as XTREME writes it has no labels; a mirror of the labelled original may still have them.
-        has_label = labelled or (labels is None and line.count("\t") == 2)
-        text_a, text_b, *found = columns(path, index + 1, line, 3 if has_label else 2)
+        text_a, text_b, *found = columns(path, index + 1, line, 3 if labelled else 2)
         name = label(source, path, index + 1, found[0].strip()) if found else labels[index] if labels else None
         text_a = filled(path, index + 1, text_a, "first text")
         yield _row(source, str(index), text_a, filled(path, index + 1, text_b, "second text"), name)
