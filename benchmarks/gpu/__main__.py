@@ -59,9 +59,17 @@ def run(where: Where, output: Path, wanted: list[str]) -> Found:
         entry["took_seconds"] = round(time.perf_counter() - began, 1)
         found["checks"][check.__name__] = entry
         print(f"{check.__name__}: {entry}", file=sys.stderr, flush=True)
+        withdraw(found["checks"])
         write_json(output / "gpu.json", found)
         write_text(output / "gpu.md", table(found))
     return found
+
+
+def withdraw(checks: dict[str, Found]) -> None:
+    """Advise nothing whose own check failed, however fast it is."""
+    for check, steps, setting in (("graphs", "graphed_steps", "graphed"), ("compiled", "compiled_steps", "compiled")):
+        if "failed" in checks.get(check, {}) and "advice" in checks.get(steps, {}):
+            checks[steps]["advice"] = f"optimisation: {{{setting}: false}}, as {check} failed"
 
 
 def table(found: Found) -> str:

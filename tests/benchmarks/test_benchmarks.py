@@ -71,6 +71,20 @@ def test_a_profile_accounts_for_the_whole_time(tmp_path):
     assert f"| all | {counts['seconds']:.2f} | 100 % |" in (tmp_path / "operators.md").read_text()
 
 
+def test_no_setting_is_advised_whose_check_failed():
+    from benchmarks.gpu.__main__ import withdraw
+
+    checks = {
+        "graphs": {"failed": "other bytes"},
+        "graphed_steps": {"advice": "optimisation: {graphed: true}"},
+        "compiled": {"seconds_with_compiling": 1.0},
+        "compiled_steps": {"advice": "optimisation: {compiled: true}"},
+    }
+    withdraw(checks)
+    assert checks["graphed_steps"]["advice"] == "optimisation: {graphed: false}, as graphs failed"
+    assert checks["compiled_steps"]["advice"] == "optimisation: {compiled: true}"
+
+
 @pytest.mark.slow
 def test_the_checks_of_a_gpu_run_whole_and_none_fails(tmp_path):
     found = measured("gpu", tmp_path)["checks"]

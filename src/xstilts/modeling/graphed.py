@@ -20,7 +20,7 @@ from xstilts.modeling.layout import Layout, Padded
 TOKENS = 64  # a batch is filled up to a multiple of so many
 LONGEST = 128  # and its longest sequence counts as a multiple of this: the flash kernel takes so many rows at a time
 MOST_TOKENS = 2048  # a larger batch computes for longer than the host needs to start its kernels
-MOST_SHAPES = 64  # captured by a process: each takes some tenths of a second and a few megabytes
+MOST_SHAPES = 64  # captured by a process: each takes some tenths of a second, and keeps four tensors of its states
 
 Compute = Callable[[Tensor, Tensor], Tensor]  # states [tokens, hidden] and bounds -> states
 
@@ -55,20 +55,22 @@ def captured() -> Capture:
     def capture(compute: Compute, states: Tensor, bounds: Tensor, weights: list[nn.Parameter]) -> Passes:
         # No weights in half precision are kept from one pass for the next: the optimiser has changed them.
         half = torch.autocast("cuda", torch.get_autocast_dtype("cuda"), cache_enabled=False)
+        plain = torch.autocast("cuda", enabled=False)  # as backward passes are that nobody captures
         with torch.random.fork_rng([states.device]), torch.enable_grad(), half:
             side = torch.cuda.Stream()
             side.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(side):
                 for _ in range(3):  # libraries take their memory, and choose kernels, before anything is captured
                     out = compute(states, bounds)
-                    torch.autograd.grad(out, [states, *weights], torch.zeros_like(out))
+                    with plain:
+                        torch.autograd.grad(out, [states, *weights], torch.zeros_like(out))
                     del out
             torch.cuda.current_stream().wait_stream(side)
             forward, backward = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
             with torch.cuda.graph(forward, pool=pool):
                 out = compute(states, bounds)
             gradient = torch.zeros_like(out)
-            with torch.cuda.graph(backward, pool=pool):
+            with torch.cuda.graph(backward, pool=pool), plain:
                 torch.autograd.backward(out, gradient)
         return Passes(states, bounds, out.detach(), gradient, forward.replay, backward.replay)
 

@@ -115,7 +115,7 @@ def train(
         model.encoder.recompute_activations()
     if recipe.compiled:
         model.compile_on_gpu()
-    if recipe.graphed and ranks is ALONE:
+    if recipe.graphed and ranks is ALONE and not recipe.recompute:  # a graph keeps its activations
         model.graph_on_gpu()
     where = next(model.parameters()).device
     bounds = [units(part.features, part.family) for part in parts]
@@ -130,7 +130,8 @@ def train(
         tensors, state = found
         restore(model, tensors["model"])
         optimiser.restore(tensors["optimiser"])
-        best, progress = tensors["best"], Progress(**state)
+        best, progress = copied(tensors["best"]), Progress(**state)
+        del found, tensors  # maps of the checkpoint's files, which the next one removes
         log(f"going on from the checkpoint of step {progress.step} of {plan.steps}")
     if ranks is ALONE:
         model.keep_half()
@@ -158,11 +159,10 @@ def train(
             losses.zero_()
             progress.losses, progress.loss_steps = [0.0] * len(parts), [0] * len(parts)
             late = len(progress.history) - evaluations + min(recipe.averaged, evaluations)  # from 1 on it counts
-            if late >= 1 if recipe.averaged else scores["score"] > progress.best_score:
+            counts = late >= 1 if recipe.averaged else scores["score"] > progress.best_score
+            if counts:
                 progress.best_step, progress.best_score = progress.step, scores["score"]
-                now = copied(weights(model))
-                mean = recipe.averaged and late > 1
-                best = {name: one + (now[name] - one) / late for name, one in best.items()} if mean else now
+                best = mean_of_late(best, copied(weights(model)), late) if recipe.averaged else copied(weights(model))
             done, tokens = progress.step - first, progress.tokens - first_tokens
             line = progress_line(progress, plan.steps, tokens, done, time.monotonic() - began)
             log(line + not_learning(parts, progress, plan.steps))
@@ -172,11 +172,17 @@ def train(
             progress.losses = losses.tolist()
             tensors = {"model": weights(model), "optimiser": optimiser.tensors(), "best": best}
             checkpoint.save(work, tensors, vars(progress))
+            del tensors  # else its best weights stay beside the next ones
             saved = time.monotonic()
             if asked:
                 raise Interrupted(f"asked to stop: a checkpoint holds step {progress.step} of {plan.steps}")
     model.half.drop()  # type: ignore[attr-defined]
     return best or copied(weights(model)), progress
+
+
+def mean_of_late(mean: dict[str, torch.Tensor], now: dict[str, torch.Tensor], late: int) -> dict[str, torch.Tensor]:
+    """Return the mean of the weights at ``late`` evaluations, from that of those before and the weights of now."""
+    return now if late == 1 else {name: one + (now[name] - one) / late for name, one in mean.items()}
 
 
 def check_finite(progress: Progress, loss: float, score: float) -> None:
@@ -242,6 +248,7 @@ def accumulate(
         micro_loss.backward()
         model.half.gather()  # type: ignore[attr-defined]
         loss += micro_loss.detach()
+        del logits, micro_loss  # and what autograd keeps of this stream: the next may be captured on another
     loss, places = ranks.joined(model, part, bounds, loss, places)
     return loss, len(features.input_ids), places
 

@@ -4,10 +4,12 @@ Capturing itself needs a GPU (`make gpu-check`): here a pass is run anew over th
 write. Attention goes by bounds alone, as the kernel does that graphs are captured with.
 """
 
+import weakref
+
 import numpy as np
 import pytest
 import torch
-from test_properties import FAMILIES, SHAPE, part, reader, recipe, with_targets
+from test_properties import FAMILIES, SHAPE, fresh, part, reader, recipe, with_targets
 
 from xstilts.modeling import graphed, xlmr
 from xstilts.modeling.batches import units
@@ -134,3 +136,20 @@ def test_nothing_is_captured_on_a_cpu():
     model = build_model(XlmRoberta(SHAPE.config(50), masked_lm=True), {}, 0, "bfloat16")
     model.graph_on_gpu()
     assert model.encoder.graphs is None
+
+
+def test_nothing_of_a_micro_batch_lives_when_the_next_one_may_be_captured(monkeypatch):
+    """Autograd would add its gradients on the stream of the first, which a capture on another refuses."""
+    model = fresh("classification")
+    before, alive, logits = [], [], model.logits
+
+    def watched(name, batch):
+        alive.extend(reference() is not None for reference in before)
+        found = logits(name, batch)
+        before.append(weakref.ref(found))
+        return found
+
+    monkeypatch.setattr(model, "logits", watched)
+    steps_of("classification", model, 64)
+    assert len(before) > 12, "six steps of several micro-batches"
+    assert not any(alive)
