@@ -3,21 +3,24 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from encoder_jobs import ROOT
 from test_adapters import moved, sequences, states, upstream
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from xstilts.config.methods import Method
 from xstilts.config.run import load
-from xstilts.costs.gpu_memory import training_parts
+from xstilts.costs.gpu_memory import WORKSPACE, training_parts
 from xstilts.costs.size import Size
 from xstilts.costs.time import Work, memory_mb
 from xstilts.errors import UserError
 from xstilts.modeling.adapted import CONFIG, attach, merge, save_adapter, save_merged
 from xstilts.modeling.adapted import load as load_adapter
+from xstilts.modeling.adapters import four_bit
 from xstilts.modeling.adapters.four_bit import BLOCK, FourBit, levels, pack, unpacked
 from xstilts.modeling.encoder import open_encoder
 from xstilts.modeling.whole import open_whole
@@ -56,6 +59,45 @@ def test_a_weight_is_the_level_next_to_it_below_the_largest_of_its_block(wide: i
     assert torch.equal(found[:5], torch.zeros(5)), "nothing stays nothing"
     zeros = torch.zeros(3, 8)
     assert torch.equal(unpacked(*pack(zeros), (3, 8), torch.float32), zeros)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("at_once", [3, 2**16])
+def test_every_byte_is_unpacked_to_the_same_bits_in_parts_and_at_once(
+    dtype: torch.dtype, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(four_bit, "UNPACKED", at_once)
+    packed = torch.arange(8 * 256).to(torch.uint8).view(-1, BLOCK // 2)  # each byte eight times
+    scale = torch.rand(len(packed), generator=torch.Generator().manual_seed(1))
+    codes = torch.stack([packed >> 4, packed & 15], dim=2).view(-1, BLOCK).long()
+    expected = (levels()[codes] * scale[:, None]).to(dtype).flatten()
+    found = unpacked(packed, scale, (45, 91), dtype)  # all but one weight of the last block
+    assert found.dtype == dtype and torch.equal(found, expected[: 45 * 91].view(45, 91))
+
+
+class Made(TorchDispatchMode):
+    """Notes the bytes of each tensor that is made, by its address."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: list[tuple[int, int]] = []
+
+    def __torch_dispatch__(self, what: Any, types: Any, given: Any = (), named: Any = None) -> Any:
+        found = what(*given, **(named or {}))
+        if isinstance(found, torch.Tensor):
+            self.sizes.append((found.data_ptr(), found.untyped_storage().nbytes()))
+        return found
+
+
+def test_beside_an_unpacked_matrix_there_is_a_part_of_it_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert 6 * four_bit.UNPACKED * BLOCK < 0.05 * WORKSPACE, "what the plan counts for such things"
+    monkeypatch.setattr(four_bit, "UNPACKED", 8)
+    short = FourBit(linear(512, 64))
+    with Made() as made:
+        whole = unpacked(short.packed, short.scale, (64, 512), torch.bfloat16)
+    there = [(one.data_ptr(), one.data_ptr() + one.untyped_storage().nbytes()) for one in (whole, *short.buffers())]
+    beside = [size for place, size in made.sizes if not any(first <= place < last for first, last in there)]
+    assert beside and max(beside) <= 8 * BLOCK * 4 < whole.nbytes / 16
 
 
 @pytest.mark.parametrize("bias", [True, False])

@@ -17,6 +17,7 @@ from xstilts.modeling.adapters.maps import maps, put_back
 
 BLOCK = 64  # weights that share a scale
 PART = 2**14  # blocks that are packed at a time
+UNPACKED = 2**16  # blocks that are unpacked at a time: of fewer a GPU's kernels would end before the next ones start
 FARTHEST = 0.9677083  # of the normal distribution's mass, where the outermost levels stand (QLoRA's code)
 
 
@@ -30,9 +31,10 @@ def levels() -> Tensor:
 
 
 @cache
-def _levels_on(where: torch.device) -> Tensor:
-    """Return the levels on a device: a copy for every product would wait for the GPU each time."""
-    return levels().to(where)
+def _pairs_on(where: torch.device) -> Tensor:
+    """Return the two levels of each byte, float32 [256, 2]; a copy for every product would wait for the GPU."""
+    codes = torch.arange(256)
+    return torch.stack([levels()[codes >> 4], levels()[codes & 15]], dim=1).to(where)
 
 
 class FourBit(nn.Module):
@@ -107,10 +109,17 @@ def pack(weight: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def unpacked(packed: Tensor, scale: Tensor, shape: tuple[int, int], dtype: torch.dtype) -> Tensor:
-    """Return the matrix [out, in] that was packed, to the nearest level."""
-    codes = torch.stack([packed >> 4, packed & 15], dim=2).view(len(packed), BLOCK)
-    blocks = _levels_on(packed.device)[codes.int()] * scale[:, None]
-    return blocks.to(dtype).flatten()[: shape[0] * shape[1]].view(shape)
+    """Return the matrix [out, in] that was packed, to the nearest level.
+
+    A part at a time: numbers of levels and products in float32, six bytes a weight, are never those of a whole matrix.
+    """
+    blocks = torch.empty(len(packed), BLOCK, dtype=dtype, device=packed.device)
+    pairs = _pairs_on(packed.device)
+    for start in range(0, len(packed), UNPACKED):
+        part = slice(start, start + UNPACKED)
+        found = pairs.index_select(0, packed[part].flatten().int()).view(-1, BLOCK)
+        blocks[part] = found.mul_(scale[part, None])
+    return blocks.flatten()[: shape[0] * shape[1]].view(shape)
 
 
 def shrink(encoder: Any) -> None:
