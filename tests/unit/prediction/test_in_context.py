@@ -11,7 +11,7 @@ from xstilts.artifacts import read_manifest
 from xstilts.errors import UserError
 from xstilts.graph.inputs import inputs_of
 from xstilts.prediction.decoder import fetch_decoder
-from xstilts.prediction.in_context import lay_out, open_decoder, scores
+from xstilts.prediction.in_context import Decoder, Laid, lay_out, open_decoder, scores
 from xstilts.prediction.languages import predict_task
 from xstilts.studies.latency import FILE, measure_latency
 
@@ -73,6 +73,65 @@ def test_a_choice_is_scored_by_the_mean_of_its_tokens_and_by_nothing_beside_it(r
             assert value == pytest.approx(sum(each) / own, abs=1e-5)
     one_by_one = scores(opened, laid, 1)
     assert np.allclose(found, one_by_one, atol=1e-5), "no batch changes a score"
+
+
+def random_decoder(kind: str) -> Any:
+    """Return a decoder of 40 pieces that reads 64 tokens."""
+    import torch
+    import transformers
+
+    plain = {"vocab_size": 40, "hidden_size": 16, "num_attention_heads": 2, "num_hidden_layers": 2}
+    gated = plain | {"intermediate_size": 32, "num_key_value_heads": 1, "max_position_embeddings": 64}
+    more = {
+        "gpt2": {"vocab_size": 40, "n_positions": 64, "n_embd": 16, "n_layer": 2, "n_head": 2},
+        "qwen2": gated,
+        "bloom": plain,
+        "gemma2": gated | {"head_dim": 8, "final_logit_softcapping": 0.1},
+        "cohere": gated | {"logit_scale": 5.0},
+        "granite": gated | {"logits_scaling": 0.1},
+        "trocr": {"vocab_size": 40, "d_model": 16, "decoder_layers": 2, "decoder_attention_heads": 2},
+    }
+    torch.manual_seed(0)
+    model: Any = transformers.AutoModelForCausalLM.from_config(transformers.AutoConfig.for_model(kind, **more[kind]))
+    with torch.no_grad():
+        for parameter in model.parameters():  # else all pieces are about as likely
+            parameter.mul_(4.0 if parameter.dim() > 1 else 1.0)
+    return model.eval()
+
+
+def laid_out(questions: int) -> list[Laid]:
+    """Return questions with two to four choices of all lengths."""
+    random = np.random.default_rng(3)
+    found = []
+    for _ in range(questions):
+        context = random.integers(4, 40, random.integers(2, 40)).tolist()
+        owns = [random.integers(4, 40, random.integers(1, 9)).tolist() for _ in range(random.integers(2, 5))]
+        found.append([(context + own, len(own)) for own in owns])
+    return found
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "qwen2", "bloom", "gemma2", "cohere", "granite", "trocr"])
+def test_scores_are_those_of_all_logits_of_which_only_the_choices_are_computed(kind: str) -> None:
+    import torch
+
+    model, questions, outputs, rows = random_decoder(kind), laid_out(12), [], []
+    former = []
+    for question in questions:
+        for ids, own in question:
+            with torch.inference_mode():
+                guesses = model(input_ids=torch.tensor([ids])).logits[0].float().log_softmax(-1)
+            former.append(float(guesses[-own - 1 : -1].gather(-1, torch.tensor(ids[-own:])[:, None]).mean()))
+    assert np.std(former) > 0.02
+    model.register_forward_hook(lambda _, __, made: outputs.append(made))
+    model.get_output_embeddings().register_forward_hook(lambda _, __, made: rows.append(made[..., 0].numel()))
+    for micro_tokens in (1, 200, 10_000):
+        rows.clear()
+        found = scores(Decoder(model, None, 0.0), questions, micro_tokens)
+        assert [len(one) for one in found] == [len(one) for one in questions]
+        np.testing.assert_allclose(np.concatenate(found), former, rtol=0, atol=1e-5)
+        if kind != "trocr":  # which has no logits_to_keep
+            assert sum(rows) == sum(own for question in questions for _, own in question)
+    assert all(made.past_key_values is None for made in outputs)
 
 
 def test_examples_come_before_the_question_and_what_is_too_long_loses_its_beginning(run: Run) -> None:
