@@ -63,6 +63,15 @@ class Pretraining(Section):
     half: bool = Field(description="store float16")
     seed: Annotated[int, BeforeValidator(read_number)] = Field(description="seed of weights, order and masks")
 
+    @model_validator(mode="after")
+    def _fits(self) -> "Pretraining":
+        if self.max_length > self.positions:  # each a token's: the two rows of padding come on top of them
+            raise ValueError(
+                f"found max_length: {self.max_length} beside positions: {self.positions}; expected at most as many "
+                "tokens in a block of text as the encoder has positions"
+            )
+        return self
+
 
 class Encoder(Section):
     """Where a model comes from: exactly one of a folder or Hub identifier, or pretraining."""

@@ -4,12 +4,15 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.artifacts import Manifest, Product
+from xstilts.errors import UserError
 from xstilts.families import mlm
 from xstilts.families.features import FeatureSettings
 from xstilts.families.stored import save_features
 from xstilts.featurising.entry import Entry
 from xstilts.files import read_jsonl
 from xstilts.modeling.fast_tokenizer import FastTokenizer
+
+TENTH = 10  # a line of so many is held out
 
 
 def entries(settings: dict[str, Any], data: dict[str, Manifest]) -> tuple[list[Entry], str]:
@@ -27,9 +30,18 @@ def make(folder: Path, settings: dict[str, Any], inputs: dict[str, Manifest], to
 
     ``packed`` fills blocks with consecutive lines; else a line is an example, as beside a labelled task (jiant's
     ``mlm_simple``). Results: lines that train, held-out lines, and what the masking needs to know of the tokenizer.
+
+    Raises:
+        UserError: there are too few lines to hold one out: on none any model would have a perfect score.
     """
     rows = [row for name in settings["data"] for row in read_jsonl(inputs[name].folder / "train.jsonl")]
-    held = min(mlm.HELD_OUT, len(rows) // 10)
+    if len(rows) < TENTH:
+        spoken = " ".join(sorted({row["language"] for row in rows})) or "no language"
+        raise UserError(
+            f"{' '.join(settings['data'])}: found {len(rows)} lines of raw text, in {spoken}; expected {TENTH} at "
+            "least, of which a tenth is held out"
+        )
+    held = min(mlm.HELD_OUT, len(rows) // TENTH)
     chosen = FeatureSettings(max_length=settings["lengths"]["mlm"], packed=settings["packed"])
     masking = mlm.masking_settings(tokenizer)
     for name, lines in (("train", rows[held:]), ("dev", rows[:held])):

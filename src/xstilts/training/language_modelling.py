@@ -10,7 +10,8 @@ import numpy as np
 
 import xstilts.families.mlm as mlm
 from xstilts.artifacts import WORK, Manifest, Product
-from xstilts.families.features import Features, FeatureSettings
+from xstilts.errors import UserError
+from xstilts.families.features import IGNORED, Features, FeatureSettings
 from xstilts.files import read_jsonl, write_json
 from xstilts.modeling.encoder import EncoderShape, build_masked_lm, save_encoder
 from xstilts.modeling.fast_tokenizer import FastTokenizer, open_tokenizer
@@ -22,6 +23,7 @@ from xstilts.training.loop import Recipe, TrainingData, restore, train, work_don
 from xstilts.training.runtime import StopSignal, machine_settings
 
 DEV_SEED = 20200526  # one fixed masking of the held-out text, so that evaluations can be compared
+FIRST = mlm.HELD_OUT // 5  # lines that are held out of a language's text where it has none for it
 
 Rows = list[dict[str, Any]]
 Mask = Callable[[Features, np.random.Generator], Features]
@@ -32,9 +34,18 @@ def masking(tokenizer: FastTokenizer) -> Mask:
     return partial(mlm.masked, **mlm.masking_settings(tokenizer))
 
 
-def dev_scorer(features: Features, mask: Mask, micro_tokens: int) -> Callable[[Model], float]:
-    """Return the function that scores a model on held-out text: minus the mean loss (nats a masked piece)."""
+def dev_scorer(features: Features, mask: Mask, micro_tokens: int, name: str = "raw text") -> Callable[[Model], float]:
+    """Return the function that scores a model on held-out text: minus the mean loss (nats a masked piece).
+
+    Raises:
+        UserError: none of its pieces is masked: any model would have a perfect score on it.
+    """
     held_out = mask(features, np.random.default_rng(DEV_SEED))
+    if not (held_out.targets["tag"] != IGNORED).any():
+        raise UserError(
+            f"{name}: found no piece to guess among the {len(features.input_ids)} of the held-out lines; expected one "
+            "at least: more or longer lines"
+        )
     return lambda model: -masked_loss(model, held_out, micro_tokens)
 
 
@@ -78,7 +89,7 @@ def pretrain(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) ->
     )
     mask = masking(tokenizer)
     scorers = {
-        language: dev_scorer(mlm.featurise(lines, tokenizer, chosen), mask, recipe.micro_tokens)
+        language: dev_scorer(mlm.featurise(lines, tokenizer, chosen), mask, recipe.micro_tokens, f"text/{language}")
         for language, lines in dev.items()
         if lines
     }
@@ -113,7 +124,11 @@ def _log(line: str) -> None:
 
 
 def corpus(settings: dict[str, Any], inputs: dict[str, Manifest]) -> tuple[dict[str, Rows], dict[str, Rows]]:
-    """Return (training lines, held-out lines) by language; English task text and pairs count as lines of their own."""
+    """Return (training lines, held-out lines) by language; English task text and pairs count as lines of their own.
+
+    Raises:
+        UserError: a language has no line to train on, or none has a line to score a model.
+    """
     train_rows: dict[str, Rows] = {}
     dev: dict[str, Rows] = {}
     for role, found in inputs.items():
@@ -128,8 +143,16 @@ def corpus(settings: dict[str, Any], inputs: dict[str, Manifest]) -> tuple[dict[
         if held_out.is_file():
             dev[language] = read_jsonl(held_out)[: mlm.HELD_OUT]
         else:
-            dev[language], wanted = wanted[: mlm.HELD_OUT // 5], wanted[mlm.HELD_OUT // 5 :]
+            dev[language], wanted = wanted[:FIRST], wanted[FIRST:]
         train_rows.setdefault(language, []).extend(wanted)
+    for language, lines in train_rows.items():
+        if not lines:
+            raise UserError(
+                f"text/{language}: found no line to train on beside {len(dev.get(language, []))} held-out ones; "
+                f"expected more than {FIRST} lines, of which the first {FIRST} are held out where there is no dev.jsonl"
+            )
+    if not any(dev.values()):
+        raise UserError(f"pretraining.languages: found no held-out line in {' '.join(dev) or 'any'}; expected some")
     return train_rows, dev
 
 

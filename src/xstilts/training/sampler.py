@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from xstilts.errors import UserError
+
 CAP = 2**17  # K of the paper's examples-proportional sampling (section 2.3 of version 1)
 
 Array = npt.NDArray[Any]
@@ -85,7 +87,15 @@ def schedule(components: list[Component], seed: int, length: str = "labelled") -
     components stay in proportion: with b_m the mean number of examples in a batch of component m (over its first epoch;
     its batch size where it counts examples), it is drawn with probability (min(e_m, K) / b_m) / sum of (min(e, K) / b).
     Equal b give the paper's rule. Then each component is expected to show ``epochs`` times min(e, K) examples.
+
+    Raises:
+        UserError: a component is empty: no number of its epochs fills a batch.
     """
+    for which, component in enumerate(components):
+        if component.units < 1:
+            raise UserError(
+                f"training set {which + 1} of {len(components)}: found {component.units} units; expected 1 at least"
+            )
     if len(components) == 1:
         steps = max(1, round(_batches_alone(components[0], seed)))
         drawn = np.zeros(steps, dtype=np.int8)

@@ -112,6 +112,18 @@ def test_languages_stand_in_their_own_order_and_only_where_a_task_has_them() -> 
     assert len(load(BASE).languages_of("panx")) == 40
 
 
+def test_a_block_of_text_that_is_longer_than_the_encoders_input_is_refused() -> None:
+    def longest(tokens: int) -> Run:
+        encoder = {"pretraining": PRETRAINING | {"positions": 258, "max_length": tokens}}
+        return changed(models=["here"], encoders={"here": encoder})
+
+    assert longest(258).is_pretrained_here("here")
+    with pytest.raises(ConfigError) as raised:
+        longest(259)
+    found = "encoders.here.pretraining: found max_length: 259 beside positions: 258; expected at most as many tokens "
+    assert str(raised.value).startswith(found) and "\n" not in str(raised.value)
+
+
 def test_an_encoder_comes_from_one_place() -> None:
     encoders = {"both": {"weights": "x", "pretraining": PRETRAINING}, "here": {"pretraining": PRETRAINING}}
     run = changed(models=["both", "here"], encoders=encoders)

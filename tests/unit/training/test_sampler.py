@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from xstilts.errors import UserError
 from xstilts.training.sampler import CAP, Component, schedule
 
 
@@ -14,6 +15,15 @@ def test_every_epoch_sees_every_unit_once():
     epochs = [np.concatenate([plan.batch(step)[1] for step in range(e * 5, e * 5 + 5)]) for e in range(3)]
     assert all(sorted(epoch) == list(range(23)) for epoch in epochs)
     assert not np.array_equal(epochs[0], epochs[1])
+
+
+@pytest.mark.parametrize("tokens", [None, np.zeros(0, np.int64)])
+def test_an_empty_training_set_is_refused_and_not_looked_for_a_batch_for_ever(tokens):
+    empty, whole = Component(0, 8, 1, tokens), Component(20, 8, 1)
+    with pytest.raises(UserError, match="training set 1 of 1: found 0 units; expected 1 at least"):
+        schedule([empty], seed=1)
+    with pytest.raises(UserError, match="training set 2 of 2: found 0 units"):
+        schedule([whole, empty], seed=1)
 
 
 def lengths_of(units, seed=0):
