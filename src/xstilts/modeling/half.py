@@ -2,8 +2,9 @@
 
 By itself autocast rounds each weight in each forward pass, and turns its gradient back in each backward pass: of XLM-R
 Large these are 384 of some 1,400 kernels a step, which a host starts one by one and for longer than a GPU computes on a
-batch of four. Here the same numbers are rounded in the same way, by a few kernels for all of them. Each map has weights
-of its own: no encoder here has two that share them.
+batch of four. Here the same numbers are rounded in the same way, by a few kernels for all of them; so are the gradients
+of a step's first micro-batch. Those of a further one are added a tensor at a time: for bfloat16 onto float32 a GPU has
+no kernel for many at once. Each map has weights of its own: no encoder here has two that share them.
 """
 
 from dataclasses import dataclass, field

@@ -98,9 +98,10 @@ class AdamW:
 
 
 def build_optimiser(model: Model, weight_decay: float, epsilon: float) -> AdamW:
-    """Return AdamW with decay on matrices only (none on biases and LayerNorm, as in the authors' code).
+    """Return AdamW with decay on all but biases and LayerNorm, as in the authors' code, and the factors of IA3.
 
-    Decay would draw the factors of IA3, which begin at one, to zero: it spares them too (T-Few's weight decay is 0).
+    Those begin at one, and decay would draw them to zero (T-Few's weight decay is 0). It draws on a dual encoder's
+    scale, a single number, as on matrices.
     """
     trained = model.trained()
     spared = {name for name in trained if _is_spared(*name.split(".")[-2:])}

@@ -143,14 +143,18 @@ class Ranks(Alone):
         return ShardedAdamW(plain.parameters, plain.decay, plain.epsilon, rank=self.rank)
 
     def share(self, longest: np.ndarray, limit: int) -> Iterable[np.ndarray]:
-        """Yield this process's micro-batches: every so many-th unit by length; each draws dropout of its own."""
+        """Return this process's micro-batches, every so many-th unit by length, and note how many others have more."""
         order = np.argsort(-longest, kind="stable")
         groups = [split_by_tokens(longest[order[one :: self.count]], limit) for one in range(self.count)]
         self._lacking = max(map(len, groups)) - len(groups[self.rank])
+        return self._seeded([order[self.rank :: self.count][group] for group in groups[self.rank]])
+
+    def _seeded(self, groups: list[np.ndarray]) -> Iterator[np.ndarray]:
+        """Yield micro-batches; each draws dropout of its own."""
         base = int(torch.randint(2**62, ()))  # of the step's seed, the same in all processes
-        for number, group in enumerate(groups[self.rank]):
+        for number, group in enumerate(groups):
             torch.manual_seed(base + number * self.count + self.rank)
-            yield order[self.rank :: self.count][group]
+            yield group
 
     def joined(self, model: Model, part: Any, bounds: np.ndarray, loss: Tensor, places: int) -> tuple[Tensor, int]:
         """Add up loss and places of all processes, whose gradients have been; hand this one's part to the optimiser.

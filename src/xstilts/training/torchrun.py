@@ -105,14 +105,15 @@ def _asking(stop: Path) -> Iterator[None]:
 def first_failure(notes: Path, codes: Mapping[int, int], count: int) -> Exception:
     """Return as an exception why processes ended: an error counts more than that one was killed, what follows least."""
     said = {rank: read_json(path) for rank in codes if (path := notes / f"error-{rank}.json").is_file()}
-    for kind in (USER, OTHER, ASKED):
+    exceptions = {  # by kind, the one that counts most first
+        USER: lambda who, found: UserError(f"{who}: {found['message']}"),
+        OTHER: lambda who, found: RuntimeError(f"{who}:\n{found['traceback']}"),
+        ASKED: lambda _, found: Interrupted(found["message"]),
+    }
+    for kind, exception in exceptions.items():
         for rank, found in sorted(said.items()):
-            if found["kind"] == kind == ASKED:
-                return Interrupted(found["message"])
-            if found["kind"] == kind == OTHER:
-                return RuntimeError(f"process {rank} of {count}:\n{found['traceback']}")
             if found["kind"] == kind:
-                return UserError(f"process {rank} of {count}: {found['message']}")
+                return exception(f"process {rank} of {count}", found)
     killed = {rank: -code for rank, code in codes.items() if code < 0 and rank not in said}
     if killed:
         # torchrun asks the others with SIGTERM to end once one has.

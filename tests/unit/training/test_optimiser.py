@@ -32,6 +32,9 @@ def test_no_decay_on_biases_and_layer_norm():
     for name, decay in optimiser.decay.items():
         dimensions[decay].add(optimiser.parameters[name].dim())
     assert dimensions == {0.01: {2}, 0.0: {1}}
+    pairs = build_model(build_masked_lm(SHAPE, 50, seed=7), {"a": ("dual_encoder", 0)}, seed=5)
+    scale = {name: decay for name, decay in build_optimiser(pairs, 0.01, 1e-8).decay.items() if name.endswith("scale")}
+    assert scale == {"heads.a.scale": 0.01}, "a single number, and no bias"
 
 
 @pytest.mark.parametrize("clip", [1.0, 1e9])
