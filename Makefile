@@ -49,9 +49,17 @@ $(if $(OTHER),$(if $(filter-out demo demo-seeds xtreme plan,$(MAKECMDGOALS)),\
     $(error error: BENCHMARK is read by make demo, demo-seeds, xtreme and plan; the sources of the paper on XTREME-R: make xtreme-r)))
 $(if $(filter $(RUNS),$(RUN))$(wildcard results/$(RUN)/specs),,$(call refuse,RUN=$(RUN),$(RUN),$(RUNS)))
 $(if $(wildcard $(PROFILE)/config.yaml),,$(call refuse,PROFILE=$(PROFILE),$(PROFILE),$(PROFILES)))
+# A word that a command does not read would give another run than was meant.
+only = $(if $(filter command line,$(origin $(1))),$(if $(filter-out install $(2),$(MAKECMDGOALS)),\
+    $(error error: $(1) is read by make $(subst $(space),$(comma) ,$(strip $(filter-out %-rows,$(2))))$(3))))
+comma := ,
+space := $(comma:,=) $(comma:,=)
+$(call only,ENCODER,xtreme study plan laptop laptop-rows laptop-seeds laptop-r,; a run of another encoder: docs/howto/add-a-model.md)
+$(call only,RECIPE,paper plan,; other settings of another run: docs/howto/other-recipe.md)
+$(call only,RUN,run study plan table lock,)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-seeds demo-encoder laptop laptop-seeds small paper verify-baseline verify-small xtreme xtreme-r lock install plan table report test test-full test-slurm bench gpu-check site lint format schema documents conda clean
+.PHONY: help demo demo-seeds demo-encoder laptop laptop-seeds small paper run verify-baseline verify-small xtreme xtreme-r lock install plan table report test test-full test-slurm bench gpu-check site lint format schema documents conda clean
 
 own_layer = $(if $(wildcard config/runs/$(1)-$(OTHER).yaml),$(1)-$(OTHER),$(1))
 demo demo-seeds: OWN = $(if $(OTHER),run=$@-$(OTHER))
@@ -68,13 +76,14 @@ make xtreme ENCODER=..  an encoder of your own on XTREME: a folder or a name on 
                         XTREME-R, RETRIEVAL='layer: last, prefix: "query: "' for its own sentence vectors
 make xtreme-r           the ten tasks of XTREME-R
 make study NAME=..      one question with its arms beside a run: NAME of config/studies; RUN=demo, laptop-studies, small, paper
+make run RUN=NAME       an overlay of your own: config/runs/NAME.yaml, with the line `run: NAME` in it
 make verify-baseline    XLM-R Large untrained against its authors' numbers
 make verify-small       a small encoder trained, against its authors' scores
 make demo-encoder       the demo's encoder from raw text
 
 make plan RUN=..        what a run will do and why, and what it takes; JOBS=1 lists every job
 make table RUN=..       the main table of a half-finished run
-make lock RUN=..        pin what a run reads from the Hugging Face Hub
+make lock RUN=..        pin what a run reads from the Hugging Face Hub, with STUDY=NAME a study too
 make install            .venv with every package at one version; the commands above call it
 
 make test, test-full, test-slurm, lint, format, schema, conda, bench, gpu-check, site, documents, clean: CONTRIBUTING.md
@@ -98,8 +107,6 @@ demo-encoder: install
 # Three runs, one after the other: all rows with one seed, three seeds of three of them, then what XTREME-R adds. First
 # how long they take.
 laptop: install
-	-@$(call pin,$@)
-	-@$(call pin,laptop-r)
 	@for run in laptop laptop-seeds laptop-r; do $(MAKE) -s plan RUN=$$run | grep -E '^(run|estimate)' || :; done
 	@$(MAKE) -s laptop-rows
 	@$(MAKE) -s laptop-seeds
@@ -107,9 +114,11 @@ laptop: install
 
 .PHONY: laptop-rows laptop-r
 laptop-rows: install
+	-@$(call pin,laptop)
 	@$(call run,laptop,laptop$(if $(ENCODER),-$(call naming,--name)))
 
 laptop-seeds laptop-r: install
+	-@$(call pin,$@)
 	@$(call run,$@,$@$(if $(ENCODER),-$(call naming,--name)))
 
 laptop laptop-seeds laptop-r: OWN = $(if $(ENCODER),$(call naming,$@))
@@ -123,7 +132,16 @@ paper: install
 	-@$(call pin,paper)
 	@$(call run,$(if $(RECIPE),recipes/$(RECIPE),paper),$(if $(RECIPE),paper-$(RECIPE)))
 
-# Pins what a run reads from the Hugging Face Hub, in config/lock.yaml; what is pinned stays as it is.
+# An overlay of the user's own. Without its own name it would take the place of the run that it changes.
+run: install
+	@$(if $(filter command line,$(origin RUN)),:,echo "error: say which: make run RUN=NAME, of config/runs/NAME.yaml"; exit 2)
+	@$(if $(filter-out paper,$(RUN)),grep -Eqs '^run: *$(RUN) *(#.*)?$$' config/runs/$(RUN).yaml,:) || \
+	{ echo "error: config/runs/$(RUN).yaml: expected the line \`run: $(RUN)\`, the folder of its results"; exit 2; }
+	-@$(call pin,$(RUN))
+	@$(call run,$(RUN))
+
+# Pins what a run reads from the Hugging Face Hub, with STUDY=NAME what a study reads too, in config/lock.yaml; what is
+# pinned stays as it is.
 lock: RUN = paper
 lock: install
 	@$(call pin,$(RUN))
@@ -134,10 +152,11 @@ verify-baseline: install
 	@$(call SNAKEMAKE,baseline) --logger xstilts -- score_bucc2018 score_tatoeba && \
 	$(BIN)/xstilts verify-baseline results/baseline
 
-# One question, answered beside a run: make study NAME=robustness RUN=demo. The run's page shows it after make demo.
+# One question, answered beside a run: make study NAME=robustness RUN=demo. The run's page shows it after make demo STUDY=robustness.
 .PHONY: study
 study: install
 	@$(if $(CHOSEN),:,echo "error: say which: make study NAME=$(firstword $(STUDIES)); known: $(STUDIES)"; exit 2)
+	-@$(call pin,$(RUN))
 	@$(call SNAKEMAKE,$(RUN)) --logger xstilts -- studied && \
 	sed -n '1,/^## Arms/p' results/$(RUN)$(if $(ENCODER),-$(call naming,--name))/studies/$(firstword $(CHOSEN))/verdict.md
 
@@ -185,14 +204,21 @@ STALE := $(shell test ! -e .venv || $(BIN)/python -c 'import sys; print(sys.vers
 endif
 STALE += $(shell test ! -e $(BIN)/pip || grep -qF "$$(pwd -P)/.venv" $(BIN)/pip || echo stale)
 
+# Jobs that have not begun import from .venv too: it stays as it is while a run goes on here, which holds this lock.
+ALONE = test ! -e .snakemake/alive || \
+	$(PYTHON) -c 'import fcntl; fcntl.flock(open(".snakemake/alive", "r+"), fcntl.LOCK_EX | fcntl.LOCK_NB)' 2>/dev/null || \
+	{ echo "error: .venv would change, and a run goes on here whose jobs import from it; wait for its end, or stop it"; exit 2; }
+
 .PHONY: stale
 stale:
+	@$(ALONE)
 	@echo "making .venv anew: it is of another Python or of another place"
 	@rm -rf .venv
 
 .venv/installed: envs/lock.txt envs/cpu.txt envs/cuda.txt envs/link.py $(filter stale,$(firstword $(STALE)))
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 	{ echo "error: $(PYTHON) is $$($(PYTHON) --version 2>&1); expected Python 3.11, 3.12 or 3.13: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
+	@$(ALONE)
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/$(PIP) --require-hashes --no-deps -r envs/cpu.txt 2>/dev/null || true  # a build without CUDA, where pip is offered one
 	$(BIN)/$(PIP) --require-hashes --no-deps -r envs/lock.txt

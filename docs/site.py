@@ -20,7 +20,7 @@ PAGES = {  # place in the repository -> place in the site
 }
 SECTIONS = {
     "How to": (),  # every page of docs/howto, in the README's order
-    "Reference": ("configuration", "metrics", "data", "models", "results"),
+    "Reference": ("configuration", "metrics", "data", "models", "inference", "results"),
     "Measured": ("demo", "laptop", "studies", "size", "performance"),
     "Operations": ("operations", "cluster"),
     "The house": ("contributing", "changelog"),

@@ -1,5 +1,6 @@
 """What `make lock` pinned decides what is fetched and what reruns: data and an encoder from a Hub on loopback."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -190,3 +191,20 @@ def test_a_moved_pin_is_fetched_and_everything_is_whole_again(pins: Checkout, hu
     for name in ("scores.csv", "main.csv"):
         table = Path("results/pins/tables") / name
         assert (run.folder / table).read_bytes() == (pins.folder / table).read_bytes()
+
+
+def test_a_study_s_own_encoders_and_data_are_pinned_with_its_run_s(tmp_path: Path) -> None:
+    run = Checkout(check_out(tmp_path).folder, ("config/runs/small.yaml",))
+
+    def asked(*study: str) -> dict[str, set[str]]:
+        output = run.snakemake("lock", "--dry-run", "--printshellcmds", *study)
+        (command,) = [line for line in output.splitlines() if "xstilts.cli lock" in line]
+        parts = re.split(r" --(data|text|model) ", command.partition(" 2>")[0])
+        return {name: set(words.split()) for name, words in zip(parts[1::2], parts[2::2], strict=True)}
+
+    alone, both = asked(), asked("--config", "study=size")
+    assert alone["model"] == {"FacebookAI/xlm-roberta-base"}
+    studied = {"Qwen/Qwen1.5-110B", "facebook/xlm-roberta-xxl", "FacebookAI/xlm-roberta-large"}
+    assert both["model"] >= alone["model"] | studied
+    siqa = asked("--config", "study=xcopa-cost")["data"]
+    assert siqa >= alone["data"] | {"siqa", "copa", "xcopa"} and not alone["data"] & {"siqa", "copa", "xcopa"}

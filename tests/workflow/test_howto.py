@@ -29,13 +29,28 @@ def commands(page: Path) -> list[list[str]]:
     return [shlex.split(line) for line in lines if line.startswith(("make ", ".venv/bin/", "xstilts "))]
 
 
+def place_of(page: Path, folder: Path) -> Path:
+    """What make reads of a checkout, with the overlays of a page in it."""
+    for name in ("config", "profiles", "envs"):
+        shutil.copytree(ROOT / name, folder / name)
+    shutil.copyfile(ROOT / "Makefile", folder / "Makefile")
+    for text in fenced(page, "yaml"):
+        if name := yaml.safe_load(text).get("run"):
+            (folder / f"config/runs/{name}.yaml").write_text(text)
+    return folder
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_every_command_of_a_page_is_one_that_there_is(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_command_of_a_page_is_one_that_there_is(
+    page: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = place_of(page, tmp_path)
     for program, *words in commands(page):
         if program == "make":
             call = ["make", "-n", *words, f"PYTHON={sys.executable}"]
-            done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=False)
+            done = subprocess.run(call, cwd=place, capture_output=True, text=True, check=False)
             assert done.returncode == 0 and done.stdout, (words, done.stderr)
+            assert "error: config/runs" not in done.stderr
         elif program.endswith("xstilts"):
             assert words[0] in COMMANDS, words
             with pytest.raises(SystemExit) as left:
@@ -44,11 +59,15 @@ def test_every_command_of_a_page_is_one_that_there_is(page: Path, capsys: pytest
             assert left.value.code == 0 and all(word in said for word in options), words
 
 
-@pytest.mark.parametrize("page", ["other-recipe", "add-a-model", "own-checkpoint"])
-def test_every_overlay_of_a_page_is_a_configuration(page: str, tmp_path: Path) -> None:
-    found = fenced(ROOT / f"docs/howto/{page}.md", "yaml")
+@pytest.mark.parametrize("page", ["other-recipe", "add-a-model", "own-checkpoint", "train-adapters"])
+def test_every_overlay_of_a_page_is_a_run_of_its_own_with_its_command(page: str, tmp_path: Path) -> None:
+    place = ROOT / f"docs/howto/{page}.md"
+    found = fenced(place, "yaml")
     assert found
     for text in found:
+        name = yaml.safe_load(text)["run"]
+        assert f"`config/runs/{name}.yaml`" in place.read_text(encoding="utf-8")
+        assert any(words[:3] == ["make", "run", f"RUN={name}"] for words in commands(place))
         own = [entry for entry in yaml.safe_load(text).get("sources", []) if isinstance(entry, dict)]
         for entry in own:
             (tmp_path / next(iter(entry.values()))["encoder"]).mkdir(parents=True)

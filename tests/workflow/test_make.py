@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from snakemake.cli import parse_config
 
+from xstilts.locks import lock, open_lock
+
 ROOT = Path(__file__).parents[2]
 INHERITED = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")  # where a call of make runs the tests
 PLAIN = {name: value for name, value in os.environ.items() if name not in INHERITED}
@@ -28,6 +30,10 @@ def make(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
         (("paper", "RECIPE=jiantt"), "RECIPE=jiantt: found nothing of that name; did you mean jiant?"),
         (("paper", "PROFILE=profiles/cudaa"), "did you mean profiles/cuda?"),
         (("plan", "RUN=nope"), "RUN=nope: found nothing of that name; known: paper"),
+        (("small", "ENCODER=org/one"), "ENCODER is read by make xtreme, study, plan, laptop"),
+        (("xtreme-r", "ENCODER=org/one"), "a run of another encoder: docs/howto/add-a-model.md"),
+        (("laptop", "RECIPE=jiant"), "RECIPE is read by make paper, plan; other settings of another run"),
+        (("demo", "RUN=paper"), "RUN is read by make run, study, plan, table, lock"),
     ],
 )
 def test_a_word_that_nobody_reads_is_refused_with_what_was_meant(words: tuple[str, ...], said: str) -> None:
@@ -99,6 +105,50 @@ def test_a_study_is_of_the_encoder_that_is_named_and_shows_that_run_s_page(tmp_p
     assert f"results/{run.removeprefix('run=')}/studies/order/verdict.md" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("words", "overlay"),
+    [
+        (("study", "NAME=size", "RUN=small"), "small"),
+        (("study", "NAME=order", "RUN=laptop-studies"), "laptop-studies"),
+        (("laptop-rows",), "laptop"),
+        (("laptop-seeds",), "laptop-seeds"),
+        (("laptop-r",), "laptop-r"),
+        (("run", "RUN=small"), "small"),
+    ],
+)
+def test_what_is_read_from_the_hub_is_pinned_before_it_is_read(words: tuple[str, ...], overlay: str) -> None:
+    called = [line for line in make(ROOT, *words).stdout.splitlines() if "bin/snakemake" in line]
+    assert called[0].endswith("-- lock") and f"config/runs/{overlay}.yaml" in called[0]
+    assert "--logger xstilts" in called[1] and f"config/runs/{overlay}.yaml" in called[1]
+    named = [word.replace("NAME=", "study=") for word in words if word.startswith("NAME=")]
+    assert all(word in called[0] for word in named), "the study's encoders and data too"
+
+
+def test_an_overlay_of_ones_own_runs_under_its_own_name_alone(bare: Path) -> None:
+    overlay, tool = bare / "config/runs/mine.yaml", bare / ".venv/bin/snakemake"
+    tool.parent.mkdir(parents=True)
+    tool.write_text('#!/bin/sh\necho "$@"\n')
+    (tool.parent / "python").write_text("#!/bin/sh\n")
+    for path in tool.parent.iterdir():
+        path.chmod(0o755)
+    (bare / ".venv/installed").touch()
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        call = ["make", "run", *words]
+        return subprocess.run(call, cwd=bare, env=PLAIN, capture_output=True, text=True, check=False)
+
+    overlay.write_text("extends: small\nsources: [none]\n")
+    refused = run("RUN=mine")
+    assert refused.returncode == 2 and "config/runs/mine.yaml: expected the line `run: mine`" in refused.stdout
+    assert "small" not in refused.stdout, "nothing was called"
+    overlay.write_text("extends: small\nrun: mine   # no other\n")
+    done = run("RUN=mine")
+    assert done.returncode == 0 and "--configfile config/runs/mine.yaml --logger xstilts" in done.stdout
+    assert "--report results/mine/provenance.html" in done.stdout
+    assert run().returncode == 2 and "RUN=NAME" in run().stdout
+    assert "--configfile" not in run("RUN=paper").stdout, "the paper's is config.yaml alone"
+
+
 def test_another_benchmark_runs_in_a_folder_of_its_own(tmp_path: Path) -> None:
     demo = make(ROOT, "demo", "BENCHMARK=xtreme_r")
     assert "--config benchmark=xtreme_r run=demo-xtreme_r" in " ".join(demo.stdout.split())
@@ -147,6 +197,23 @@ def test_a_venv_of_another_place_is_made_anew(bare: Path) -> None:
     assert "rm -rf .venv" in make(bare, "install").stdout
     pip.write_text(f"#!{bare}/.venv/bin/python\n")
     assert "rm -rf .venv" not in make(bare, "install").stdout
+
+
+def test_a_venv_stays_as_it_is_while_a_run_goes_on(bare: Path) -> None:
+    (bare / ".snakemake").mkdir()
+    handle = open_lock(bare / ".snakemake/alive")
+    assert lock(handle, bare / ".snakemake/alive", shared=True)
+    call = ["make", "install", f"PYTHON={sys.executable}"]
+    done = subprocess.run(call, cwd=bare, env=PLAIN, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "error: .venv would change, and a run goes on here" in done.stdout
+    (bare / ".venv/bin").mkdir(parents=True)
+    (bare / ".venv/bin/pip").write_text("#!/moved/away/.venv/bin/python\n")
+    done = subprocess.run(call, cwd=bare, env=PLAIN, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and (bare / ".venv/bin/pip").exists(), "nothing was removed"
+    os.close(handle)
+    (bare / "envs/lock.txt").write_text("no such package\n")
+    done = subprocess.run(call, cwd=bare, env=PLAIN, capture_output=True, text=True, check=False)
+    assert "a run goes on" not in done.stdout and "Invalid requirement" in done.stderr, "it began"
 
 
 def test_a_home_that_may_not_be_written_is_not_needed(tmp_path: Path) -> None:

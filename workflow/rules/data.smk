@@ -15,7 +15,8 @@ rule world:
         "python workflow/scripts/world.py --spec {input.spec} --output {output} 2> {log}"
 
 
-# Pins what the run reads from the Hub, before it: `snakemake lock`, with the run's own --configfile and --config.
+# Pins what the run, and its study, read from the Hub, before it: `snakemake lock`, with the run's own --configfile and
+# --config. Where that is nothing it writes no file.
 rule lock:
     log:
         jobs.log("lock"),
@@ -23,12 +24,13 @@ rule lock:
     conda:
         environment
     params:
-        data=jobs.hub_data(),
-        text=jobs.fetched_texts(),
-        models=list(jobs.hub_models()),
+        data=list(dict.fromkeys(name for one in jobs.all for name in one.hub_data())),
+        text=list(dict.fromkeys(code for one in jobs.all for code in one.fetched_texts())),
+        models=list(dict.fromkeys(place for one in jobs.all for place in one.hub_models())),
     message:
         "Pin what comes from the Hugging Face Hub"
     shell:
+        '[ -z "$(echo {params.data:q}{params.text:q}{params.models:q})" ] || '
         "python -m xstilts.cli lock --data {params.data:q} --text {params.text:q} --model {params.models:q} 2>&1 | tee {log}"
 
 

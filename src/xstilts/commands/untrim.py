@@ -17,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the model with the whole vocabulary and say what is in the folder."""
+    from xstilts.files import copy_file
     from xstilts.modeling.trim import PIECES, untrim
 
     trimmed = next((at for at in (options.folder, *options.folder.parents) if (at / PIECES).is_file()), None)
@@ -30,5 +31,9 @@ def run(options: argparse.Namespace) -> int:
     whole = Path(read_manifest(trimmed / "manifest.json").content["inputs"]["encoder"]["manifest"])
     options.dest.mkdir(parents=True)
     names = untrim(options.folder, trimmed, whole.parent, options.dest)
+    for name in ("head.json", "head.safetensors"):
+        if (options.folder / name).is_file():
+            copy_file(options.folder / name, options.dest / name)
+            names.append(name)
     print(f"{options.dest}: {' '.join(names)}")
     return 0

@@ -33,7 +33,7 @@ def attach(encoder: Any, method: dict[str, Any], seed: int) -> dict[str, Any]:
     try:
         written: dict[str, Any] = module.attach(encoder, settings)
     except ModuleNotFoundError as error:
-        raise UserError(f"method: {method['kind']} needs {error.name}: pip install 'xstilts[adapters]'") from None
+        raise UserError(f"method: {method['kind']} needs {error.name}: pip install '.[adapters]'") from None
     own = module.parameters(encoder)
     for parameter in encoder.parameters():
         parameter.requires_grad_(False)

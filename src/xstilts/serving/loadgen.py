@@ -32,7 +32,7 @@ def measure(system: System, there: int, load: Load, most: int = 64) -> Measured:
         Exception: what the system itself raised.
     """
     if not is_there():
-        raise UserError("LoadGen is not installed: pip install 'xstilts[loadgen]', or take the twin")
+        raise UserError("LoadGen is not installed: pip install '.[loadgen]', or take the twin")
     import mlperf_loadgen as lg
 
     if load.scenario == "Offline" and load.seconds:

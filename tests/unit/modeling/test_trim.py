@@ -129,6 +129,8 @@ def test_states_predictions_and_trained_weights_are_those_of_the_whole_encoder(
     monkeypatch.chdir(small.folder)
     assert main(["untrim", str(models[1].folder), str(tmp_path / "back")]) == 0
     assert "model.safetensors" in capsys.readouterr().out
+    heads = ("head.json", "head.safetensors")
+    assert all((tmp_path / "back" / name).is_file() == (models[1].folder / name).is_file() for name in heads)
     back = load_file(tmp_path / "back/model.safetensors")
     assert back[WORDS].shape == expected[WORDS].shape
     torch.testing.assert_close(back[WORDS][kept], expected[WORDS][kept], rtol=0, atol=1e-6)
