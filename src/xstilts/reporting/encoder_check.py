@@ -10,6 +10,7 @@ from statistics import fmean
 from xstilts.errors import DataError
 from xstilts.scoring.score_file import read_scores
 from xstilts.tasks import task
+from xstilts.tasks.benchmark import XTREME
 
 COLUMNS = ("task", "language", "metric", "split", "value")
 ROUNDING = 1e-9  # a difference of exactly the tolerance is inside
@@ -77,7 +78,7 @@ def compare(folder: Path, expected: Sequence[Expected], within: float) -> list[R
 
 
 def compare_means(folder: Path, expected: Sequence[Expected], within: float) -> list[Row]:
-    """Set means over all languages of a task beside the published ones.
+    """Set means over all of XTREME's languages of a task beside the published ones.
 
     Args:
         folder: the scores of one model without a source (TARGET/SEED/TASK/LANGUAGE.json).
@@ -87,7 +88,7 @@ def compare_means(folder: Path, expected: Sequence[Expected], within: float) -> 
     rows = []
     for number in expected:
         known = task(number.task)
-        parts = [replace(number, language=language) for language in known.languages]
+        parts = [replace(number, language=language) for language in XTREME.languages_of(known)]
         found = compare(folder / known.target, parts, within)
         lacking = [row.expected.language for row in found if row.value is None]
         if lacking:

@@ -3,4 +3,3 @@
 from typing import Literal
 
 Scenario = Literal["SingleStream", "MultiStream", "Server", "Offline"]
-SCENARIOS: tuple[Scenario, ...] = ("SingleStream", "MultiStream", "Server", "Offline")

@@ -24,7 +24,7 @@ from xstilts.studies.costs import arm_costs, read_predicted
 from xstilts.studies.figures import intervals, points
 from xstilts.studies.paired import PRIMARY, RATIO, Ratio, ratio
 from xstilts.studies.serve import FILE
-from xstilts.studies.served import Scores, page, scores_by_arm, speeds, write_arms, write_speeds
+from xstilts.studies.served import Scores, lacking, page, scores_by_arm, speeds, write_arms, write_speeds
 
 MEASURES = {"latency": "a query's latency", "processor": "the processor's time a query"}
 MEANS = {
@@ -149,7 +149,8 @@ def answer(run: RunFolder, rows: Sequence[Mapping[str, Any]]) -> None:
     write_contrasts(run, compared, measure, found, str(manifest.path))
     write_text(run.tables / "costs.csv", csv_text(costs, COSTS))
     write_cells(run.tables, "costs", model, run.settings["statistic"], jobs=run.settings["made"])
-    write_text(run.tables / "verdict.md", page(run, told, found, _lines(compared), measured, scores, costs))
+    few = lacking(run, rows)
+    write_text(run.tables / "verdict.md", page(run, told, found, _lines(compared), measured, scores, costs, few))
     _draw(run, found, compared, measure, share, scores)
 
 

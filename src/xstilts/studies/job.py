@@ -15,6 +15,7 @@ from xstilts.studies.beside import beside
 from xstilts.studies.comparison import UNKNOWN, Design
 from xstilts.studies.costs import COLUMNS as COSTS
 from xstilts.studies.costs import arm_costs, equal_steps, null_test, price, read_predicted
+from xstilts.studies.covered import lacking_languages
 from xstilts.studies.decide import decide, decide_speed, rule, rule_of_speed, what_would_change
 from xstilts.studies.figures import forest, pareto
 from xstilts.studies.folds import Folds, k_fold, section
@@ -59,9 +60,12 @@ def run_study(run: RunFolder) -> None:
     averages = {arm: average(arms, arm) for arm in study["arms"]}
     costs = arm_costs(study, run.settings["made"], read_predicted(run.tables / "predicted.csv"))
     verdict, reason = decide_speed(study, primary) if fast else decide(study, primary, without)
+    few = lacking_languages({task: run.tasks[task] for task in primary.tasks}, arms.splits, arms.languages)
+    if few and verdict != UNKNOWN:
+        reason = f"{reason}; not in all languages: {few}"
     null = null_test(run.settings["made"], *design.null) if design.null else None
     if null and not null.holds:
-        verdict, reason = UNKNOWN, f"the null test of the harness failed: {null.words}"
+        verdict, reason = UNKNOWN, f"the null test of the harness {null.found}: {null.words}"
     found = {
         "name": name,
         "question": study["question"],

@@ -60,7 +60,7 @@ class Finding:
 def read_arms(run: RunFolder, model: str) -> Arms:
     """Return the scores of a study's arms, without those of trainings that failed.
 
-    They are on the benchmark's test splits; of a task whose test labels are not there, on dev.
+    They are on the benchmark's test splits; of a task whose test labels are not there, or in fewer languages, on dev.
     """
     study = run.settings["study"]
     results = read_results(run, model)
@@ -93,9 +93,10 @@ def read_arms(run: RunFolder, model: str) -> Arms:
 
 
 def _split(task: str, entry: Mapping[str, Any], scores: Scores) -> str:
-    wanted = choose_split(task, entry, "test", scores)
-    there = scores.splits_with_values(task)
-    return "dev" if wanted not in there and "dev" in there else wanted
+    """Return the split that a task is scored on: dev where that has more of its languages than the test split."""
+    wanted, known = choose_split(task, entry, "test", scores), set(entry["languages"])
+    languages = {split: len(scores.languages(task, split) & known) for split in (wanted, "dev")}
+    return "dev" if languages["dev"] > languages[wanted] else wanted
 
 
 def _of_arms(study: Mapping[str, Any], failed: Failed, tasks: Sequence[str]) -> Failed:

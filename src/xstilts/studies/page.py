@@ -11,6 +11,7 @@ from xstilts.reporting.main.marks import recipe_sentence
 from xstilts.reporting.render import MISSING, TITLES, markdown_table, number
 from xstilts.reporting.run import RunFolder
 from xstilts.studies.costs import NOT_MEASURED
+from xstilts.studies.covered import lacking_languages, splits_in_words
 from xstilts.studies.measure import Arms, Finding
 from xstilts.uncertainty.estimates import over_seeds
 from xstilts.uncertainty.seeds import Statistic
@@ -46,6 +47,8 @@ def page(
         if study["left_out"]
         else ""
     )
+    few = lacking_languages(run.tasks, arms.splits, arms.languages)
+    few = f"; not all are there: {few}" if few else ""
     null = f"Null test of the harness: {found['null_test']}." if found["null_test"] else ""
     beside = [found["equal_steps"], found["price"], null]
     parts = [
@@ -53,8 +56,8 @@ def page(
         *([GENERATED] if run.generated else []),
         f"**Answer: {found['verdict']}.** {found['means']} The reason: {found['reason']}.",
         found["rule"],
-        f"Encoder {run.settings['models'][0]}, {seeds}, {tasks}{left}. {_splits(arms)}; intervals over seeds and "
-        f"items, on the languages of each task. {recipe_sentence(run.settings)}",
+        f"Encoder {run.settings['models'][0]}, {seeds}, {tasks}{left}. {splits_in_words(run.tasks, arms.splits)}. "
+        f"Intervals over seeds and items, on the languages of each task{few}. {recipe_sentence(run.settings)}",
         *([_chosen_rates(run, study)] if study["tuned"] else []),
         "## Comparisons",
         markdown_table(HEAD, [_line(one) for one in findings]),
@@ -144,13 +147,6 @@ def _costs_table(costs: Sequence[Mapping[str, Any]]) -> str:
         for row in costs
     ]
     return markdown_table(head, lines)
-
-
-def _splits(arms: Arms) -> str:
-    on_dev = [TITLES.get(task, task) for task, split in arms.splits.items() if split == "dev"]
-    if not on_dev:
-        return "Test splits"
-    return f"Test splits, of {', '.join(on_dev)} dev: its test labels are not there (English dev chose checkpoints)"
 
 
 def _chosen_rates(run: RunFolder, study: Mapping[str, Any]) -> str:

@@ -3,31 +3,37 @@
 The gain of a size is the score after the intermediate training minus the score without it, paired by seed and language.
 The rule, fixed beforehand: gains diminish beyond 30 B if the slope of the gain against the logarithm of the size is
 lower above 30 B than below, with a 95 % interval that excludes 0, from at least three sizes above; with fewer nobody
-can tell.
+can tell. The change of slope is one number a seed and language, and the interval that of its mean over both.
 """
 
 import csv
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from xstilts.errors import DataError
+from xstilts.uncertainty.best import Noise, deviations, seed_noise
 from xstilts.uncertainty.forms import FORMS, Fit, fit, leave_largest_out, slope
+from xstilts.uncertainty.resampling import draw_weights, wider
 
 BEYOND = 30.0  # billions of parameters
 LEAST = 3  # sizes above it, and below
-DRAWS = 2000
+LEAST_SEEDS = 3  # of fewer nothing says how far another one would differ
+DRAWS = 20_000
+SHARES = (0.025, 0.975)
 SEED = 20200526
 Gains = dict[float, dict[tuple[str, str], tuple[float, float]]]  # size -> (seed, language) -> gain, score without
 YES, NO, UNKNOWN = "yes", "no", "not identified"
 WORDS = {"line": "straight in log N", "saturating": "saturating", "powers": "difference of two power laws"}
 RULE = (
     f"The rule, fixed beforehand: gains diminish beyond {BEYOND:g} B if their slope against log N is lower above it "
-    f"than below, with a 95 % interval over seeds and languages that excludes 0, from at least {LEAST} sizes on either "
-    f"side. With fewer sizes, or without several seeds or languages, the answer is `{UNKNOWN}`."
+    f"than below, with a 95 % interval that excludes 0, from at least {LEAST} sizes on either side and {LEAST_SEEDS} "
+    "seeds. The change of slope is taken seed by seed and language by language; the interval of its mean is Student's "
+    f"t over the seeds, with the languages drawn again. With fewer sizes or seeds the answer is `{UNKNOWN}`."
 )
 
 
@@ -44,18 +50,6 @@ class Series:
     def means(self) -> np.ndarray:
         """The gain of each size, in points."""
         return np.asarray(self.gains.mean(axis=(1, 2)))
-
-    def drawn(self, draws: int) -> np.ndarray:
-        """Return means by size [draws, sizes] over seeds and languages drawn again, the same ones for every size."""
-        generator = np.random.default_rng(SEED)
-        _, seeds, languages = self.gains.shape
-        first = generator.integers(0, seeds, (draws, seeds))
-        second = generator.integers(0, languages, (draws, languages))
-        weights = [
-            np.stack([np.bincount(row, minlength=count) for row in drawn]) / count
-            for drawn, count in ((first, seeds), (second, languages))
-        ]
-        return np.asarray(np.einsum("nsl,ds,dl->dn", self.gains, *weights))
 
     @property
     def normalised(self) -> list[float | None]:
@@ -92,7 +86,7 @@ def read_series(path: Path) -> list[Series]:
                 raise DataError(path, f"line {number}: {error}", "series,billions,seed,language,gain,direct") from None
             cell = (row.get("seed") or "", row.get("language") or "")
             found.setdefault(row["series"], {}).setdefault(size, {})[cell] = gain, direct
-    return [_series(path, name, by_size) for name, by_size in found.items()]
+    return [series_of(path, name, by_size) for name, by_size in found.items()]
 
 
 def read_scores(path: Path, sizes: Mapping[str, float], source: str, minus: str = "none") -> list[Series]:
@@ -108,7 +102,7 @@ def read_scores(path: Path, sizes: Mapping[str, float], source: str, minus: str 
         DataError: a model has no score of the two sources, or lacks a seed or language that another one has.
     """
     gains = read_gains(path, sizes, source, minus)
-    return [_series(path, task, by_size) for task, by_size in gains.items()]
+    return [series_of(path, task, by_size) for task, by_size in gains.items()]
 
 
 def read_average(path: Path, sizes: Mapping[str, float], source: str, minus: str, tasks: Sequence[str]) -> Series:
@@ -127,7 +121,7 @@ def read_average(path: Path, sizes: Mapping[str, float], source: str, minus: str
         found[size] = {cell: _means(values) for cell, values in cells.items()}
     if not any(found.values()):
         raise DataError(path, f"no score of {' '.join(tasks)}", f"test scores of {source} and {minus}")
-    return _series(path, "average", found)
+    return series_of(path, "average", found)
 
 
 def _means(values: Sequence[tuple[float, float]]) -> tuple[float, float]:
@@ -158,7 +152,12 @@ def read_gains(path: Path, sizes: Mapping[str, float], source: str, minus: str) 
     return found
 
 
-def _series(path: Path, name: str, by_size: Gains) -> Series:
+def series_of(path: Path, name: str, by_size: Gains) -> Series:
+    """Return the gains of one task or average as a series.
+
+    Raises:
+        DataError: a size lacks a seed or language that another one has; it names ``path``.
+    """
     sizes = tuple(sorted(by_size))
     seeds = sorted({seed for cells in by_size.values() for seed, _ in cells})
     languages = sorted({language for cells in by_size.values() for _, language in cells})
@@ -180,7 +179,7 @@ def decide(series: Series, beyond: float = BEYOND, least: int = LEAST) -> Answer
     slopes = tuple(float(slope(sizes[side], means[side])) if side.sum() > 1 else None for side in sides)
     fits = tuple(fit(form, series.sizes, list(means)) for form in FORMS)
     predictions = {form: leave_largest_out(form, series.sizes, list(means)) for form in FORMS}
-    interval = None
+    bounds = None
     few = [
         f"{int(side.sum())} {'size' if side.sum() == 1 else 'sizes'} {where} {beyond:g} B, and the rule needs {least}"
         for side, where in zip(sides, ("up to", "above"), strict=True)
@@ -188,13 +187,11 @@ def decide(series: Series, beyond: float = BEYOND, least: int = LEAST) -> Answer
     ]
     if few:
         verdict, reason = UNKNOWN, "; ".join(few)
-    elif series.gains.shape[1] * series.gains.shape[2] < 2:
-        verdict, reason = UNKNOWN, "one run a size: without several seeds or languages there is no interval"
+    elif (seeds := series.gains.shape[1]) < LEAST_SEEDS:
+        verdict, reason = UNKNOWN, f"{seeds} {'seed' if seeds == 1 else 'seeds'}, and the rule needs {LEAST_SEEDS}"
     else:
-        drawn = series.drawn(DRAWS)
-        change = slope(sizes[sides[1]], drawn[:, sides[1]]) - slope(sizes[sides[0]], drawn[:, sides[0]])
-        low, high = (float(value) for value in np.quantile(change, [0.025, 0.975]))
-        interval = low, high
+        below, above = (slope(sizes[side], np.moveaxis(series.gains[side], 0, -1)) for side in sides)
+        low, high = bounds = interval(above - below)
         words = f"the slope above minus that below is {low:+.1f} to {high:+.1f} points a decade"
         if high < 0:
             verdict, reason = YES, words
@@ -202,7 +199,33 @@ def decide(series: Series, beyond: float = BEYOND, least: int = LEAST) -> Answer
             verdict, reason = NO, words
         else:
             verdict, reason = UNKNOWN, f"{words}, which holds 0"
-    return Answer(verdict, reason, (slopes[0], slopes[1]), interval, fits, predictions)
+    return Answer(verdict, reason, (slopes[0], slopes[1]), bounds, fits, predictions)
+
+
+def interval(values: np.ndarray, draws: int = DRAWS) -> tuple[float, float]:
+    """Return the 95 % interval of the mean of values [seeds, languages].
+
+    Over seeds it is Student's t and over languages they are drawn again, the same ones in every seed, as the items of a
+    score are (``uncertainty``). Under three seeds it is over languages alone.
+    """
+    seeds, languages = values.shape
+    apart = values - values.mean(axis=1, keepdims=True)
+    drawn = wider(languages) * apart @ _weights(languages, draws) / languages
+    by_seed = {seed: (float(values[seed].mean()), drawn[seed]) for seed in range(seeds)}
+    value, around = deviations(by_seed, _noise(seeds, draws))
+    low, high = np.quantile(around, SHARES)
+    return value + float(low), value + float(high)
+
+
+@cache
+def _weights(languages: int, draws: int) -> np.ndarray:
+    """Return how often each language is drawn [languages, draws]."""
+    return np.concatenate(list(draw_weights("languages", SEED, languages, draws))).T.astype(float)
+
+
+@cache
+def _noise(seeds: int, draws: int) -> Noise:
+    return seed_noise(range(seeds), draws, SEED)
 
 
 def page(title: str, all_series: Iterable[Series], remarks: Sequence[str] = ()) -> str:

@@ -11,6 +11,7 @@ from xstilts.reporting.render import MISSING, TITLES, markdown_table, number, wr
 from xstilts.reporting.run import RunFolder
 from xstilts.reporting.scores import csv_text
 from xstilts.studies.costs import NOT_MEASURED
+from xstilts.studies.covered import lacking_languages
 from xstilts.uncertainty.seeds import summarise
 
 GATES = (99.0, 99.9)  # percent of the score of the whole training, as MLPerf has them of its reference
@@ -73,11 +74,14 @@ def write_speeds(run: RunFolder, rows: Sequence[Mapping[str, Any]], manifest: st
     write_cells(run.tables, "speeds", "", run.settings["statistic"], repeats=behind, measured=manifest)
 
 
+def _split(entry: Mapping[str, Any]) -> str:
+    return "test" if "test" in entry["splits"] else str(entry["splits"][-1])
+
+
 def _parts(run: RunFolder, arm: str, task: str, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return of what the score of an arm is made: its first metric on the test split, over languages and seeds."""
     model, source = run.settings["encoders"][arm], run.settings["study"]["arms"][arm]
-    entry = run.tasks[task]
-    split = "test" if "test" in entry["splits"] else entry["splits"][-1]
+    entry, split = run.tasks[task], _split(run.tasks[task])
     metric = entry["metrics"][0]
     cells = {
         (row["language"], row["seed"])
@@ -126,6 +130,16 @@ def scores_by_arm(run: RunFolder, rows: Sequence[Mapping[str, Any]]) -> dict[str
     return found
 
 
+def lacking(run: RunFolder, rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return in words the tasks of which arms lack languages: how many the one with the fewest has."""
+    tasks = {task: run.tasks[task] for task in run.settings["study"]["tasks"]}
+    spoken: dict[str, Sequence[str]] = {}
+    for task in tasks:
+        by_arm = [part["languages"] for arm in run.settings["order"] for part in _parts(run, arm, task, rows)]
+        spoken[task] = min(by_arm, key=len, default=())
+    return lacking_languages(tasks, {task: _split(entry) for task, entry in tasks.items()}, spoken)
+
+
 def write_arms(run: RunFolder, scores: Scores, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write ``arms.csv``, each arm's score on each task, and of what these are made."""
     tasks, study = run.settings["study"]["tasks"], run.settings["study"]
@@ -157,6 +171,7 @@ def page(
     measured: Sequence[Mapping[str, Any]],
     scores: Scores,
     costs: Sequence[Mapping[str, Any]],
+    few: str = "",
 ) -> str:
     """Return the study on one page: question, answer, comparisons, speeds, gates, sizes, costs."""
     study = run.settings["study"]
@@ -189,8 +204,8 @@ def page(
         "not measured.",
         "## Score, and what is loaded",
         _gates_table(run, scores, tasks),
-        "The first metric of each task, the mean over the languages of its test split. In brackets: the share of the "
-        "score of the whole training after the same arm that is reached, 99 % or 99.9 %.",
+        f"The first metric of each task, the mean over the languages of its test split{few and f' ({few})'}. In "
+        "brackets: the share of the score of the whole training after the same arm that is reached, 99 % or 99.9 %.",
         _sizes_table(found),
         "Loaded: files in the page cache, to the device. Swapped: the adapters and the head of another training put in "
         f"place, the encoder stays. GPU memory: with a batch of 64. Energy: {NOT_MEASURED}.",

@@ -4,11 +4,9 @@
 family, and of each task, the page says what it says by itself.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from xstilts.errors import DataError
 from xstilts.files import dump_json, write_text
@@ -19,8 +17,8 @@ from xstilts.reporting.run import RunFolder
 from xstilts.reporting.scores import csv_text
 from xstilts.studies.costs import COLUMNS as COSTS
 from xstilts.studies.costs import arm_costs, read_predicted
+from xstilts.studies.covered import differing, failed, lacking_languages, missing, missing_in_words, remarks_on
 from xstilts.studies.series import (
-    DRAWS,
     NO,
     RULE,
     UNKNOWN,
@@ -28,10 +26,11 @@ from xstilts.studies.series import (
     Gains,
     Series,
     decide,
+    interval,
     read_average,
     read_gains,
-    read_scores,
     section,
+    series_of,
 )
 
 MEANS = {
@@ -44,7 +43,10 @@ GENERATED = (
     "**Generated languages and tiny encoders.** All sizes lie thousands of times below the bound, so that no answer is "
     "possible: this twin shows how the study goes, from the encoders to this page."
 )
-SHARES = (0.025, 0.975)
+BARS = (
+    "Bars: the 95 % interval of each size's gain, Student's t over the seeds with the languages drawn again; under "
+    "three seeds over languages alone."
+)
 
 
 def answer(run: RunFolder, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -63,12 +65,22 @@ def answer(run: RunFolder, rows: Sequence[Mapping[str, Any]]) -> None:
     lacking: dict[str, str] = {}
     for family, sizes in families.items():
         try:
-            whole = read_average(scores, sizes, plus, minus, counted)
-            found[family] = [whole, *read_scores(scores, sizes, plus, minus)]
+            found[family] = [read_average(scores, sizes, plus, minus, counted)]
         except DataError as error:
-            lacking[family] = str(error).partition(": ")[2]
+            lacking[family] = _why(error)
+    by_task = {family: read_gains(scores, families[family], plus, minus) for family in found}
+    remarks = {family: remarks_on(rows, sizes, run.tasks) for family, sizes in families.items()}
+    for family, gains in by_task.items():
+        spoken = {task: {code for cells in gains.get(task, {}).values() for _, code in cells} for task in run.tasks}
+        few = lacking_languages(run.tasks, dict.fromkeys(run.tasks, "test"), spoken)
+        remarks[family] += [f"Not all languages are there: {few}."] if few else []
+        for task, by_size in gains.items():
+            try:
+                found[family].append(series_of(scores, task, by_size))
+            except DataError as error:  # of one task, which the average does without
+                remarks[family].append(f"No answer on {TITLES.get(task, task)} alone: {_why(error)}.")
     first = next(iter(families))
-    verdict, reason = _decide(study, found.get(first), lacking.get(first, ""), _failed(rows, families[first]))
+    verdict, reason = _decide(study, found.get(first), lacking.get(first, ""), rows, families[first], counted)
     content = {
         "name": run.settings["name"],
         "question": study["question"],
@@ -86,18 +98,27 @@ def answer(run: RunFolder, rows: Sequence[Mapping[str, Any]]) -> None:
     write_text(run.tables / "gains.csv", csv_text(table, GAINS))
     model = run.settings["models"][0]
     made: dict[str, Any] = {}
-    for sizes in (families[family] for family in found):
-        made |= _made_of(run, sizes, read_gains(scores, sizes, plus, minus), counted)
+    for family, gains in by_task.items():
+        made |= _made_of(run, families[family], gains, counted)
     write_cells(run.tables, "gains", model, "mean", gains=made)
     write_text(run.tables / "costs.csv", csv_text(costs, COSTS))
     write_cells(run.tables, "costs", model, run.settings["statistic"], jobs=run.settings["made"])
     write_text(run.tables / "verdict.json", dump_json(content))
-    write_text(run.tables / "verdict.md", _page(run, content, families, found, lacking, costs, rows))
+    write_text(run.tables / "verdict.md", _page(run, content, families, found, lacking, remarks, costs))
     _draw(run.tables, found)
 
 
+def _why(error: DataError) -> str:
+    return str(error).partition(": ")[2]
+
+
 def _decide(
-    study: Mapping[str, Any], family: Sequence[Series] | None, lacking: str, failed: Sequence[str]
+    study: Mapping[str, Any],
+    family: Sequence[Series] | None,
+    lacking: str,
+    rows: Sequence[Mapping[str, Any]],
+    models: Collection[str],
+    counted: Collection[str],
 ) -> tuple[str, str]:
     if family is None:
         return UNKNOWN, lacking
@@ -105,25 +126,22 @@ def _decide(
     if count < study["least_seeds"]:
         return UNKNOWN, f"{count} seed{'s' * (count > 1)}, and the rule needs {study['least_seeds']}"
     decided = decide(family[0])
-    if failed and decided.verdict != UNKNOWN:
-        return UNKNOWN, f"trainings that failed: {', '.join(failed)}"
+    if decided.verdict == UNKNOWN:
+        return UNKNOWN, decided.reason
+    if lost := failed(rows, models, counted):
+        return UNKNOWN, f"trainings that failed: {', '.join(lost)}"
+    if apart := missing_in_words(differing(missing(rows, models, counted))):
+        return UNKNOWN, f"models lack scores that others have, so that their averages are of other tasks: {apart}"
     return decided.verdict, decided.reason
-
-
-def _failed(rows: Iterable[Mapping[str, Any]], models: Iterable[str]) -> list[str]:
-    """Return in words the models of which scores are missing, or rest on a training that failed."""
-    wanted = set(models)
-    bad = ((row["model"], row["source"], row["status"]) for row in rows if row["model"] in wanted)
-    return sorted({f"{model} after {source} ({status})" for model, source, status in bad if status != "ok"})
 
 
 def _gains(family: str, sizes: Mapping[str, float], found: Sequence[Series]) -> list[dict[str, Any]]:
     by_size = {billions: model for model, billions in sizes.items()}
     rows = []
     for series in found:
-        bounds = _bounds(series)
         for place, billions in enumerate(series.sizes):
             share = series.normalised[place]
+            lower, upper = interval(series.gains[place])
             rows.append(
                 {
                     "family": family,
@@ -131,8 +149,8 @@ def _gains(family: str, sizes: Mapping[str, float], found: Sequence[Series]) -> 
                     "billions": billions,
                     "task": series.name,
                     "gain": float(series.means[place]),
-                    "lower": bounds[place][0],
-                    "upper": bounds[place][1],
+                    "lower": lower,
+                    "upper": upper,
                     "direct": float(series.direct[place].mean()),
                     "of_what_was_left": share,
                 }
@@ -186,21 +204,14 @@ def _parts(
     ]
 
 
-def _bounds(series: Series) -> list[tuple[float, float]]:
-    """Return the 95 % interval of each size's gain, over seeds and languages drawn again."""
-    drawn = series.drawn(DRAWS)
-    low, high = np.quantile(drawn, SHARES, axis=0)
-    return [(float(a), float(b)) for a, b in zip(low, high, strict=True)]
-
-
 def _page(
     run: RunFolder,
     content: Mapping[str, Any],
     families: Mapping[str, Mapping[str, float]],
     found: Mapping[str, Sequence[Series]],
     lacking: Mapping[str, str],
+    remarks: Mapping[str, Sequence[str]],
     costs: Sequence[Mapping[str, Any]],
-    rows: Sequence[Mapping[str, Any]],
 ) -> str:
     study = run.settings["study"]
     minus, plus = dict.fromkeys(study["arms"].values())
@@ -215,14 +226,14 @@ def _page(
         + (f"; in no average: {out}" if out else "")
         + f". Test splits. The average takes of each language the tasks that have it. {recipe_sentence(run.settings)}",
         "![gain by size](gains.png)",
+        BARS,
     ]
     for family, sizes in families.items():
         names = ", ".join(
             f"{name} ({billions:g} B)" for name, billions in sorted(sizes.items(), key=lambda one: one[1])
         )
         parts.append(f"## {family}\n\n{names}.")
-        failed = _failed(rows, sizes)
-        parts += [f"Trainings that failed: {'; '.join(failed)}."] if failed else []
+        parts += remarks[family]
         parts += [f"No answer: {lacking[family]}."] if family in lacking else []
         for series in found.get(family, ()):
             parts += [f"### {TITLES.get(series.name, series.name)}", *section(series)]
@@ -263,8 +274,8 @@ def _draw(folder: Path, found: Mapping[str, Sequence[Series]]) -> None:
         axes.axhline(0, color=GREY, linewidth=0.8)
         for place, (family, series) in enumerate(found.items()):
             colour, whole = COLOURS[1 + place % (len(COLOURS) - 1)], series[0]
-            for size, (low, high) in zip(whole.sizes, _bounds(whole), strict=True):
-                axes.plot([size, size], [low, high], color=colour, linewidth=1.2)
+            for size, gains in zip(whole.sizes, whole.gains, strict=True):
+                axes.plot([size, size], interval(gains), color=colour, linewidth=1.2)
             axes.plot(whole.sizes, whole.means, MARKERS[place % len(MARKERS)], color=colour, label=family)
         axes.set_xscale("log")
         axes.set_xlabel("billions of parameters")

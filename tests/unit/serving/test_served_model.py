@@ -13,8 +13,8 @@ from xstilts.modeling.fetch import fetch_model
 from xstilts.prediction.forward import outputs
 from xstilts.serving import twin
 from xstilts.serving.model import Opened, bytes_on_disk, open_served, swap_seconds, system
-from xstilts.serving.names import SCENARIOS, Scenario
-from xstilts.serving.scenarios import shortened
+from xstilts.serving.names import Scenario
+from xstilts.serving.scenarios import MLPERF, shortened
 from xstilts.training.phase import train_target
 
 pytestmark = pytest.mark.slow
@@ -69,7 +69,7 @@ def test_adapters_change_places(made: tuple[dict[str, Path], Features]) -> None:
     np.testing.assert_array_equal(answers(one, features), before)
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("scenario", MLPERF)
 def test_a_model_goes_through_every_scenario(made: tuple[dict[str, Path], Features], scenario: Scenario) -> None:
     folders, features = made
     answer, there = system(opened(folders, "lora"), features, 4096)

@@ -9,7 +9,7 @@ import pytest
 
 from xstilts.serving import loadgen, twin
 from xstilts.serving.early_stopping import estimate, holds, queries_needed
-from xstilts.serving.names import SCENARIOS, Scenario
+from xstilts.serving.names import Scenario
 from xstilts.serving.scenarios import MLPERF, Load, Measured, peak, percentiles, shortened
 
 Measure = Callable[..., Measured]
@@ -129,7 +129,7 @@ def test_the_highest_rate_that_holds_is_found() -> None:
 
 def test_a_shortened_load_says_so() -> None:
     assert not any(load.is_shortened for load in MLPERF.values())
-    assert all(shortened(scenario, 5.0).is_shortened for scenario in SCENARIOS)
+    assert all(shortened(scenario, 5.0).is_shortened for scenario in MLPERF)
     assert shortened("MultiStream", 5.0).queries == 662, "counts stay: without them there is no estimate"
     assert (MLPERF["Server"].limit, MLPERF["Offline"].queries, MLPERF["SingleStream"].queries) == (0.130, 24576, 64)
 
@@ -142,7 +142,7 @@ LOADS: dict[Scenario, Load] = {
 }
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("scenario", MLPERF)
 def test_the_twin_asks_what_loadgen_asks(scenario: Scenario) -> None:
     """On a fake system: as many queries, as many samples in each, drawn over all samples; a result of the same form."""
     load = LOADS[scenario]

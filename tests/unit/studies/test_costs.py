@@ -1,11 +1,11 @@
-"""What an arm cost, by the manifests of its jobs."""
+"""What an arm cost, by the manifests of its jobs, and whether equal work cost the same."""
 
 from pathlib import Path
 
 import pytest
 
 from xstilts.artifacts import circumstances, remember
-from xstilts.studies.costs import cost_of
+from xstilts.studies.costs import COARSE, FAILED, HOLDS, cost_of, null_test
 
 
 def manifest(folder: Path, joules: float | None, seconds: float = 20.0, worked: float = 20.0) -> Path:
@@ -23,3 +23,40 @@ def test_energy_is_of_the_jobs_whose_counter_was_read_from_beginning_to_end(tmp_
     assert (found["energy_joules"], found["energy_jobs"], found["finished"], found["jobs"]) == (1500, 1, 3, 4)
     assert (found["tokens"], found["padded_tokens"], found["gpu_seconds"]) == (30, 36, pytest.approx(130))
     assert cost_of([short])["energy_joules"] == "not measured"
+
+
+def predictions(folder: Path, seconds: list[float], examples: int = 100) -> list[str]:
+    """Manifests of an arm's predictions, a seed each."""
+    found = []
+    for seed, took in enumerate(seconds, 1):
+        made = circumstances(0.0) | {"seconds": took, "work": {"examples": examples, "seconds": took}}
+        path = folder / "copa" / str(seed) / "xcopa_copa" / "manifest.json"
+        path.parent.mkdir(parents=True)
+        found.append(str(remember(path, {"rule": "predict", "files": {}, "made": made}).path))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("plus", "minus", "found", "words"),
+    [
+        ([2.0, 2.02, 1.98], [2.0, 2.0, 2.0], HOLDS, "-0.0 % of the seconds of those of COPA (-2.5 to +2.5 %), 3 pairs"),
+        ([2.0, 1.6], [1.0, 1.0], COARSE, "+78.9 % of the seconds of those of COPA (-56.7 to +638.3 %), 2 pairs"),
+        ([2.1, 1.9, 2.0], [2.0, 2.0, 2.0], COARSE, "expected an interval within -10 to +10 %"),
+        ([3.0, 3.1, 3.0], [2.0, 2.0, 2.0], FAILED, "(+44.7 to +59.0 %)"),
+        ([2.16, 2.2, 2.2], [2.0, 2.0, 2.0], FAILED, "(+6.5 to +12.2 %)"),
+        ([2.0], [2.0], COARSE, "1 pair of predictions of SIQA->COPA and COPA, and it needs two"),
+    ],
+)
+def test_equal_work_must_be_seen_to_cost_the_same(
+    tmp_path: Path, plus: list[float], minus: list[float], found: str, words: str
+) -> None:
+    """Timings that are too noisy to tell are no proof that the harness is sound."""
+    made = {"SIQA->COPA": predictions(tmp_path / "siqa", plus), "COPA": predictions(tmp_path / "none", minus)}
+    null = null_test(made, "SIQA->COPA", "COPA")
+    assert (null.found, null.holds) == (found, found == HOLDS) and words in null.words, null.words
+
+
+def test_predictions_of_other_examples_are_no_equal_work(tmp_path: Path) -> None:
+    made = {"a": predictions(tmp_path / "a", [2.0, 2.0]), "b": predictions(tmp_path / "b", [2.0, 2.0], examples=90)}
+    null = null_test(made, "a", "b")
+    assert null.found == FAILED and "expected the same numbers" in null.words

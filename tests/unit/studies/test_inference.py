@@ -211,6 +211,15 @@ def test_the_page_has_every_model_the_gates_and_the_way_back(tmp_path: Path) -> 
     assert any("models/demo-encoder-lora/squad2/none/1" in word for word in cost.words)
 
 
+def test_the_page_says_of_how_many_languages_scores_are(tmp_path: Path) -> None:
+    run = plant(tmp_path, "inference", {}, served=served(1.3, 1.0))
+    for path in run.folder.glob("scores/*/none/squad/*/xquad/qab.json"):
+        path.unlink()
+    run_study(run)
+    text = (run.tables / "verdict.md").read_text(encoding="utf-8")
+    assert "the languages of its test split (XQuAD 2 of 3 languages)." in text
+
+
 def test_speeds_and_contrasts_are_followed_to_repeats_and_trainings(tmp_path: Path) -> None:
     content = served(1.3, 1.0)
     content["measured"]["xquad"]["houlsby after none"]["SingleStream"][3]["estimate"] = None

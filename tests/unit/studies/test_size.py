@@ -8,7 +8,7 @@ import pytest
 
 from xstilts.cli import main
 from xstilts.errors import DataError
-from xstilts.studies.series import NO, UNKNOWN, YES, Series, decide, page, read_scores, read_series
+from xstilts.studies.series import NO, UNKNOWN, YES, Series, decide, interval, page, read_scores, read_series
 from xstilts.uncertainty.forms import FORMS, fit, leave_largest_out
 
 ROOT = Path(__file__).parents[3]
@@ -89,7 +89,10 @@ def test_too_few_sizes_seeds_or_languages_leave_it_open() -> None:
     whole = planted(bends)
     one = Series("one", whole.sizes, whole.gains[:, :1, :1], whole.direct[:, :1, :1])
     answer = decide(one)
-    assert answer.verdict == UNKNOWN and "no interval" in answer.reason and answer.slopes[0] is not None
+    assert answer.verdict == UNKNOWN and answer.reason == "1 seed, and the rule needs 3"
+    assert answer.slopes[0] is not None and answer.interval is None
+    two = Series("two", whole.sizes, whole.gains[:, :2], whole.direct[:, :2])
+    assert decide(two).reason == "2 seeds, and the rule needs 3", "of two nothing says how far a third would differ"
 
 
 def test_noise_alone_is_seldom_an_answer() -> None:
@@ -98,7 +101,32 @@ def test_noise_alone_is_seldom_an_answer() -> None:
     for _ in range(20):
         values = 4 + rng.normal(0, 1, (8, 5, 1)) + rng.normal(0, 1, (1, 1, 8)) + rng.normal(0, 1, (8, 5, 8))
         found.append(decide(Series("noise", SIZES, values, np.full(values.shape, 60.0))).verdict)
-    assert found.count(UNKNOWN) >= 16, "an interval of five seeds is narrow: it holds the truth in 80 % and more"
+    assert found.count(UNKNOWN) >= 18
+
+
+@pytest.mark.parametrize("seeds", [3, 5])
+@pytest.mark.parametrize(
+    ("by_seed", "by_language", "rest"), [(1.0, 0.0, 0.0), (1.0, 0.0, 1.0), (1.0, 1.0, 1.0), (0.0, 1.0, 1.0)]
+)
+def test_the_interval_holds_the_truth_in_95_percent(
+    seeds: int, by_seed: float, by_language: float, rest: float
+) -> None:
+    """Quantiles of means over drawn seeds alone hold it in 67 % of three seeds, and in 84 % of five."""
+    rng = np.random.default_rng(11)
+    held = 0
+    for _ in range(300):
+        values = (
+            rng.normal(0, by_seed, (seeds, 1)) + rng.normal(0, by_language, (1, 7)) + rng.normal(0, rest, (seeds, 7))
+        )
+        low, high = interval(values, draws=4000)
+        held += low <= 0 <= high
+    assert held / 300 >= 0.92
+
+
+def test_the_interval_of_seeds_alone_is_students() -> None:
+    values = np.array([[1.0], [2.0], [4.0]])
+    reach = 4.303 * values.std(ddof=1) / 3**0.5
+    assert interval(values) == pytest.approx((values.mean() - reach, values.mean() + reach), rel=0.05)
 
 
 @pytest.mark.parametrize("form", FORMS)

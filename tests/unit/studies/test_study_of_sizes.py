@@ -15,6 +15,7 @@ from xstilts.files import write_json
 from xstilts.graph.jobs import Jobs
 from xstilts.planning.numbers import find_number
 from xstilts.planning.trace import trace
+from xstilts.reporting.run import RunFolder
 from xstilts.studies.job import run_study
 
 PLANTED = {"demo-1/mnli": 1.0, "demo-2/mnli": 2.0, "demo-4/mnli": 4.0}
@@ -45,6 +46,53 @@ def test_trainings_that_failed_stand_on_the_page(tmp_path: Path) -> None:
     run_study(run)
     page = (run.tables / "verdict.md").read_text(encoding="utf-8")
     assert "Trainings that failed: demo-1 after mnli (not learned); demo-2 after mnli" in page
+
+
+def verdict(run: RunFolder) -> tuple[str, str, str]:
+    """Return verdict, reason and page."""
+    run_study(run)
+    found = json.loads((run.tables / "verdict.json").read_text(encoding="utf-8"))
+    return found["verdict"], found["reason"], (run.tables / "verdict.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def bent(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
+    """A study of six sizes, three above 30 B: the gains of its models, which rise up to 10 B and fall from 40 B on."""
+    study = read_study(ROOT, "size", generated=True)
+    gains = {"m1": 1.0, "m3": 3.0, "m10": 5.0, "m40": 6.0, "m100": 3.0, "m300": 0.0}
+    encoders = dict.fromkeys(gains, study.settings["encoders"]["demo-1"])
+    changes = {"families": {"demo": {name: float(name[1:]) for name in gains}}}
+    changes |= {"settings": study.settings | {"encoders": encoders}}
+    monkeypatch.setattr("xstilts.graph.jobs.read_study", lambda *_: study.model_copy(update=changes))
+    return {f"{name}/mnli": gain for name, gain in gains.items()}
+
+
+def test_only_what_counts_takes_an_answer_away(tmp_path: Path, bent: dict[str, float]) -> None:
+    """Tatoeba is in no average: what is missing of it stands on the page, and is no training that failed."""
+    run = plant(tmp_path, "size", bent)
+    (run.folder / "scores/m100/mnli/none/1/tatoeba/qab.json").unlink()
+    for path in run.folder.glob("scores/*/*/pawsx/*/pawsx/qab.json"):
+        path.unlink()
+    found, reason, page = verdict(run)
+    assert found == "yes", reason
+    assert "Trainings that failed" not in page
+    assert "Test scores that are missing: PAWS-X in qab of all; Tatoeba in qab of m100." in page
+    assert "Not all languages are there: PAWS-X 2 of 3 languages." in page
+    assert "No answer on Tatoeba alone: found tatoeba: 100 B without seed 1 qab" in page
+
+    for path in run.folder.glob("scores/m300/*/udpos/*/udpos/en.json"):
+        path.unlink()
+    found, reason, _ = verdict(run)
+    assert found == "not identified" and "trainings that failed" not in reason
+    assert reason == (
+        "models lack scores that others have, so that their averages are of other tasks: POS in en of m300"
+    ), "in English the largest would have the gain on PAWS-X alone"
+
+
+def test_trainings_that_failed_take_the_answer_away(tmp_path: Path, bent: dict[str, float]) -> None:
+    found, reason, page = verdict(plant(tmp_path, "size", bent, failed=["mnli"]))
+    assert found == "not identified" and reason.startswith("trainings that failed: m1 after mnli (not learned), m10")
+    assert "Trainings that failed: m1 after mnli (not learned); m10 after mnli" in page
 
 
 def test_its_encoders_are_the_studys_alone(tmp_path: Path) -> None:

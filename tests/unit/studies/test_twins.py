@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -72,7 +73,30 @@ def test_a_task_without_test_labels_counts_by_its_dev_split_and_the_page_says_so
     assert decided(run)["verdict"] == YES
     assert rows(run, "contrasts")[0]["tasks"].split() == ["udpos", "tatoeba"]
     page = (run.tables / "verdict.md").read_text(encoding="utf-8")
-    assert "Test splits, of POS dev: its test labels are not there" in page
+    assert "Test splits; POS on dev, as test labels are not there or in fewer languages" in page
+    assert "not all are there" not in page
+
+
+def test_a_task_whose_test_labels_are_in_fewer_languages_counts_by_dev(tmp_path: Path) -> None:
+    """English alone is no score across languages; where dev lacks languages as well, page and reason say how many."""
+    run = plant(tmp_path, "order", BETTER["order"])
+    files = [path for path in run.folder.glob("scores/**/*.json") if "udpos" in path.parts and path.stem != "en"]
+    for path in files:
+        content = read_scores(path)
+        del content["splits"]["test"], content["seal"]
+        write_scores(path, content)
+    found = decided(run)
+    assert found["verdict"] == YES and "languages" not in found["reason"]
+    made = json.loads((run.tables / "contrasts.cells.json").read_text(encoding="utf-8"))["parts"]
+    of_pos = next(part for part in made["M->E minus E->E"]["estimate"] if part["task"] == "udpos")
+    assert (of_pos["split"], of_pos["languages"]) == ("dev", ["en", "qaa", "qab"])
+    for path in files:
+        if path.stem == "qab":
+            path.unlink()
+    found = decided(replace(run))  # which reads its scores anew
+    assert found["verdict"] == YES and found["reason"].endswith("; not in all languages: POS 2 of 3 languages")
+    page = (run.tables / "verdict.md").read_text(encoding="utf-8")
+    assert "on the languages of each task; not all are there: POS 2 of 3 languages." in page
 
 
 @pytest.mark.slow
@@ -163,6 +187,10 @@ def test_a_harness_that_fails_its_null_test_says_that_instead_of_an_answer(tmp_p
     found = decided(plant(tmp_path, "xcopa-cost", BETTER["xcopa-cost"], slower=1.5))
     assert found["verdict"] == UNKNOWN and found["reason"].startswith("the null test of the harness failed"), found
     assert "+50.0 %" in found["reason"]
+    found = decided(plant(tmp_path / "one seed", "xcopa-cost", BETTER["xcopa-cost"], seeds=[1]))
+    assert found["verdict"] == UNKNOWN and found["reason"].startswith(
+        "the null test of the harness is too coarse: 1 pair"
+    )
 
 
 @pytest.mark.slow
