@@ -9,15 +9,15 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 from xstilts.errors import UserError
-from xstilts.locks import lock, open_lock
+from xstilts.locks import take
 
 KERNEL_LIST = Path("/proc/driver/nvidia/gpus")  # a folder a device, without loading any library
+NODES = Path("/dev")  # a container sees the kernel's whole list, but the nodes of its own devices only
 POLL_SECONDS = 0.5
 ALONE = "XSTILTS_GPU_ALONE"  # set for the second start of a job that ran out of memory
 FOLDER = "XSTILTS_LEASES"  # names another folder for the lock files
@@ -36,48 +36,75 @@ def devices() -> list[str]:
     if os.environ.get(ON_CPU) == "1":
         return []
     if "CUDA_VISIBLE_DEVICES" in os.environ:
-        return [name for name in os.environ["CUDA_VISIBLE_DEVICES"].split(",") if name not in ("", "-1")]
-    return [str(number) for number in range(_count_devices())]
+        names = map(str.strip, os.environ["CUDA_VISIBLE_DEVICES"].split(","))
+        return [name for name in names if name not in ("", "-1")]
+    count = len(_described()) or sum(line.startswith("GPU ") for line in _answer("--list-gpus"))  # else slices (MIG)
+    return [str(number) for number in range(count)]
 
 
-def _count_devices() -> int:
-    if KERNEL_LIST.is_dir():
-        return len(list(KERNEL_LIST.iterdir()))
-    import subprocess  # here and below: every job imports this module, and few take a GPU
+def _described() -> list[dict[str, str]]:
+    """Return what the kernel says of each device that this process can open, in the order of their numbers."""
+    found = []
+    for path in sorted(KERNEL_LIST.glob("*/information")):
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        said = {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        if "Device Minor" not in said or (NODES / f"nvidia{said['Device Minor']}").exists():
+            found.append(said)
+    return found
+
+
+def _answer(*words: str) -> list[str]:
+    """Return the lines that nvidia-smi answers, none where it does not."""
+    import subprocess  # every job imports this module, and few take a GPU
 
     try:
-        answer = subprocess.run(["nvidia-smi", "--list-gpus"], capture_output=True, text=True, timeout=60)
+        answer = subprocess.run(["nvidia-smi", *words], capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired):
-        return 0
-    return len(answer.stdout.splitlines()) if answer.returncode == 0 else 0
+        return []
+    return answer.stdout.splitlines() if answer.returncode == 0 else []
 
 
 def device_name() -> str | None:
     """Return what the first NVIDIA device of this machine is called, None where there is none."""
-    for path in sorted(KERNEL_LIST.glob("*/information")):
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("Model:"):
-                return line.partition(":")[2].strip()
-    import subprocess
+    found = [said["Model"] for said in _described() if "Model" in said]
+    found = found or _answer("--query-gpu=name", "--format=csv,noheader")
+    return found[0].strip() if found else None
 
-    try:
-        query = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
-        answer = subprocess.run(query, capture_output=True, text=True, timeout=60)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return answer.stdout.splitlines()[0].strip() if answer.returncode == 0 and answer.stdout.strip() else None
+
+def lock_names(names: Sequence[str]) -> list[str]:
+    """Return what the locks of devices are called: one name a device, whatever a process calls it.
+
+    A UUID counts as the number that nvidia-smi has for it. In a SLURM job each step may see a device of its own as
+    number 0: there devices have their numbers on the node, which SLURM says. Where these are the very numbers that the
+    process sees, the cluster hides no device; else they belong together in their order.
+    """
+    if any(name.startswith("GPU-") for name in names):
+        known = list(enumerate(_answer("--query-gpu=uuid", "--format=csv,noheader")))
+        numbers = [[str(number) for number, uuid in known if uuid.strip().startswith(name)] for name in names]
+        names = [found[0] if len(found) == 1 else name for name, found in zip(names, numbers, strict=True)]
+    on_node = _of_step()
+    if sorted(names) == sorted(on_node):
+        return list(names)
+    return [on_node[int(name)] if name.isdecimal() and int(name) < len(on_node) else name for name in names]
+
+
+def _of_step() -> list[str]:
+    """Return the numbers on the node of the devices that this SLURM step has; none outside SLURM, or unsaid."""
+    said = os.environ.get("SLURM_STEP_GPUS") or os.environ.get("SLURM_JOB_GPUS") or ""
+    return said.split(",") if said and "SLURM_JOB_ID" in os.environ else []
 
 
 def lease_folder() -> Path:
     """Return where this user's lock files lie: on this machine, never on a shared disk.
 
-    What a SLURM job sees as GPU 0 is another device than that of another job, or of another ``srun`` of the same: each
-    has a folder of its own.
+    What a SLURM job sees as GPU 0 is another device than that of another job, and where SLURM does not say which, than
+    that of another ``srun`` of the same: each has a folder of its own.
     """
     import tempfile
 
     base = Path(os.environ.get(FOLDER) or Path(tempfile.gettempdir()) / f"xstilts-gpus-{os.getuid()}")
-    place = [os.environ[name] for name in ("SLURM_JOB_ID", "SLURM_STEP_ID") if name in os.environ]
+    own = ("SLURM_JOB_ID",) if _of_step() else ("SLURM_JOB_ID", "SLURM_STEP_ID")
+    place = [os.environ[name] for name in own if name in os.environ]
     return base / "-".join(["slurm", *place]) if "SLURM_JOB_ID" in os.environ else base
 
 
@@ -99,7 +126,7 @@ def lease_device(
     """Take a free slot of the least shared device, or all slots of one; wait while there is none.
 
     Args:
-        devices: names of the devices.
+        devices: names of the devices, as their locks have them.
         slots: processes that may share a device.
         folder: where the lock files lie.
         wait_seconds: after so long without a free slot UserError is raised.
@@ -123,10 +150,10 @@ def _slot(devices: Sequence[str], slots: int, folder: Path) -> tuple[str, list[i
     """Take a free slot, on a device where nobody waits to be alone."""
     for slot in range(slots):
         for device in devices:
-            door = _lock(folder / f"gpu{file_name(device)}-door", shared=True)
-            if door is None:
+            files = _parts(device, slots, folder)
+            if (door := take(files[0], shared=True)) is None:
                 continue
-            handle = _lock(folder / f"gpu{file_name(device)}-slot{slot}")
+            handle = take(files[1 + slot])
             os.close(door)
             if handle is not None:
                 return device, [handle]
@@ -134,23 +161,48 @@ def _slot(devices: Sequence[str], slots: int, folder: Path) -> tuple[str, list[i
 
 
 def _whole_device(devices: Sequence[str], slots: int, folder: Path, until: float) -> tuple[str, list[int]] | None:
-    """Close the door of a device, then take each slot as it comes free."""
-    for device in devices:
-        door = _lock(folder / f"gpu{file_name(device)}-door")
-        if door is None:
-            continue
-        handles = [door]
-        while len(handles) <= slots and time.monotonic() < until:
-            handle = _lock(folder / f"gpu{file_name(device)}-slot{len(handles) - 1}")
-            if handle is None:
-                time.sleep(POLL_SECONDS)
+    """Close the door of the least shared device and take each slot as it comes free, or all of another one's at once.
+
+    One door is kept and no second one: that device comes free in the end, and no neighbour waits for another one.
+    """
+    chosen, held = "", list[int]()
+    while True:
+        others = sorted((one for one in devices if one != chosen), key=lambda one: _busy(one, slots, folder))
+        for device in [chosen, *others] if chosen else others:
+            taken = _more(_parts(device, slots, folder), held if device == chosen else [])
+            if taken and (device == chosen or not chosen or len(taken) > slots):
+                _close(held if device != chosen else [])
+                chosen, held = device, taken
             else:
-                handles.append(handle)
-        if len(handles) > slots:
-            return device, handles
-        for handle in handles:
-            os.close(handle)
-    return None
+                _close(taken)
+            if len(held) > slots:
+                return chosen, held
+        if time.monotonic() >= until:
+            _close(held)
+            return None
+        time.sleep(POLL_SECONDS)
+
+
+def _parts(device: str, slots: int, folder: Path) -> list[Path]:
+    """Return the files whose locks are a whole device, its door first; the name of a slice (MIG) has slashes."""
+    name = device.replace("/", "-")
+    return [folder / f"gpu{name}-{part}" for part in ("door", *(f"slot{slot}" for slot in range(slots)))]
+
+
+def _more(files: Sequence[Path], held: Sequence[int]) -> list[int]:
+    """Return the locks that are held of the first files, with those of the next ones that are free."""
+    held = list(held)
+    for path in files[len(held) :]:
+        handle = take(path)
+        if handle is None:
+            break
+        held.append(handle)
+    return held
+
+
+def _close(handles: Sequence[int]) -> None:
+    for handle in handles:
+        os.close(handle)
 
 
 def lease_devices(
@@ -175,62 +227,31 @@ def lease_devices(
         raise UserError(f"gpus_per_job: found {len(devices)} GPUs ({' '.join(devices)}); expected {count} for this job")
     make_folder(folder)
     until = time.monotonic() + wait_seconds
-    collecting = _until(until, partial(_lock, folder / "collecting"))
-    handles: dict[str, list[int]] = {}
-    while collecting is not None and len(handles) < count and time.monotonic() < until:
+    collecting, handles = list[int](), dict[str, list[int]]()
+    while True:
+        collecting = _more([folder / "collecting"], collecting)
         # Free ones first: of others the doors are closed, and their jobs end one by one.
-        waiting = [device for device in devices if device not in handles]
-        for device in sorted(waiting, key=lambda one: _busy(one, slots, folder)):
-            door = _lock(folder / f"gpu{file_name(device)}-door") if len(handles) < count else None
-            if door is not None:
-                handles[device] = [door]
-        if len(handles) < count:
-            time.sleep(POLL_SECONDS)
-    for device, held in handles.items():
-        for slot in range(slots):
-            handle = _until(until, partial(_lock, folder / f"gpu{file_name(device)}-slot{slot}"))
-            held += [] if handle is None else [handle]
-    taken = [handle for held in handles.values() for handle in held]
-    if collecting is not None:
-        os.close(collecting)
-    if len(taken) < count * (slots + 1):
-        for handle in taken:
-            os.close(handle)
-        raise UserError(f"found no {count} free GPUs among {len(devices)} in {wait_seconds:.0f} s")
-    return [device for device in devices if device in handles], taken
-
-
-def _until(end: float, attempt: Callable[[], int | None]) -> int | None:
-    """Try until there is a lock or the time is over."""
-    while (found := attempt()) is None and time.monotonic() < end:
+        others = [device for device in devices if collecting and device not in handles]
+        for device in sorted(others, key=lambda one: _busy(one, slots, folder)):
+            if len(handles) < count and (door := _more(_parts(device, 0, folder), [])):
+                handles[device] = door
+        if len(handles) == count:
+            handles = {device: _more(_parts(device, slots, folder), held) for device, held in handles.items()}
+        taken = [handle for held in handles.values() for handle in held]
+        if len(taken) == count * (slots + 1):
+            _close(collecting)
+            return [device for device in devices if device in handles], taken
+        if time.monotonic() >= until:
+            _close([*collecting, *taken])
+            raise UserError(f"found no {count} free GPUs among {len(devices)} in {wait_seconds:.0f} s")
         time.sleep(POLL_SECONDS)
-    return found
 
 
 def _busy(device: str, slots: int, folder: Path) -> int:
     """Count the slots of a device that somebody holds at the moment."""
-    held = 0
-    for slot in range(slots):
-        handle = _lock(folder / f"gpu{file_name(device)}-slot{slot}")
-        if handle is None:
-            held += 1
-        else:
-            os.close(handle)
-    return held
-
-
-def file_name(device: str) -> str:
-    """Return a device's name as a part of a file's name: that of a slice of a GPU (MIG) has slashes."""
-    return device.replace("/", "-")
-
-
-def _lock(path: Path, shared: bool = False) -> int | None:
-    """Lock a file at once and return its descriptor, None when another process has it."""
-    handle = open_lock(path)
-    if lock(handle, path, shared):
-        return handle
-    os.close(handle)
-    return None
+    tried = [take(path) for path in _parts(device, slots, folder)[1:]]
+    _close([handle for handle in tried if handle is not None])
+    return tried.count(None)
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
@@ -259,14 +280,15 @@ def leased_gpu(count: int = 1) -> Iterator[None]:
         yield
         return
     slots = int(os.environ.get("XSTILTS_GPU_SLOTS", "1"))
+    seen = dict(zip(lock_names(names), names, strict=True))
     if count > 1:
-        taken, _ = lease_devices(names, count, slots, lease_folder(), wait_seconds=7 * 86400.0)
-        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(taken)
+        taken, _ = lease_devices([*seen], count, slots, lease_folder(), wait_seconds=7 * 86400.0)
+        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(seen[device] for device in taken)
         yield
         return
     alone = os.environ.pop(ALONE, None) is not None
-    device, _ = lease_device(names, slots, lease_folder(), wait_seconds=7 * 86400.0, alone=alone)
-    os.environ["CUDA_VISIBLE_DEVICES"] = device
+    device, _ = lease_device([*seen], slots, lease_folder(), wait_seconds=7 * 86400.0, alone=alone)
+    os.environ["CUDA_VISIBLE_DEVICES"] = seen[device]
     try:
         yield
     except RuntimeError as error:

@@ -56,6 +56,15 @@ def lock(handle: int, path: Path, shared: bool = False, wait: bool = False) -> b
     return True
 
 
+def take(path: Path, shared: bool = False) -> int | None:
+    """Lock a file at once and return its descriptor, None when another process has it."""
+    handle = open_lock(path)
+    if lock(handle, path, shared):
+        return handle
+    os.close(handle)
+    return None
+
+
 @contextmanager
 def only_writer(folder: Path) -> Iterator[None]:
     """Hold the folder's kernel lock, which dies with the process; a second writer says so and waits for the first.

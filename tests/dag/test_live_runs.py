@@ -91,6 +91,24 @@ def test_a_plan_with_other_settings_beside_a_run_changes_nothing_that_its_jobs_r
         assert "train_target/tiny/none/udpos/1" in twin.plan(), "after it a plan is one again"
 
 
+def test_a_plan_of_another_run_that_reads_more_data_is_a_plan_beside_one(twin: Checkout) -> None:
+    (twin.folder / TRAINING / "manifest.json").unlink()
+    (twin.folder / TRAINING / ".receipt.json").unlink()
+    process = start_and_hold(twin, "train_target", f"{TRAINING}/manifest.json")
+    before = specs(twin)
+    more = ("--config", "run=other", "languages=en,qaa,qab")
+    planned = twin.plan(*more)
+    assert "prepare/xnli/qab" in planned and "train_target/tiny/none/udpos/1" in planned
+    assert {path: text for path, text in specs(twin).items() if path in before} == before
+    with twin.edited("tests/tiny.yaml", ("retrieval: 24,", "retrieval: 25,")):
+        assert "world" in twin.plan(*more), "another world stands elsewhere in the store"
+    with twin.edited("src/xstilts/data/readers/retrieval.py", ("def tatoeba(", "UNUSED = 1\n\n\ndef tatoeba(")):
+        said = twin.snakemake("--dry-run", *more, check=False)
+        assert "/specs/prepare/" in said and f"a run that goes on (process {process.pid} on " in said, said[-3000:]
+    (twin.folder / "go").touch()
+    assert process.wait() == 0, process.communicate()[0][-4000:]
+
+
 def test_after_kill_9_of_snakemake_the_same_command_goes_on_by_itself(twin: Checkout) -> None:
     (twin.folder / OVERLAPS).unlink()
     process = start_and_hold(twin, "overlaps", OVERLAPS)

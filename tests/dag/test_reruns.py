@@ -305,6 +305,13 @@ def test_another_name_of_the_recipe_reruns_what_is_made_of_the_scores_only(run: 
         assert not {job for job in reporting if job.startswith(("baseline", "overlaps", "table_tasks"))}
 
 
+def test_another_metric_of_a_task_in_the_registry_reruns_tables_only(run: Checkout) -> None:
+    old = "xquad:     {family: span_qa, dataset: xquad, target: squad, metrics: [f1, exact_match],"
+    with run.edited("src/xstilts/tasks/registry.yaml", (old, old.replace("f1, exact_match", "exact_match, f1"))):
+        pipeline, reporting = divide(run.plan())
+        assert pipeline == set() and {"table_main", "table_tasks", "figure_languages"} <= reporting
+
+
 def test_a_colour_reruns_figures_and_the_page_that_shows_them_only(run: Checkout) -> None:
     with run.edited("src/xstilts/reporting/figures/style.py", ('"#0072B2"', '"#0072B3"')):
         pipeline, reporting = divide(run.plan())

@@ -30,7 +30,8 @@ from xstilts.graph.places import PRETRAINED
 from xstilts.graph.specs import write_specs
 from xstilts.leases import OWN as OWN_GPUS
 from xstilts.tasks.outside import VARIABLE as TASK_FILES
-from xstilts.costs.cards import check_gpus
+from xstilts.costs.cards import check_cpu, check_gpus
+from xstilts.costs.host_memory import machine_memory_mb
 from xstilts.costs.time import spare_cores
 from xstilts.costs.work import Workload
 
@@ -65,6 +66,11 @@ try:
     for one in jobs.all:
         check_gpus(one.run, getattr(gpus, "value", None))
     spare = spare_cores(workflow.global_resources["_cores"].value, getattr(gpus, "value", None))
+    # On one machine Snakemake minds what jobs ask for only up to a limit: without one as many start as there are cores,
+    # and the kernel kills what has no room. A job that asks for more than the limit has all of it, and is alone.
+    on_one_machine = workflow.is_main_process and workflow.global_resources["_nodes"].value is None
+    if on_one_machine and workflow.global_resources.get("mem_mb").value is None:
+        workflow.global_resources["mem_mb"] = machine_memory_mb()
     # Places and a machine's settings reach the jobs as variables: what a job depends on stands in its spec.
     variables = {
         "PYTHONPATH": Path(workflow.basedir, "src"),
@@ -104,8 +110,14 @@ onstart:
     logger.info(
         "", extra={"planned": keys, "workload": workload}
     )  # to `--logger xstilts`, which says how long they take
-    if planned & jobs.from_hub() and not LOCK.is_file():
-        raise WorkflowError(f"{LOCK}: is missing; pin what comes from the Hub: make lock RUN={run.run}")
+    if planned & set().union(*(one.from_hub() for one in jobs.all)) and not LOCK.is_file():
+        ways = f"make lock RUN={run.run}{f' STUDY={run.study}' if run.study else ''}, or this command line with `-- lock`"
+        raise WorkflowError(f"{LOCK}: is missing; pin what comes from the Hub first: {ways}")
+    try:
+        if workflow.local_exec and not workflow.touch:
+            check_cpu(workload, keys)
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
 
 
 # Whose configuration has each encoder: the run's, or that of its study.
@@ -123,8 +135,18 @@ def inputs_for(rule):
 
 
 def memory_for(rule):
-    """The function by which a job asks for main memory: by its work, and more at each attempt."""
-    return lambda wildcards, attempt: workload.of(rule, *wildcards).memory_mb(attempt, rule, *wildcards)
+    """The function by which a job asks for main memory: by its work, and more at each attempt.
+
+    A cluster ends a job that takes more than it asked for, so there it asks for a reserve; on one machine the jobs beside
+    it have theirs.
+    """
+
+    def asked(wildcards, attempt):
+        reserve = 1 if on_one_machine else 2
+        memory = workload.of(rule, *wildcards).memory_mb(attempt, rule, *wildcards, reserve=reserve)
+        return at_most(memory, "largest_mem_mb")
+
+    return asked
 
 
 def minutes_for(rule):
@@ -137,10 +159,10 @@ def minutes_each(minutes):
     return lambda wildcards, attempt: at_most(minutes * attempt)
 
 
-def at_most(minutes):
-    """A time limit, no longer than the longest that the profile names: a longer one would wait in the queue for ever."""
-    longest = getattr(workflow.global_resources.get("longest_minutes"), "value", None)
-    return minutes if longest is None else min(minutes, longest)
+def at_most(asked, limit="longest_minutes"):
+    """What a job asks for, but no more than the profile names as the most: more would wait in the queue for ever."""
+    most = getattr(workflow.global_resources.get(limit), "value", None)
+    return asked if most is None else min(asked, most)
 
 
 def threads_for(wildcards):

@@ -1,13 +1,20 @@
 """Whether the cards of a machine are enough for a run: how many a training asks for, and what each of them holds."""
 
+import os
+from collections.abc import Iterable, Sequence
+
 from xstilts.config.run import Run
 from xstilts.config.sections import Optimisation
 from xstilts.costs.gpu_memory import training_bytes
-from xstilts.costs.size import size_of
-from xstilts.errors import ConfigError
+from xstilts.costs.size import Size, size_of
+from xstilts.costs.work import Workload
+from xstilts.errors import ConfigError, UserError
 from xstilts.graph.jobs import Jobs
+from xstilts.leases import ON_CPU, devices
 
 MOST = 8  # cards of one machine, as they are sold; a training stays in one
+SMALL = 50 * 10**6  # numbers in the blocks of an encoder that a CPU trains in hours; of the embedding few rows are read
+COMPUTING = ("pretrain", "train_intermediate", "train_target", "index", "predict", "few_shot")
 
 
 def check_gpus(run: Run, limit: int | None) -> None:
@@ -26,6 +33,42 @@ def check_gpus(run: Run, limit: int | None) -> None:
             )
 
 
+def is_small(size: Size) -> bool:
+    """Say whether an encoder is meant to be trained on a CPU."""
+    return size.layers * size.matrices <= SMALL
+
+
+def check_cpu(workload: Workload, planned: Iterable[tuple[str, Sequence[str]]]) -> None:
+    """Refuse to compute with a large encoder where this machine has no GPU: days or weeks would pass without a word.
+
+    An encoder of unknown size is not refused: it may be small.
+
+    Args:
+        workload: of the run.
+        planned: (rule, wildcards) of the jobs that will run here; of those that compute the first one is the model.
+
+    Raises:
+        UserError: it names the encoder, and what computes with it all the same.
+    """
+    models = {words[0]: workload.of(rule, *words).size(words[0]) for rule, words in planned if rule in COMPUTING}
+    large = [model for model, (size, known) in models.items() if known and not is_small(size)]
+    if large and os.environ.get(ON_CPU) != "1" and not _has_gpu():
+        raise UserError(
+            f"{' '.join(large)}: found no GPU on this machine, and an encoder that is too large for a CPU; expected a "
+            "GPU, a cluster (PROFILE=profiles/slurm), or a run with a small encoder (make demo, make laptop); "
+            f"{ON_CPU}=1 computes on the CPU all the same"
+        )
+
+
+def _has_gpu() -> bool:
+    """Say whether a job that starts here would compute on a GPU."""
+    if devices():
+        return True
+    import torch  # last, as it takes seconds: it may know a GPU that neither the driver's files nor nvidia-smi name
+
+    return torch.cuda.is_available()
+
+
 def card_bytes(jobs: Jobs, model: str, optimisation: Optimisation | None = None, gpus: int | None = None) -> float:
     """Return what the largest training of a model needs on each of its cards.
 
@@ -39,7 +82,9 @@ def card_bytes(jobs: Jobs, model: str, optimisation: Optimisation | None = None,
     adapted = encoder.adapted
     method = adapted if adapted is not None and len(adapted.phases) > 1 else None  # else a phase trains all of it
     size, cards = size_of(jobs, model)[0], gpus or encoder.gpus_per_job
-    return training_bytes(size, optimisation or jobs.run.optimisation, jobs.has_text, method, cards)
+    return training_bytes(
+        size, optimisation or jobs.run.optimisation, jobs.has_text, method, cards, jobs.holds_all_rows
+    )
 
 
 def remedy(jobs: Jobs, model: str, memory: float) -> str:

@@ -40,7 +40,7 @@ def bytes_of_training(jobs: Jobs) -> int:
     for model in jobs.run.models if jobs.trainings() else ():
         adapted = jobs.run.encoders[model].adapted
         whole = adapted is None or len(adapted.phases) < 2
-        of_whole = FLOAT32 * trained_parameters(size[model], all_rows=jobs.has_text)
+        of_whole = FLOAT32 * trained_parameters(size[model], all_rows=jobs.holds_all_rows)
         sizes.append(of_whole if whole else bytes_of_adapters(jobs, model))
     return CHECKPOINTS * CHECKPOINTED * max(sizes, default=0)
 

@@ -7,11 +7,18 @@ from xstilts.costs.trained import trained_parameters
 
 MASKED = 0.15  # share of the tokens that masked language modelling scores
 FOUR_BITS = 0.5 + 4 / 64  # bytes of a weight in four bits, with its share of a scale (modeling/adapters/four_bit.py)
+FLOAT32 = 4
+GRAPHED_TOKENS, GRAPHED_SHAPES = 2048, 64  # of a captured batch and a process, at most (modeling/graphed.py)
 WORKSPACE = 1.5e9  # the driver's context, the allocator's slack, kernels' workspace (assumed)
 
 
 def training_bytes(
-    size: Size, optimisation: Optimisation, mlm: bool = False, method: Method | None = None, gpus: int = 1
+    size: Size,
+    optimisation: Optimisation,
+    mlm: bool = False,
+    method: Method | None = None,
+    gpus: int = 1,
+    all_rows: bool = False,
 ) -> float:
     """Return the bytes on each card that training an XLM-R-shaped encoder needs at most, whatever the batch size.
 
@@ -25,8 +32,9 @@ def training_bytes(
         mlm: masked language modelling is a part of the training: logits over the vocabulary.
         method: what trains, where that is not the whole encoder.
         gpus: cards of one training.
+        all_rows: rows of the embedding that are not read stay in place too.
     """
-    return sum(training_parts(size, optimisation, mlm, method, gpus=gpus).values()) + WORKSPACE
+    return sum(training_parts(size, optimisation, mlm, method, all_rows=all_rows, gpus=gpus).values()) + WORKSPACE
 
 
 def training_parts(
@@ -45,11 +53,12 @@ def training_parts(
     block keeps 22 hidden + 4 inner (with gates 8 inner) bytes a token (bfloat16, float32 in and out of LayerNorm,
     dropout masks, fused attention); with activation checkpointing 4 hidden, and one block at a time all of it. Masked
     language modelling has 14 bytes a masked token and piece at its peak, and a bfloat16 copy of the embedding. When a
-    backward pass ends the gradients of the copies stand where activations were; they matter in small batches.
+    backward pass ends the gradients of the copies stand where activations were; they matter in small batches. Captured
+    blocks (``graphed``) have memory of their own: activations of the largest batch, and four tensors a shape.
 
     Args:
         size: of the encoder.
-        optimisation: ``micro_tokens``, ``activation_checkpointing`` and ``precision`` count.
+        optimisation: ``micro_tokens``, ``activation_checkpointing``, ``precision`` and ``graphed`` count.
         mlm: masked language modelling is a part of the training: logits over the vocabulary.
         method: what trains, where that is not the whole encoder.
         tokens: of a forward pass; None: as many as it may hold.
@@ -63,6 +72,10 @@ def training_parts(
         kept = size.layers * 4 * size.hidden + block
     if optimisation.precision == "float32":
         kept *= 2
+    captured = 0.0
+    if optimisation.graphed and gpus == 1 and not optimisation.activation_checkpointing:
+        shapes = GRAPHED_SHAPES * (GRAPHED_TOKENS + GRAPHED_TOKENS / GRAPHED_SHAPES) / 2  # one of each number of tokens
+        captured = size.layers * block * GRAPHED_TOKENS + 4 * FLOAT32 * size.hidden * shapes
     logits = (14 * MASKED * tokens + 2 * size.hidden) * size.vocabulary if mlm else 0.0
     matrices = size.parameters - (size.vocabulary + size.positions) * size.hidden
     trained = trained_parameters(size, method, all_rows=mlm or all_rows)
@@ -78,5 +91,5 @@ def training_parts(
         "weights": 4 * held / gpus + copies,
         "gradients": 4 * trained / gpus,
         "moments": 8 * trained / gpus,
-        "activations": max(tokens * kept + logits, after),
+        "activations": max(tokens * kept + logits, after) + captured,
     }

@@ -91,11 +91,14 @@ def operations(work: Work, size: Size) -> float:
     return operations_of_token(work, size) * (3 * work.tokens + work.forward)
 
 
-def memory_mb(work: Work, size: Size, rule: str, attempt: int = 1, method: Method | None = None) -> int:
+def memory_mb(
+    work: Work, size: Size, rule: str, attempt: int = 1, method: Method | None = None, reserve: float = 2
+) -> int:
     """Return the main memory to ask for: base, weights (a training: with optimiser and checkpoint), rows; then more.
 
-    The bytes a row and the base are twice what the demo's jobs were measured to need; the weights are counted. Those of
-    a decoder in four bits are packed out of its files, whose pages count for nobody; an embedding is there twice.
+    The bytes a row and the base are ``reserve`` times what the demo's jobs were measured to need at most; the weights
+    are counted. Those of a decoder in four bits are packed out of its files, whose pages count for nobody; an embedding
+    is there twice.
     """
     packed = method is not None and method.bits is not None and size.gated
     own = FOUR_BITS * size.layers * size.matrices + 8 * size.vocabulary * size.hidden
@@ -104,7 +107,8 @@ def memory_mb(work: Work, size: Size, rule: str, attempt: int = 1, method: Metho
         weights += 12 * trained_parameters(size, method, work.all_rows)
     mined = 12 * size.hidden * math.sqrt(work.pairs)
     searched = SEARCH if work.products else 0
-    return round((3000 + (weights + 2500 * work.rows + mined + searched) / 1e6) * 1.5 ** (attempt - 1))
+    measured = 1500 + 1250 * work.rows / 1e6
+    return round((reserve * measured + (weights + mined + searched) / 1e6) * 1.5 ** (attempt - 1))
 
 
 def spare_cores(cores: int | None, gpus: int | None) -> int:

@@ -84,13 +84,13 @@ class Workload:
         same = {"pretrain": 0, "train_intermediate": 1, "train_target": 2, "index": 4, "predict": 4}[rule]
         return self._work(rule, wildcards[same], rule == "train_target" and wildcards[1] == LONGER)
 
-    def memory_mb(self, attempt: int, rule: str, *wildcards: str) -> int:
+    def memory_mb(self, attempt: int, rule: str, *wildcards: str, reserve: float = 2) -> int:
         """Return the main memory that a job asks for, more at each attempt."""
         phase = {"train_intermediate": "intermediate", "train_target": "target"}.get(rule, "")
         if rule in ("index", "predict"):
             phase = "target" if wildcards[2] != "none" else "intermediate" if wildcards[1] != "none" else ""
         method = self.jobs.run.method_in(wildcards[0], wildcards[1], phase) if phase else None
-        return memory_mb(self.work(rule, *wildcards), self.size(wildcards[0])[0], rule, attempt, method)
+        return memory_mb(self.work(rule, *wildcards), self.size(wildcards[0])[0], rule, attempt, method, reserve)
 
     def minutes(self, attempt: int, rule: str, *wildcards: str) -> int:
         """Return the time limit that a job asks for, longer at each attempt."""
@@ -240,7 +240,8 @@ class Workload:
             steps += each
             trained += tokens / max(1, there) * min(own["batch_size"], examples) * each
             forward += (own["folds"] - 1) * tokens
-        return replace(made, steps=steps, micro_batches=steps, tokens=trained, forward=made.forward + forward)
+        forward += made.forward
+        return replace(made, steps=steps, micro_batches=steps, tokens=trained, forward=forward, all_rows=True)
 
     def indexing(self, settings: Settings) -> Work:
         """Return the work of embedding the candidates of a task, by its settings."""
@@ -277,12 +278,12 @@ class Workload:
 
 
 def total(links: Sequence[Work]) -> Work:
-    """Return the work of trainings one after the other."""
+    """Return the work of trainings one after the other, which hold all rows of the embedding."""
     adding = ("steps", "micro_batches", "tokens", "forward", "forward_batches", "rows")
     sums = {name: sum(getattr(link, name) for link in links) for name in adding}
     tokens = max(1.0, sum(link.tokens for link in links))
     length = sum(link.length * link.tokens for link in links) / tokens
-    return Work(**sums, length=length, assumed=frozenset().union(*(link.assumed for link in links)))
+    return Work(**sums, length=length, all_rows=True, assumed=frozenset().union(*(link.assumed for link in links)))
 
 
 def units_of_batch(part: Settings, tokens: float) -> int:

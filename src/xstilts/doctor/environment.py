@@ -12,7 +12,7 @@ import urllib.request
 from importlib import metadata
 from pathlib import Path
 
-from xstilts.costs.cards import card_bytes, remedy
+from xstilts.costs.cards import card_bytes, is_small, remedy
 from xstilts.costs.disk import bytes_of_model, bytes_of_run, bytes_of_training
 from xstilts.costs.work import Workload
 from xstilts.doctor.findings import Finding, ok, problem, warning
@@ -23,7 +23,6 @@ from xstilts.locks import lock
 SUPPORTED = ((3, 11), (3, 14))  # from, and below: as pyproject.toml and the Makefile have it
 SHOWN = 5  # packages named in one line
 PATIENCE = 10  # seconds for an answer of the Hub, of SLURM or of the driver
-SMALL = 50 * 10**6  # parameters of an encoder that a CPU trains in hours
 GB = 1e9
 
 
@@ -67,7 +66,7 @@ def gpus(jobs: Jobs) -> list[Finding]:
         answer = None
     if answer is None or answer.returncode:
         why = "no nvidia-smi that answers" if answer is None else answer.stdout.strip().partition("\n")[0]
-        large = [model for model in jobs.run.models if Workload(jobs).size(model)[0].parameters > SMALL]
+        large = [model for model in jobs.run.models if not is_small(Workload(jobs).size(model)[0])]
         if large:
             return [warning(f"no GPU ({why}); {' '.join(large)} is not meant to be trained on a CPU")]
         return [ok(f"no GPU ({why}); the run's encoder is small enough for a CPU")]

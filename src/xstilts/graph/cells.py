@@ -89,6 +89,11 @@ class Cells(Reads):
         """Whether a source of the run reads the sample of raw text."""
         return any(source.mlm for source in self.run.parsed_sources)
 
+    @property
+    def holds_all_rows(self) -> bool:
+        """Whether a training of the run holds all rows of the embedding: on raw text, or in a chain (siqa, copa)."""
+        return self.has_text or any(len(tasks.training_set(name).links) > 1 for name in self.run.targets)
+
     def trainings(self) -> list[Path]:
         """The manifests of all trainings of the run."""
         targets = dict.fromkeys(cell[:4] for cell in self._cells_of(self.trained_sources) if cell[2] != "none")

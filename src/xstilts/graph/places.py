@@ -60,15 +60,24 @@ class Places:
         return self.store / "origins" / self.origin / "manifest.json"
 
     @cached_property
-    def translations(self) -> str:
-        """The name under which this run's own translations stand in the store: model and decoding are part of it."""
+    def translators(self) -> str:
+        """The name under which this run's translation model stands in the store: how it is asked is part of it."""
         settings = self.run.translation.model_dump(exclude={"sets"}) if self.run.translation else {}
         return f"{self.origin}-{hash_of(settings)[:8]}"
 
     @property
+    def translations(self) -> str:
+        """The name under which this run's own translations stand in the store: with how many tokens are read at once.
+
+        Batches of other sizes may say other words: two runs that differ in it have translations of their own, and take
+        none of the other one's for out of date.
+        """
+        return f"{self.translators}-{self.run.optimisation.micro_tokens}"
+
+    @property
     def translator(self) -> Path:
         """The manifest of the translation model."""
-        return self.store / "translators" / self.translations / "manifest.json"
+        return self.store / "translators" / self.translators / "manifest.json"
 
     @property
     def decoder(self) -> Path:
@@ -190,9 +199,10 @@ class Places:
     def spec(self, rule: str, *wildcards: object) -> Path:
         """The spec of a job; what all runs share stands in the store."""
         base = self.store if rule in SHARED else self.here
-        own = self.translations if rule in ("translate", "fetch_translator") else self.origin
-        own = self.wikipedia if rule == "fetch_text" else own
-        first = [own] if rule in SHARED else []
+        first = []
+        if rule in SHARED:
+            own = {"translate": self.translations, "fetch_translator": self.translators, "fetch_text": self.wikipedia}
+            first = [own.get(rule, self.origin)]
         return place(
             base, "specs", rule, *first, *map(str, wildcards[:-1]), f"{wildcards[-1] if wildcards else rule}.json"
         )

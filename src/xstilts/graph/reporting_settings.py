@@ -48,6 +48,7 @@ def reporting(jobs: Jobs) -> Settings:
         },
         "text": str(jobs.text) if jobs.has_text else None,
         "text_length": run.intermediate.mlm.length if jobs.has_text and run.intermediate.mlm else None,
+        "tasks": {name: vars(tasks.task(name)) for name in run.tasks},  # tables read them in the registry, an own file
         "languages": {name: run.languages_of(name) for name in run.tasks},
         "headline": run.pretrained_languages,
         "seeds": run.seeds,
@@ -58,7 +59,7 @@ def reporting(jobs: Jobs) -> Settings:
         "selection": run.selection.model_dump(),
         "data": str(jobs.data("DATASET", "LANGUAGE").parents[2]),
         "manifests": [str(path) for path in jobs.all_data()],
-    } | ({"own_tasks": own} if (own := _own_tasks(run)) else {})
+    }
 
 
 def _rests_on(jobs: Jobs, name: str) -> list[list[str]]:
@@ -75,11 +76,6 @@ def _vectors(run: Run) -> Settings | None:
     """Return how sentence vectors are made, and whether as in the paper; None in a run without retrieval."""
     paired = any(facts(tasks.task(name).family).paired for name in run.tasks)
     return run.retrieval.model_dump() | {"paper": run.retrieval == Retrieval()} if paired else None
-
-
-def _own_tasks(run: Run) -> Settings:
-    """Return what the user's own tasks of the run are: the package's stand in its registry."""
-    return {name: vars(task) for name in run.tasks if (task := tasks.task(name)).own}
 
 
 def _sets(run: Run, source: Source) -> list[str]:

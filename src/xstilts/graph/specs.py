@@ -27,6 +27,7 @@ from xstilts.locks import LOCK, lock, open_lock, whereabouts
 from xstilts.own_code import files_of
 
 SCRIPTS = Path("workflow/scripts")
+NEW = ".new"  # beside the lock of specs: held by whoever adds some
 PATIENCE = 10.0  # seconds to wait for another plan, which holds the specs for a moment
 
 
@@ -41,7 +42,7 @@ def write_specs(jobs: Jobs) -> list[int]:
         these specs.
 
     Raises:
-        UserError: a run that goes on holds a spec that would change.
+        UserError: a run that goes on holds a spec that would change; what is not there yet it cannot read.
     """
     seen: set[str] = set()
     own: dict[Path, str] = {}
@@ -109,6 +110,8 @@ def _write_and_hold(folder: Path, wanted: Mapping[Path, str]) -> list[int]:
         raise
     lock(handle, path, shared=True, wait=True)
     changed = {one: content for one, content in wanted.items() if _differs(one, content)}
+    if changed and not any(one.exists() for one in changed):
+        changed = _add(path.with_name(NEW), changed)
     if changed:
         os.close(handle)
         handle = open_lock(path)
@@ -117,13 +120,28 @@ def _write_and_hold(folder: Path, wanted: Mapping[Path, str]) -> list[int]:
             who = os.pread(handle, 4096, 0)
             if time.monotonic() - began > (PATIENCE if not who else 1.0):
                 os.close(handle)
-                raise UserError(_refusal(folder, min(changed), who))
+                other = min((one for one in changed if one.exists()), default=min(changed))
+                raise UserError(_refusal(folder, other, who))
             time.sleep(0.1)
         _write_into(handle, b"")  # what stands there is of a run that is over
         for one, content in changed.items():
             _write_changed(one, content)
         lock(handle, path, shared=True, wait=True)
     return [handle]
+
+
+def _add(path: Path, missing: Mapping[Path, str]) -> dict[Path, str]:
+    """Write specs that are not there, which no run that goes on reads; return those that somebody else wrote otherwise.
+
+    One plan at a time does it: of two that want one file with different content the second finds the first one's.
+    """
+    handle = open_lock(path)
+    lock(handle, path, wait=True)
+    for one, content in missing.items():
+        if not one.exists():
+            _write_changed(one, content)
+    os.close(handle)
+    return {one: content for one, content in missing.items() if _differs(one, content)}
 
 
 def _write_into(handle: int, words: bytes) -> None:

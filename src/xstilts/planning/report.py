@@ -128,7 +128,13 @@ def _memory_by_size(study: StudyJobs) -> list[str]:
     lines = [f"{'size':<30} {'billions':>9} {'GiB of a GPU to train, calculated':>34}"]
     for model in study.settings.models:
         size, known = size_of(study, model)
-        needed = training_bytes(size, study.run.optimisation, study.has_text, study.run.encoders[model].always)
+        needed = training_bytes(
+            size,
+            study.run.optimisation,
+            study.has_text,
+            study.run.encoders[model].always,
+            all_rows=study.holds_all_rows,
+        )
         mark = "" if known else "  (unknown size: as XLM-R Large)"
         lines.append(f"{model:<30} {size.parameters / 1e9:>9,.3g} {needed / 2**30:>34,.1f}{mark}")
     return lines

@@ -71,7 +71,8 @@ def _memory(jobs: StudyJobs, workload: Workload, rule: str, model: str, source: 
         known.mlm,
         jobs.run.method_in(model, follows, phase),
         work.tokens / max(1, work.micro_batches),
-        all_rows=rule == "few_shot",
+        all_rows=work.all_rows,
+        gpus=1 if rule == "few_shot" else jobs.run.encoders[model].gpus_per_job,
     )
     return {name: round(value) for name, value in parts.items()}
 

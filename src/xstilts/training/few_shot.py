@@ -101,6 +101,8 @@ class FewShot:
             **machine_settings(),
             **self.own["optimisation"],
         )
+        if self.recipe.recompute:
+            model.encoder.recompute_activations()
 
     def __call__(self, folder: Path, language: str, rows: dict[str, Any], features: dict[str, Features]) -> list[str]:
         """Train on the examples of a language and write its files; return their names."""

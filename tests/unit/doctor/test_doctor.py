@@ -15,6 +15,7 @@ from hub_server import Hub, running_hub
 from safetensors.torch import load_file, save_file
 
 from xstilts.commands.doctor import configuration
+from xstilts.config.layers import read_layers
 from xstilts.config.run import load
 from xstilts.costs.gpu_memory import training_bytes
 from xstilts.costs.size import LARGE
@@ -79,6 +80,8 @@ def test_slurm_is_missed_only_by_its_own_profile(path: Path) -> None:
 def test_gpus_their_driver_and_whether_a_training_fits(path: Path, tmp_path: Path) -> None:
     jobs = planned(tmp_path)
     assert states(environment.gpus(jobs)) == ["warning"] and "xlm-roberta-large" in environment.gpus(jobs)[0].text
+    laptop = Jobs(load(read_layers(ROOT, ["laptop"])), ROOT, tmp_path)
+    assert states(environment.gpus(laptop)) == ["ok"], "most of e5-small is its embedding, of which few rows are read"
     program(path, "nvidia-smi", "echo 'NVIDIA A10, 23028, 550.54.15'; echo 'NVIDIA H200, 143771, 550.54.15'")
     found = environment.gpus(jobs)
     assert found[0] == Finding("ok", "GPU 0: NVIDIA A10, 22 GiB, driver 550.54.15")

@@ -274,6 +274,36 @@ def test_a_world_has_a_store_of_its_own() -> None:
     assert jobs().spec("world").parts[-1] == "world.json"
 
 
+def test_runs_that_read_other_batches_have_translations_of_their_own_by_one_model() -> None:
+    """Else each run in turn would take the other one's for out of date, and make them anew."""
+    job = ("translate", "mnli-translated", "de")
+    paper = planned(sources=["none", "mnli-de"])
+    larger = planned(sources=["none", "mnli-de"], optimisation=BASE["optimisation"] | {"micro_tokens": 32_768})
+    assert settings_of(paper, *job) != settings_of(larger, *job)
+    assert paper.spec(*job) != larger.spec(*job) and paper.data(*job[1:]) != larger.data(*job[1:])
+    assert paper.translator == larger.translator and paper.spec("fetch_translator") == larger.spec("fetch_translator")
+    again = planned(sources=["none", "mnli-de", "mnli"], run="other")
+    assert paper.spec(*job) == again.spec(*job) and paper.data(*job[1:]) == again.data(*job[1:])
+
+
+def test_tables_hold_what_they_read_of_each_task(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The registry is data, and so in no digest of code: a task that it says otherwise makes the tables anew."""
+    before = {rule: settings_of(planned(), rule) for rule in ("table_main", "figure_languages")}
+    text = Path(tasks.__file__).with_name("registry.yaml").read_text(encoding="utf-8")
+    old = "xquad:     {family: span_qa, dataset: xquad, target: squad, metrics: [f1, exact_match], splits: [test],"
+    assert text.count(old) == 1
+    (tmp_path / "registry.yaml").write_text(text.replace(old, old.replace("f1, exact_match", "exact_match, f1")))
+    monkeypatch.setattr(tasks, "__file__", str(tmp_path / "__init__.py"))
+    tasks.shipped.cache_clear()
+    try:
+        after = {rule: settings_of(planned(), rule) for rule in before}
+    finally:
+        tasks.shipped.cache_clear()
+    for rule, settings in before.items():
+        changed = {key for key in settings if settings[key] != after[rule][key]}
+        assert changed == {"tasks"} and after[rule]["tasks"]["xquad"]["metrics"] == ("exact_match", "f1")
+
+
 SEARCHED = {"tasks": ["lareqa", "mewslix"], "sources": ["none"], "seeds": [1]}
 CHAIN = ("xlm-roberta-large", "none")
 

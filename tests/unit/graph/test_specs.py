@@ -1,16 +1,21 @@
 """Specs on the disk: written when they change and only then, with what lies in a folder and without where it lies."""
 
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 from planned_jobs import BASE, PART, ROOT, planned, target_sets
 
 from xstilts.config.run import load
+from xstilts.errors import UserError
 from xstilts.graph.jobs import Jobs
 from xstilts.graph.settings import NAME_THE_RECIPE, settings_of
-from xstilts.graph.specs import release, write_specs
+from xstilts.graph.specs import release, sign, write_specs
+from xstilts.locks import lock, open_lock
 
 
 def test_specs_are_written_when_they_change_and_only_then(tmp_path: Path) -> None:
@@ -29,13 +34,75 @@ def test_specs_are_written_when_they_change_and_only_then(tmp_path: Path) -> Non
     release(write_specs(jobs(target=target_sets(mnli={"epochs": 3}))))
     rewritten = {path.parts[path.parts.index("specs") + 1] for path in specs if path.stat().st_mtime_ns != dates[path]}
     assert rewritten == {"train_target", "table_hyperparameters", *NAME_THE_RECIPE}, "the recipe was changed"
-    found = sorted(path for path in (tmp_path / "results").rglob("*") if path.is_file() and path.name != ".lock")
+    found = sorted(path for path in (tmp_path / "results").rglob("*") if path.is_file() and path.suffix)
     assert found == written, "nothing is left beside them"
     content = json.loads(specs[0].read_text())
     assert content.keys() == {"rule", "wildcards", "settings", "code"}
     modules = json.loads(jobs().modules(content["code"]).read_text())
     assert any(name.startswith("xstilts.") for name in modules), "what the digest covers is written down beside"
     assert load(json.loads(jobs().configuration.read_text())).target.sets["mnli"].epochs == 3
+
+
+SMALL = {"sources": ["none"], "tasks": ["xnli", "tatoeba"], "seeds": [1]}
+
+
+@pytest.fixture
+def going_on(tmp_path: Path) -> Iterator[Path]:
+    """The results of a run `first` that goes on: its specs are held."""
+    results = tmp_path / "results"
+    held = write_specs(Jobs(load(BASE | PART | SMALL | {"run": "first"}), ROOT, results))
+    sign(held)
+    yield results
+    release(held)
+
+
+def test_a_plan_of_another_run_adds_what_the_store_lacks_while_one_goes_on(going_on: Path) -> None:
+    before = {path: path.read_bytes() for path in going_on.rglob("specs/**/*.json")}
+    other = Jobs(load(BASE | PART | SMALL | {"run": "other", "tasks": ["xnli", "pawsx"]}), ROOT, going_on)
+    assert other.spec("prepare", "pawsx", "de") not in before
+    release(write_specs(other))
+    assert json.loads(other.spec("prepare", "pawsx", "de").read_text())["settings"]["dataset"] == "pawsx"
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_what_a_run_that_goes_on_reads_is_changed_by_no_other_one_and_is_what_the_refusal_names(
+    going_on: Path, mirror: Path
+) -> None:
+    changes = {"run": "other", "tasks": ["pawsx", "xnli"], "mirror": str(mirror)}
+    other = Jobs(load(BASE | PART | SMALL | changes), ROOT, going_on)
+    there = other.spec("prepare", "xnli", "de")
+    before = there.read_bytes()
+    with pytest.raises(UserError, match=r"prepare/public/(mnli|xnli)/\w+\.json: a run that goes on \(process \d+ on "):
+        write_specs(other)
+    assert there.read_bytes() == before and not other.spec("prepare", "pawsx", "de").exists(), "a plan is whole"
+
+
+def test_of_two_plans_that_add_one_spec_with_different_settings_the_second_leaves_the_first_ones(
+    going_on: Path,
+) -> None:
+    """Both found it missing; what the first one wrote, a run may read by now."""
+    changes = {"run": "other", "tasks": ["pawsx"]}
+    other = Jobs(load(BASE | PART | SMALL | changes), ROOT, going_on)
+    spec = other.spec("prepare", "pawsx", "de")
+    adding = open_lock(going_on / "store/specs/.new")
+    assert lock(adding, going_on / "store/specs/.new")
+    said: list[str] = []
+
+    def plan() -> None:
+        try:
+            write_specs(other)
+        except UserError as error:
+            said.append(str(error))
+
+    second = Thread(target=plan)
+    second.start()
+    second.join(3)
+    assert second.is_alive() and not spec.exists(), "one plan at a time adds specs"
+    spec.parent.mkdir(parents=True)
+    spec.write_text("of the first one")
+    os.close(adding)
+    second.join(60)
+    assert spec.read_text() == "of the first one" and said[0].startswith(f"{spec}: a run that goes on")
 
 
 @pytest.fixture

@@ -10,23 +10,10 @@ import time
 from pathlib import Path
 
 import pytest
+from gpu_jobs import LEASED, end, hold, hold_alone, hold_several, says
 
 from xstilts.errors import UserError
-from xstilts.leases import devices, lease_device, lease_devices
-
-HOLD = """
-import sys, time
-from pathlib import Path
-from xstilts.leases import lease_device
-print(lease_device(sys.argv[2].split(","), int(sys.argv[3]), Path(sys.argv[1]), 30)[0], flush=True)
-time.sleep(600)
-"""
-
-
-def hold(folder, names, slots):
-    command = [sys.executable, "-c", HOLD, str(folder), names, str(slots)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    return process, process.stdout.readline().strip()
+from xstilts.leases import lease_device, lease_devices
 
 
 def test_holders_get_distinct_devices_before_they_share(tmp_path):
@@ -51,26 +38,6 @@ def test_killed_holder_frees_its_device_at_once(tmp_path):
     again, [handle] = lease_device(["0"], 1, tmp_path, 0.1)
     os.close(handle)
     assert again == device == "0"
-
-
-SEVERAL = """
-import sys, time
-from pathlib import Path
-from xstilts.leases import lease_devices
-print(*lease_devices(sys.argv[2].split(","), int(sys.argv[4]), int(sys.argv[3]), Path(sys.argv[1]), 60)[0], flush=True)
-time.sleep(600)
-"""
-
-
-def hold_several(folder, names, slots, count):
-    command = [sys.executable, "-c", SEVERAL, str(folder), names, str(slots), str(count)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-
-
-def end(*processes):
-    for process in processes:
-        process.kill()
-        process.communicate()
 
 
 def test_a_job_among_several_gpus_has_whole_ones_and_the_free_ones_first(tmp_path):
@@ -125,13 +92,6 @@ def test_a_job_among_several_gpus_sees_them_and_no_other(tmp_path):
     assert found.stdout.strip() == "5,6" and not list(tmp_path.glob("*/slurm-7")), "a SLURM job's own need no lease"
 
 
-def test_devices_are_those_that_the_user_shows(monkeypatch):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,3")
-    assert devices() == ["2", "3"]
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert devices() == []
-
-
 def test_a_lease_folder_of_somebody_else_is_refused_with_the_setting_that_names_another(tmp_path):
     taken = tmp_path / "taken"
     taken.mkdir()
@@ -155,35 +115,52 @@ def test_the_jobs_of_a_slurm_allocation_with_several_gpus_take_different_ones(tm
     assert subprocess.run(command, env=alone, capture_output=True, text=True, input="").stdout.strip() == "5"
 
 
-def test_jobs_in_an_allocation_with_one_gpu_take_turns(tmp_path):
-    """`salloc --gpus=1` and the default profile, which starts a job for each core."""
-    environment = os.environ | {"TMPDIR": str(tmp_path), "SLURM_JOB_ID": "7", "CUDA_VISIBLE_DEVICES": "4"}
-
-    def job(**other):
-        started = subprocess.Popen(
-            [sys.executable, "-c", LEASED],
-            env=environment | other,
-            stdout=subprocess.PIPE,
-            stdin=subprocess.PIPE,
-            text=True,
-        )
-        seen = bool(select.select([started.stdout], [], [], 5)[0]) and started.stdout.readline().strip()
-        return started, seen
-
-    jobs = [job(), job(), job(SLURM_STEP_ID="3")]  # what another srun sees as number 4 is another device
-    assert [seen for _, seen in jobs] == ["4", False, "4"]
-    jobs[0][0].communicate("")
-    assert jobs[1][0].communicate("")[0].strip() == "4"
-    jobs[2][0].communicate("")
+def test_who_wants_a_gpu_alone_takes_the_first_that_comes_free_and_keeps_no_second_one_from_others(tmp_path):
+    first, second = (hold(tmp_path, "0,1", 2) for _ in range(2))
+    assert [first[1], second[1]] == ["0", "1"]
+    alone = hold_alone(tmp_path, "0,1", 2)
+    try:
+        assert says(alone, 3) is None
+        beside, device = hold(tmp_path, "0,1", 2)
+        assert device == "1", "the door of the other one is closed, this one's is not"
+        end(beside)
+        end(second[0])
+        assert says(alone, 30) == "1", "not the one that it waited at"
+        again, [handle] = lease_device(["0", "1"], 2, tmp_path, 5)
+        os.close(handle)
+        assert again == "0", "whose door is open again"
+    finally:
+        end(first[0], second[0], alone)
 
 
-LEASED = """
-import os, sys
-from xstilts.leases import leased_gpu
-with leased_gpu():
-    print(os.environ["CUDA_VISIBLE_DEVICES"], flush=True)
-    sys.stdin.read()
-"""
+def test_who_wants_a_gpu_alone_is_not_passed_by_for_ever(tmp_path):
+    """Jobs of one slot come and go on both GPUs, so that never one of them is free by itself."""
+    first, second = (hold(tmp_path, "0,1", 2) for _ in range(2))
+    alone = hold_alone(tmp_path, "0,1", 2)
+    others = []
+    try:
+        assert says(alone, 3) is None
+        others.append(hold(tmp_path, "1", 2))
+        end(second[0])
+        others.append(hold(tmp_path, "1", 2))
+        assert says(alone, 2) is None
+        end(first[0])
+        assert says(alone, 30) == "0"
+    finally:
+        end(first[0], second[0], alone, *(process for process, _ in others))
+
+
+def test_two_who_want_one_alone_and_one_who_wants_both_are_served_one_after_the_other(tmp_path):
+    jobs = [hold_alone(tmp_path, "0,1", 2), hold_alone(tmp_path, "0,1", 2), hold_several(tmp_path, "0,1", 2, 2)]
+    served = 0
+    while jobs:
+        ready, _, _ = select.select([job.stdout for job in jobs], [], [], 60)
+        assert ready, "they wait for each other"
+        done = next(job for job in jobs if job.stdout in ready)
+        served += bool(done.stdout.readline().split())
+        jobs.remove(done)
+        end(done)
+    assert served == 3
 
 
 def test_a_gpu_that_pytorch_cannot_use_is_an_error_and_never_the_cpu_without_a_word(monkeypatch):

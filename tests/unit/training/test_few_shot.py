@@ -7,7 +7,8 @@ from few_shot_run import CODES, Run, rows
 
 from xstilts.artifacts import Manifest
 from xstilts.data.rows.drawn import by_hash
-from xstilts.training.few_shot import folds
+from xstilts.graph.settings import settings_of
+from xstilts.training.few_shot import folds, open_predictor
 
 
 def share(made: Manifest, split: str, code: str) -> float:
@@ -62,6 +63,18 @@ def test_examples_alone_train_a_fresh_head_and_adapters_stay_adapters(run: Run) 
     assert (adapters.folder / "adapter_config.json").is_file() and adapters.content["spec"]["settings"]["method"]
     made = run.predict("none+lora+16shots", "adapted", model=adapters.path, below=run.encoder.path)
     assert share(made, "test", "et") > 0.9
+
+
+def test_activations_are_computed_anew_where_the_machine_says_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = settings_of(run.made.jobs, "few_shot", "m", "16shots", "copa", 1, "xcopa_copa")
+    encoders, made = [], []
+    for said in ("True", "False"):
+        monkeypatch.setenv("XSTILTS_ACTIVATION_CHECKPOINTING", said)
+        encoders.append(open_predictor(run.encoder.folder, settings).model.encoder.model)
+        folder = run.predict("16shots", f"recomputing-{said}").folder
+        made.append([path.read_bytes() for path in sorted(folder.glob("*.tsv"))])
+    assert [encoder.is_activation_checkpointing for encoder in encoders] == [True, False]
+    assert len(made[0]) == 4 and made[0] == made[1], "the same numbers"
 
 
 def test_too_few_examples_are_the_reason_for_nothing(tmp_path: Path) -> None:
