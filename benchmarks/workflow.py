@@ -25,12 +25,7 @@ PICKS = {
     16: ("sources=none,anli,mnli,qqp,squad,squad2,hellaswag,ccg,cosmosqa,csqa,multi",),
 }
 SMALLEST = ("sources=none", "seeds=1", "tasks=tatoeba", "languages=fr,de")
-WORDS = {
-    "parse": ["--list-rules"],
-    "plan": ["--dry-run", "--quiet"],  # counts the jobs and ends
-    "list": ["--dry-run", "--quiet", "all"],  # goes through them too, and prints the message of each that has one
-    "idle": ["--quiet", "host"],
-}
+WORDS = {"parse": ["--list-rules"], "plan": ["--dry-run", "--quiet", "all"], "idle": ["--quiet", "host"]}
 JOBS = 20  # small ones, of which each costs a start
 # Touching waits a tenth of a second a job, and takes a round of the scheduler for as many jobs as there are cores.
 HURRIED = (
@@ -104,13 +99,11 @@ def measure(setting: Setting) -> dict[str, Any]:
         idle.append({"times": times, "jobs": jobs, **contest(setting.on, _contest("idle", "jobs", settings))})
         shutil.rmtree(folder / "results")
         shutil.rmtree(folder / ".snakemake", ignore_errors=True)
-    listed = contest(setting.on, _contest("list", "jobs", settings))
     plain = {"folder": str(folder), "picks": (*SMALLEST, *data), "jobs": 1, "scratch": str(setting.scratch)}
     jobs = 2 if setting.smallest else JOBS
     rows = [
         contest(setting.on, _contest("parse", "parses", plain)),
         growth[-1] | {"case": "plan of the paper"},
-        listed | {"case": "plan, every job printed"},
         idle[-1] | {"case": "nothing to do"},
         contest(setting.on, _contest("start", "jobs", plain | {"jobs": jobs})),
     ]
@@ -118,7 +111,7 @@ def measure(setting: Setting) -> dict[str, Any]:
 
 
 def _contest(what: str, unit: str, settings: dict[str, Any]) -> Contest:
-    names = ("ours", "bare", "files") if what in ("plan", "list", "idle") else ("ours", "bare")
+    names = ("ours", "bare", "files") if what in ("plan", "idle") else ("ours", "bare")
     sides = {name: f"benchmarks.workflow:{name}" for name in names}
     return Contest(what, unit, sides, settings | {"what": what})
 
