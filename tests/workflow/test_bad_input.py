@@ -86,7 +86,11 @@ def test_a_mistake_in_the_configuration_stops_before_anything_runs(place, argume
     ("origin", "line"),
     [
         ("mirror", "mirror: is missing; say where the real data are: --config mirror=FOLDER"),
-        ("public", "config/lock.yaml: is missing; pin what comes from the Hub first: make lock RUN=paper"),
+        (
+            "public",
+            "config/lock.yaml: is missing; pin what comes from the Hub first: make lock RUN=paper, or this command "
+            "line with `-- lock`",
+        ),
     ],
 )
 def test_a_run_on_real_data_says_at_once_what_it_lacks_and_a_dry_run_plans_without(place, origin, line):

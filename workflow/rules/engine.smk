@@ -3,6 +3,7 @@ from functools import cache
 
 from snakemake import common as snakemake_common, rules as snakemake_rules
 from snakemake.dag import DAG
+from snakemake.jobs import Job
 
 from xstilts.data.fetching.public import lacks_something
 from xstilts.graph.specs import release, sign
@@ -73,6 +74,24 @@ def remembering(update):
     return updated
 
 
+def announced_once(log_info, command):
+    """Return what announces a job, and its shell command: filled in once while the job is announced.
+
+    Without it Snakemake fills it in three times, printed or not: a sixth of a dry run of the paper.
+    """
+    filled_in = {}
+
+    def announced(job, *arguments, **words):
+        filled_in[id(job)] = command(job)
+        try:
+            log_info(job, *arguments, **words)
+        finally:
+            del filled_in[id(job)]
+
+    announced.once = True
+    return announced, property(lambda job: filled_in[id(job)] if id(job) in filled_in else command(job))
+
+
 # Without this Snakemake reads the signature of each input and resource function anew for each job, 5 to 8 % of a plan.
 if not hasattr(snakemake_common.get_function_params, "cache_info"):
     snakemake_common.get_function_params = cache(snakemake_common.get_function_params)
@@ -80,3 +99,5 @@ if not hasattr(snakemake_common.get_function_params, "cache_info"):
 workflow._build_dag = plan_again
 if not hasattr(DAG.update, "remembers"):
     DAG.update = remembering(DAG.update)
+if not hasattr(Job.log_info, "once"):
+    Job.log_info, Job.shellcmd = announced_once(Job.log_info, Job.shellcmd.fget)
