@@ -344,6 +344,6 @@ def test_merge_makes_a_plain_folder_that_a_run_takes(tmp_path: Path, capsys: pyt
 
 def test_without_peft_it_is_said_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "peft", None)
-    with pytest.raises(UserError, match=r"lora needs peft: pip install 'xstilts\[adapters\]'"):
+    with pytest.raises(UserError, match=r"lora needs peft: pip install '\.\[adapters\]'"):
         attach(open_encoder(upstream(tmp_path)), method("lora"), seed=1)
     attach(open_encoder(tmp_path / "xlm-roberta"), method("pfeiffer"), seed=1)
