@@ -69,7 +69,7 @@ try:
     # On one machine Snakemake minds what jobs ask for only up to a limit: without one as many start as there are cores,
     # and the kernel kills what has no room. A job that asks for more than the limit has all of it, and is alone.
     on_one_machine = workflow.is_main_process and workflow.global_resources["_nodes"].value is None
-    if on_one_machine and workflow.global_resources.get("mem_mb").value is None:
+    if on_one_machine and getattr(workflow.global_resources.get("mem_mb"), "value", None) is None:
         workflow.global_resources["mem_mb"] = machine_memory_mb()
     # Places and a machine's settings reach the jobs as variables: what a job depends on stands in its spec.
     variables = {

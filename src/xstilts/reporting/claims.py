@@ -200,7 +200,7 @@ def _of_mixture(claim: Claim, trained_on: Sequence[str]) -> Claim:
     """Return a claim about nine tasks as one about those that the mixture was trained on, where they are fewer."""
     if claim.missing or not trained_on or len(trained_on) >= NINE:
         return claim
-    few = f"{len(trained_on)} of the nine tasks together (multi) raise the average"
+    few = f"{len(trained_on)} tasks together (multi), not the nine, raise the average"
     return replace(claim, statement=few, cells=f"{claim.cells}; multi is trained on {', '.join(trained_on)}")
 
 
