@@ -1,5 +1,8 @@
 """The encoder: the same numbers as transformers' own, opened and saved as a plain Hugging Face folder."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -145,3 +148,19 @@ def test_what_cannot_be_opened_is_named(tmp_path):
 
 def test_retrieval_layer_is_the_papers():
     assert [retrieval_layer(depth) for depth in (24, 12, 4, 2)] == [14, 7, 2, 1]
+
+
+def test_opening_draws_nothing_and_leaves_the_compiler_out(tmp_path):
+    theirs("xlm-roberta").save_pretrained(tmp_path)
+    code = """
+import pathlib, sys, torch
+from xstilts.modeling.encoder import open_encoder
+from xstilts.modeling.layout import layout
+before = torch.get_rng_state()
+encoder = open_encoder(pathlib.Path(sys.argv[1]))
+assert torch.equal(before, torch.get_rng_state())
+encoder(torch.tensor([0, 7, 2]), layout(torch.tensor([3]), torch.device("cpu")))
+print([name for name in ("torch._dynamo", "sympy", "transformers") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
