@@ -13,6 +13,7 @@ for attempt in (1, 2):
     training = minutes_for("train_target")(["tiny", "none", "mnli", 1], attempt)
     print("MINUTES", minutes_each(60)(None, attempt), training)
     print("MEMORY", memory_for("train_target")(["tiny", "none", "mnli", 1], attempt))
+print("FIXED", memory_of(64000)(None))
 """
 
 
@@ -37,3 +38,5 @@ def test_no_job_asks_for_more_than_the_longest_that_the_profile_names(tmp_path: 
     assert 3000 <= first < 3500 and first > 1.9 * here, "a cluster ends a job that takes more than it asked for"
     assert asked(*cluster, "--resources", "largest_mem_mb=4000", what="MEMORY") == [[first], [4000]]
     assert asked(*cluster, "--resources", "largest_mem_mb=100", what="MEMORY") == [[100], [100]]
+    assert asked(*cluster, what="FIXED") == [[64000]]
+    assert asked(*cluster, "--resources", "largest_mem_mb=4000", what="FIXED") == [[4000]]

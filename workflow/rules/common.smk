@@ -159,6 +159,11 @@ def minutes_each(minutes):
     return lambda wildcards, attempt: at_most(minutes * attempt)
 
 
+def memory_of(megabytes):
+    """The function by which a job asks for a fixed amount of main memory."""
+    return lambda wildcards: at_most(megabytes, "largest_mem_mb")
+
+
 def at_most(asked, limit="longest_minutes"):
     """What a job asks for, but no more than the profile names as the most: more would wait in the queue for ever."""
     most = getattr(workflow.global_resources.get(limit), "value", None)

@@ -113,7 +113,7 @@ rule translate:
     threads: 1
     resources:
         gpu=1,
-        mem_mb=32000,
+        mem_mb=memory_of(32000),
         runtime=minutes_each(1440),
     message:
         "Translate {wildcards.dataset} into {wildcards.language}"

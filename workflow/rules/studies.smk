@@ -28,7 +28,7 @@ rule measure_speed:
     threads: workload.threads(run.models[0])
     resources:
         gpu=1,
-        mem_mb=32000,
+        mem_mb=memory_of(32000),
         runtime=minutes_each(60),
     message:
         "Measure the speed of the arms of study {wildcards.study}"
@@ -48,7 +48,7 @@ rule measure_serving:
     threads: workload.threads(run.models[0])
     resources:
         gpu=1,
-        mem_mb=64000,
+        mem_mb=memory_of(64000),
         runtime=minutes_each(720),
     message:
         "Measure how fast the arms of study {wildcards.study} answer"
@@ -110,7 +110,7 @@ rule in_context:
     threads: 2
     resources:
         gpu=1,
-        mem_mb=64000,
+        mem_mb=memory_of(64000),
         runtime=minutes_each(120),
     message:
         "Predict {wildcards.task} with a decoder: {wildcards.source} (seed {wildcards.seed})"
@@ -130,7 +130,7 @@ rule measure_latency:
     threads: workload.threads(run.models[0])
     resources:
         gpu=1,
-        mem_mb=64000,
+        mem_mb=memory_of(64000),
         runtime=minutes_each(60),
     message:
         "Measure how fast the models of study {wildcards.study} answer"
