@@ -132,11 +132,14 @@ paper: install
 	-@$(call pin,paper)
 	@$(call run,$(if $(RECIPE),recipes/$(RECIPE),paper),$(if $(RECIPE),paper-$(RECIPE)))
 
-# An overlay of the user's own. Without its own name it would take the place of the run that it changes.
+# Without its own name an overlay of the user's own would take the place of the run that it changes.
+NAMED = $(if $(filter-out paper,$(RUN)),grep -Eqs '^run: *$(RUN)( .*)?$$' config/runs/$(RUN).yaml,:) || \
+	{ echo "error: config/runs/$(RUN).yaml: expected the line \`run: $(RUN)\`, the folder of its results"; exit 2; }
+
+# An overlay of the user's own.
 run: install
 	@$(if $(filter command line,$(origin RUN)),:,echo "error: say which: make run RUN=NAME, of config/runs/NAME.yaml"; exit 2)
-	@$(if $(filter-out paper,$(RUN)),grep -Eqs '^run: *$(RUN) *(#.*)?$$' config/runs/$(RUN).yaml,:) || \
-	{ echo "error: config/runs/$(RUN).yaml: expected the line \`run: $(RUN)\`, the folder of its results"; exit 2; }
+	@$(NAMED)
 	-@$(call pin,$(RUN))
 	@$(call run,$(RUN))
 
@@ -156,6 +159,7 @@ verify-baseline: install
 .PHONY: study
 study: install
 	@$(if $(CHOSEN),:,echo "error: say which: make study NAME=$(firstword $(STUDIES)); known: $(STUDIES)"; exit 2)
+	@$(NAMED)
 	-@$(call pin,$(RUN))
 	@$(call SNAKEMAKE,$(RUN)) --logger xstilts -- studied && \
 	sed -n '1,/^## Arms/p' results/$(RUN)$(if $(ENCODER),-$(call naming,--name))/studies/$(firstword $(CHOSEN))/verdict.md

@@ -80,9 +80,10 @@ def forget(manifest: Path) -> list[Path]:
     if not found.dropped:
         raise UserError(f"{manifest.parent}: its weights were not dropped; nothing is to be restored")
     before: list[Path] = []
-    for encoder in (found.content["inputs"].get(role) for role in ("encoder", "model", "below")):
-        if encoder is None:
-            continue
+    inputs, tried = found.content["inputs"], found.content["spec"]["settings"].get("candidates", {})
+    # The files of a choice of a rate are those of the training that it took.
+    chosen = [source for source, rate in tried.items() if rate == found.results.get("learning_rate")]
+    for encoder in (inputs[role] for role in ("encoder", "model", "below", *chosen) if role in inputs):
         check_names(manifest, [encoder["manifest"].removeprefix("/")])
         started_from = Path(encoder["manifest"])
         if started_from.is_file() and read_manifest(started_from).dropped:

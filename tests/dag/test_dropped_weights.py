@@ -74,6 +74,14 @@ def test_a_job_that_needs_dropped_weights_says_how_to_get_them(run: Checkout, tm
         printed = twin.snakemake(PREDICTED, check=False)
         assert f"error: {UDPOS}: its weights were dropped" in printed
         assert f"xstilts restore {UDPOS}" in printed
+        assert (
+            f"where a language is new, weights that were dropped (keep) are needed again: xstilts restore {UDPOS}"
+            in printed
+        )
+        more = twin.snakemake("--config", "tasks=xnli,udpos,panx", check=False)
+        named = f"weights that were dropped (keep) are needed again: xstilts restore {MODELS}/mnli/none/1"
+        assert named in more, "before the first job: trainings of panx on it"
+        assert "rule " not in more and "error: " not in more.replace("WorkflowError: ", "")
         assert "rule train_target" not in printed and weights(twin) == {"."}
 
         # the chain behind mnli's model was dropped too: both come back, the source before the target

@@ -99,6 +99,11 @@ def test_before_any_data_every_job_and_data_set_of_the_paper_is_known(run: Check
     assert re.search(r"40 languages: about \d+\.\d MB to read by range requests .* not pinned yet \(make lock\)", text)
 
 
+def test_a_target_may_stand_behind_the_options_as_snakemake_has_it(run: Checkout) -> None:
+    command = ("--", "--workflow-profile", "none", "--configfile", *CONFIGURATION, "--", "score_xnli")
+    assert re.search(r"^run tiny: 0 jobs will run, \d+ are done$", run.xstilts("plan", *command), re.MULTILINE)
+
+
 def test_a_mistake_is_one_line(run: Checkout, tmp_path: Path) -> None:
     text = run.xstilts("plan", "--", "--workflow-profile", "none", "--config", "sources=mlni", status=2)
     assert text.startswith("xstilts plan: snakemake:") and "unknown source 'mlni'" in text and "Traceback" not in text

@@ -231,6 +231,9 @@ def test_a_change_of_a_file_or_an_entry_reruns_what_it_touches_and_nothing_else(
         assert planned >= {"prepare/moods/qaa", "featurise/tiny/pretrained/task/moods"}
         assert not any("colours" in job.split("/", 1)[-1].split("/")[-1] for job in planned if "moods" not in job)
         assert not any(job.startswith("train") for job in planned), "English trains, and it is what it was"
+        os.utime(run.folder / "my tasks/moods-qaa.csv", (1_000_000_000, 1_000_000_000))
+        older = run.plan("--workflow-profile", "none")
+        assert "prepare/moods/qaa" in older, "a file that was moved into its place with an older date"
     with run.edited(OWN, ("- fair", "- usual"), ("1: fair", "1: usual")):
         planned = run.plan("--workflow-profile", "none")
         assert {"prepare/moods/en", "train_target/tiny/none/moods/1"} <= planned

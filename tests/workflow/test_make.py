@@ -141,6 +141,16 @@ def test_an_overlay_of_ones_own_runs_under_its_own_name_alone(bare: Path) -> Non
     refused = run("RUN=mine")
     assert refused.returncode == 2 and "config/runs/mine.yaml: expected the line `run: mine`" in refused.stdout
     assert "small" not in refused.stdout, "nothing was called"
+    study = subprocess.run(
+        ["make", "study", "NAME=robustness", "RUN=mine"],
+        cwd=bare,
+        env=PLAIN,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert study.returncode == 2 and "config/runs/mine.yaml: expected the line `run: mine`" in study.stdout
+    assert "--configfile" not in study.stdout, "no model of small was trained anew in place of its own"
     overlay.write_text("extends: small\nrun: mine   # no other\n")
     done = run("RUN=mine")
     assert done.returncode == 0 and "--configfile config/runs/mine.yaml --logger xstilts" in done.stdout

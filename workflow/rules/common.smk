@@ -28,6 +28,7 @@ from xstilts.graph.inputs import inputs_of
 from xstilts.graph.jobs import Jobs
 from xstilts.graph.places import PRETRAINED
 from xstilts.graph.specs import write_specs
+from xstilts.graph.weights import needed_again, restoring
 from xstilts.leases import OWN as OWN_GPUS
 from xstilts.tasks.outside import VARIABLE as TASK_FILES
 from xstilts.costs.cards import check_cpu, check_gpus
@@ -113,6 +114,13 @@ onstart:
     if planned & set().union(*(one.from_hub() for one in jobs.all)) and not LOCK.is_file():
         ways = f"make lock RUN={run.run}{f' STUDY={run.study}' if run.study else ''}, or this command line with `-- lock`"
         raise WorkflowError(f"{LOCK}: is missing; pin what comes from the Hub first: {ways}")
+    surely, perhaps = needed_again(jobs, keys, planned)
+    if surely and not workflow.touch:
+        raise WorkflowError(f"weights that were dropped (keep) are needed again: {restoring(surely)}")
+    if perhaps:
+        logger.warning(
+            f"where a language is new, weights that were dropped (keep) are needed again: {restoring(perhaps)}"
+        )
     try:
         if workflow.local_exec and not workflow.touch:
             check_cpu(workload, keys)

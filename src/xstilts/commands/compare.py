@@ -1,6 +1,7 @@
 """`xstilts compare A B GOLD [--benchmark xtreme_r] [--json FILE]`: two systems' predictions, with paired p values."""
 
 import argparse
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,10 +21,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print each task's two scores, their difference B minus A, its interval and its p value."""
+    """Print each task's two scores, their difference B minus A, its interval and its p value; notes go to stderr."""
     with opened(options.a) as a, opened(options.b) as b, opened(options.gold) as gold:
-        rows = compare_folders(a, b, gold, benchmark=benchmark(options.benchmark))
-    print(table(rows))
+        found = compare_folders(a, b, gold, benchmark=benchmark(options.benchmark))
+    print(table(found.rows))
+    for note in found.notes:
+        print(f"note: {note}", file=sys.stderr)
     if options.json:
-        write_json(options.json, [asdict(row) for row in rows])
+        write_json(options.json, [asdict(row) for row in found.rows])
     return 0

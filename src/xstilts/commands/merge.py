@@ -19,6 +19,7 @@ def run(options: argparse.Namespace) -> int:
     """Check the adapters and what is below them, merge them, and say what is in the folder."""
     from xstilts.files import copy_file
     from xstilts.modeling.adapted import CONFIG, is_adapter, save_merged
+    from xstilts.modeling.trim import PIECES
 
     if not is_adapter(options.folder):
         raise UserError(f"{options.folder}: found no {CONFIG}; expected a model that was trained by LoRA or IA3")
@@ -40,4 +41,8 @@ def run(options: argparse.Namespace) -> int:
             copy_file(options.folder / name, options.dest / name)
             names.append(name)
     print(f"{options.dest}: {' '.join(names)}")
+    if any((at / PIECES).is_file() for at in (below.folder, *below.folder.parents)):
+        print(
+            "its vocabulary is that of the run's texts (vocabulary: run); other texts have pieces that it does not know"
+        )
     return 0

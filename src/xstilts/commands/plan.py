@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from xstilts.errors import UserError
+from xstilts.graph.weights import restoring
 from xstilts.planning.plan import make_plan
 from xstilts.planning.report import jobs_text, plan_text
 
@@ -19,11 +20,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the plan; UserError when a model does not fit the profile's cards."""
-    plan = make_plan([word for word in options.snakemake if word != "--"])
+    """Print the plan; UserError when a model does not fit the profile's cards, or its weights were dropped."""
+    given = options.snakemake
+    plan = make_plan(given[1:] if given[:1] == ["--"] else given)
     sys.stdout.write(plan_text(plan))
     if options.jobs:
         sys.stdout.write("\n" + jobs_text(plan))
-    if large := plan.too_large():
-        raise UserError("; ".join(large))
+    problems, (surely, perhaps) = plan.too_large(), plan.without_weights()
+    if perhaps:
+        print(f"\nwhere a language is new, weights that were dropped (keep) are needed again: {restoring(perhaps)}")
+    if surely:
+        problems.append(f"weights that were dropped (keep) are needed again: {restoring(surely)}")
+    if problems:
+        raise UserError("; ".join(problems))
     return 0

@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the model with the whole vocabulary and say what is in the folder."""
     from xstilts.files import copy_file
+    from xstilts.modeling.adapted import CONFIG as ADAPTERS
     from xstilts.modeling.trim import PIECES, untrim
 
     trimmed = next((at for at in (options.folder, *options.folder.parents) if (at / PIECES).is_file()), None)
@@ -26,11 +27,22 @@ def run(options: argparse.Namespace) -> int:
             f"{options.folder}: found no {PIECES} there or above; expected a model of a run whose encoder "
             "has `vocabulary: run`"
         )
+    if (options.folder / ADAPTERS).is_file():
+        raise UserError(
+            f"{options.folder}: found {ADAPTERS}; expected a whole model (xstilts merge makes one, with the vocabulary "
+            "of the run)"
+        )
     if options.dest.exists():
         raise UserError(f"{options.dest}: is there already; expected a folder to be made")
+    if (options.folder / "manifest.json").is_file():
+        read_manifest(options.folder / "manifest.json").check()
     whole = Path(read_manifest(trimmed / "manifest.json").content["inputs"]["encoder"]["manifest"])
     options.dest.mkdir(parents=True)
-    names = untrim(options.folder, trimmed, whole.parent, options.dest)
+    try:
+        names = untrim(options.folder, trimmed, whole.parent, options.dest)
+    except UserError:
+        options.dest.rmdir()
+        raise
     for name in ("head.json", "head.safetensors"):
         if (options.folder / name).is_file():
             copy_file(options.folder / name, options.dest / name)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
 
+from xstilts.config.patterns import check_own_rows, check_patterns
 from xstilts.config.problems import lines_of
 from xstilts.config.searched import Candidates, Gold, Texts, check_searched
 from xstilts.config.sections import Section, TrainingSettings
@@ -22,6 +23,7 @@ from xstilts.tasks import outside, registry, shipped
 NAME = re.compile(r"[a-z][a-z0-9]*")
 CODE = re.compile(r"[a-z]{2,3}")
 TASK_FAMILIES = tuple(name for name in FAMILIES if facts(name).prediction and facts(name).fields[0])
+DROPPING = ("classification", "multiple_choice")  # whose rows have one label, by which `drop` leaves them out
 RESERVED = ("none", "multi", "text", "mlm")
 
 
@@ -73,7 +75,7 @@ class Entry(Section):
     metrics: list[str] | None = Field(default=None, description="of the scorer; null: all that it gives", min_length=1)
     scoring: Texts | None = Field(default=None, description="scorer, and for answers the rules; null: the family's")
     parallel: bool = Field(default=False, description="its items are translations of one another, with the same ids")
-    no_answer: bool = Field(default=False, description="questions may have none")
+    no_answer: bool = Field(default=False, description="questions may have none, and are right without one (SQuAD 2.0)")
     by_token: bool = Field(default=False, description="dev is scored by token accuracy: the tags are no spans")
     licence: str = Field(default="not stated", description="of the data")
 
@@ -93,6 +95,12 @@ class Entry(Section):
         if not splits or set(splits) - set(outside.SPLITS):
             key, known_splits = "hub.splits" if self.hub else "files", " ".join(outside.SPLITS)
             raise ValueError(f"{key}: found {' '.join(splits) or 'none'}; expected some of {known_splits}")
+        several = [split for split, names in splits.items() if self.hub is not None and len(names) != 1]
+        if several:
+            found = " ".join(splits[several[0]]) or "none"
+            raise ValueError(
+                f"hub.splits.{several[0]}: found {found}; expected one pattern, which several files may match"
+            )
         if self.hub is not None or self.reader in FORMATS:
             must, may = known.fields
             lacking = [name for name in must if name not in self.fields]
@@ -102,6 +110,11 @@ class Entry(Section):
                 raise ValueError(
                     f"fields: found {found}; expected {' '.join(must)}, and of {' '.join(may)} what there is"
                 )
+        if self.drop and (self.family not in DROPPING or self.reader not in (None, *FORMATS)):
+            raise ValueError(
+                f"drop: found {' '.join(self.drop)}; expected none: only records of {' and '.join(DROPPING)} are "
+                "left out by their label"
+            )
         if known.contrasted:
             if self.hub is not None:
                 raise ValueError(f"hub: found {self.hub.repository}; expected files: {self.family} reads three kinds")
@@ -112,6 +125,14 @@ class Entry(Section):
         for code in self.languages:
             if not CODE.fullmatch(code):
                 raise ValueError(f"languages: found {code!r}; expected codes of two or three letters")
+            if self.languages.count(code) > 1:
+                raise ValueError(f"languages: found {code} more than once; expected each once")
+        check_patterns("hub.splits" if self.hub else "files", splits, self.languages)
+        check_own_rows("hub.splits" if self.hub else "files", splits, self.languages)
+        if self.gold is not None:
+            check_patterns("gold.files", self.gold.files, self.languages)
+        if self.candidates is not None:
+            check_patterns("candidates", {"files": self.candidates.files}, self.languages)
         scoring = outside.scoring_of(self.model_dump(exclude_none=True))
         if scoring[0] not in known.metrics:
             raise ValueError(f"scoring: found {scoring[0]!r}; expected one of {' '.join(known.metrics)}")
@@ -174,6 +195,8 @@ def check_files(paths: Sequence[str], folder: Path = Path()) -> dict[Path, dict[
     found: dict[Path, dict[str, Entry]] = {}
     for name in paths:
         path = (folder / Path(name).expanduser()).resolve()
+        if path in found:  # named twice, in two spellings
+            continue
         found[path] = _checked(path, name, [one for other in found.values() for one in other])
     targets = {name: entry for one in found.values() for name, entry in one.items()}
     for path, entries in found.items():
@@ -231,5 +254,11 @@ def _check_target(where: str, name: str, entry: Entry, own: Mapping[str, Entry])
         return
     if family != entry.family:
         raise ConfigError(f"{where}.target: found {target!r}, which is {family}; expected {entry.family} as here")
+    strange = [label for label in entry.labels if labels and label not in labels]
+    if evaluated and known.loss == "label" and target != name and strange:
+        raise ConfigError(
+            f"{where}.labels: found {' '.join(strange)}, which {target} does not know; expected some of "
+            f"{' '.join(labels)}, and label_names for another spelling in the files"
+        )
     if known.loss == "label" and not (labels or entry.labels):
         raise ConfigError(f"{where}.labels: is missing; expected the label set")

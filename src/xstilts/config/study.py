@@ -266,4 +266,6 @@ def run_of_study(run: Run, study: Study) -> Run:
         "languages": study.languages or run.languages,
     }
     raw = merged(run.model_dump(mode="json"), {"encoders": adapted})
+    if run.evaluation.retrieval_source in set(run.own_encoders) - set(study.sources):
+        raw["evaluation"]["retrieval_source"] = "none"  # of a row of the main table, which a study has not
     return load(merged(raw, study.settings) | changes, of_study=True)

@@ -34,7 +34,10 @@ def prepare_dataset(folder: Path, spec: dict[str, Any], inputs: dict[str, Manife
     found = prepare(settings["dataset"], settings["language"], origin, folder)
     for split, names in found["left_out"].items():
         shown = f"{' '.join(names[:SHOWN])}{' ...' if len(names) > SHOWN else ''}"
-        print(f"{split}: {len(names)} questions on passages with misplaced answers left out: {shown}", file=sys.stderr)
+        print(
+            f"{split}: {len(names)} questions with misplaced answers, or on such passages, left out: {shown}",
+            file=sys.stderr,
+        )
     if "cut" in found:
         counts = f"{found['rows']['train']:,} and {found['rows']['dev']:,} rows"
         print(f"no training file: train and dev are cut from {found['cut']}, {counts}", file=sys.stderr)

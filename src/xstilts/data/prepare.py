@@ -30,7 +30,7 @@ def prepare(dataset_name: str, language: str, origin: Path, output: Path) -> dic
 
     Returns:
         rows: {split: number of rows}; labelled: {split: number of rows with labels, for retrieval of gold pairs};
-        left_out: {split: ids of the questions on passages with misplaced answers};
+        left_out: {split: ids of the questions with misplaced answers, or on passages with some};
         cut: only where train was cut from a split: its name;
         evaluate: the splits that can be scored; files: {path below origin: SHA-256}; reason: None, or why it can
         be neither trained on nor scored.
@@ -150,14 +150,12 @@ def _wants_train(data: DataSet, language: str, labelled: dict[str, int]) -> bool
 def _placed(rows: Iterator[Row], source: Source, origin: Path, left_out: set[str]) -> Iterator[Row]:
     """Yield the rows without questions on passages that have a misplaced answer, here or in English.
 
-    ``left_out`` collects their ids. The reader leaves out those of the source's own file itself.
+    ``left_out`` collects their ids, and those of a translation whose answers are lost. The reader leaves out those of
+    the source's own file itself.
     """
-    if not source.data.misplaced:
-        yield from rows
-        return
     left_out.update(misplaced(source))
     elsewhere: set[str] = set()
-    if _translated(source):
+    if source.data.misplaced and _translated(source):
         files = locate(source.data, "en", source.split, origin)
         english = Source(source.data, "en", source.split, tuple(origin / name for name in files))
         elsewhere = misplaced(english) if files else set()

@@ -104,13 +104,16 @@ def data(jobs: Jobs) -> list[Finding]:
     """Say where the data come from, and which data sets have files that do not fit together."""
     run = jobs.run
     if run.data.origin == "world":
-        return [ok("data: generated here")]
-    if run.mirror is None:
-        if run.data.origin == "mirror":
-            return [problem("data: mirror is missing; say where the real data are: --mirror FOLDER")]
-        return [ok("data: fetched by the run from where they are published")]
-    found = [ok(f"data: {run.mirror}")]
+        found = [ok("data: generated here")]
+    elif run.mirror is not None:
+        found = [ok(f"data: {run.mirror}")]
+    elif run.data.origin == "mirror":
+        found = [problem("data: mirror is missing; say where the real data are: --mirror FOLDER")]
+    else:
+        found = [ok("data: fetched by the run from where they are published")]
     for name, language in _read(jobs):
+        if not _at_hand(jobs, name, language):
+            continue
         try:
             _splits(jobs, name, language)
         except DataError as error:
@@ -218,11 +221,20 @@ def _splits(jobs: Jobs, name: str, language: str) -> list[str]:
     return [split for split in SPLITS if locate(dataset(name), language, split, Path(folder))]
 
 
+def _is_own(jobs: Jobs, name: str, language: str) -> bool:
+    """Say whether a data set is read from files of the user's own."""
+    return dataset(name).folder is not None and not jobs.download_of(name, language)
+
+
+def _at_hand(jobs: Jobs, name: str, language: str) -> bool:
+    """Say whether a data set's files can be looked at: of the user's own, or in the mirror."""
+    return _is_own(jobs, name, language) or (jobs.run.mirror is not None and jobs.run.data.origin != "world")
+
+
 def _absent(jobs: Jobs, name: str, language: str, wanted: tuple[str, ...]) -> str | None:
     """Return why a data set has none of some splits here, None when it has one or that is not known yet."""
     data = dataset(name)
-    own = data.folder is not None and not jobs.download_of(name, language)
-    if own or (jobs.run.mirror is not None and jobs.run.data.origin != "world"):
+    if _at_hand(jobs, name, language):
         try:
             if {*_splits(jobs, name, language)} & {*wanted}:
                 return None
@@ -230,7 +242,7 @@ def _absent(jobs: Jobs, name: str, language: str, wanted: tuple[str, ...]) -> st
             return None  # a problem, said above
         files = [files[0] for split in wanted for files in paths(data, language, split)]
         where = f"{files[0]} is not there" if files else "no file is known"
-        if own or jobs.run.data.origin == "mirror":
+        if _is_own(jobs, name, language) or jobs.run.data.origin == "mirror":
             return f"{data.absent}; {where}" if data.absent else where
     manifest = jobs.data(name, language)
     if manifest.is_file():

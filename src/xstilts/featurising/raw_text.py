@@ -1,7 +1,10 @@
 """Raw text for masked language modelling as features: unmasked, as each step masks its batch anew."""
 
+from itertools import islice
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from xstilts.artifacts import Manifest, Product
 from xstilts.errors import UserError
@@ -13,6 +16,8 @@ from xstilts.files import read_jsonl
 from xstilts.modeling.fast_tokenizer import FastTokenizer
 
 TENTH = 10  # a line of so many is held out
+SEED = 20200414
+Line = tuple[str, str]  # language, text
 
 
 def entries(settings: dict[str, Any], data: dict[str, Manifest]) -> tuple[list[Entry], str]:
@@ -30,21 +35,35 @@ def make(folder: Path, settings: dict[str, Any], inputs: dict[str, Manifest], to
 
     ``packed`` fills blocks with consecutive lines; else a line is an example, as beside a labelled task (jiant's
     ``mlm_simple``). Results: lines that train, held-out lines, and what the masking needs to know of the tokenizer.
+    Small languages have lines more than once in a sample: no copy of a held-out line trains.
 
     Raises:
         UserError: there are too few lines to hold one out: on none any model would have a perfect score.
     """
     rows = [row for name in settings["data"] for row in read_jsonl(inputs[name].folder / "train.jsonl")]
-    if len(rows) < TENTH:
+    held = held_out(rows)
+    if not held:
         spoken = " ".join(sorted({row["language"] for row in rows})) or "no language"
         raise UserError(
-            f"{' '.join(settings['data'])}: found {len(rows)} lines of raw text, in {spoken}; expected {TENTH} at "
-            "least, of which a tenth is held out"
+            f"{' '.join(settings['data'])}: found {len(rows)} lines of raw text, in {spoken}; expected {TENTH} "
+            "different ones at least, of which a tenth is held out"
         )
-    held = min(mlm.HELD_OUT, len(rows) // TENTH)
+    dev = list({_line(row): row for row in rows if _line(row) in held}.values())
+    train = [row for row in rows if _line(row) not in held]
     chosen = FeatureSettings(max_length=settings["lengths"]["mlm"], packed=settings["packed"])
     masking = mlm.masking_settings(tokenizer)
-    for name, lines in (("train", rows[held:]), ("dev", rows[:held])):
+    for name, lines in (("train", train), ("dev", dev)):
         save_features(mlm.featurise(lines, tokenizer, chosen), folder / f"{name}.safetensors")
-    found = {"train": len(rows) - held, "held_out": held, "masking": masking}
+    found = {"train": len(train), "held_out": len(dev), "masking": masking}
     return Product(["train.safetensors", "dev.safetensors"], found)
+
+
+def held_out(rows: list[dict[str, Any]]) -> set[Line]:
+    """Return the lines that are held out, drawn from all places of the text: of a book not its first chapters alone."""
+    order = np.random.default_rng([SEED, len(rows)]).permutation(len(rows))
+    drawn = dict.fromkeys(_line(rows[int(place)]) for place in order)
+    return set(islice(drawn, min(mlm.HELD_OUT, len(drawn) // TENTH)))
+
+
+def _line(row: dict[str, Any]) -> Line:
+    return row["language"], row["text"]

@@ -1,5 +1,6 @@
 """Exactly the settings of the jobs that get data and pretrained models: where from, how much, in which form."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,13 +60,14 @@ def prepare(jobs: Jobs, name: str, language: str) -> Settings:
 
 
 def _upstream(jobs: Jobs, name: str, language: str) -> dict[str, str]:
-    """Hashes of a data set's files in the mirror: what comes, goes or changes is noticed, the folder may move.
+    """Hashes of a data set's files in the mirror, or of the user's own: what comes, goes or changes is noticed.
 
+    The folder may move, and files may be replaced by ones with older dates, which Snakemake takes for unchanged.
     Translations take their groups from the English files.
     """
     own = dataset(name).folder
-    if own is not None:  # Snakemake and the job compare their content
-        return dict.fromkeys((path.relative_to(own).as_posix() for path in jobs.files_of_data(name, language)), "")
+    if own is not None:
+        return {path.relative_to(own).as_posix(): jobs.hashes.of(path) for path in jobs.files_of_data(name, language)}
     if jobs.run.data.origin == "world" or jobs.run.mirror is None:
         return {}
     folder = Path(jobs.run.mirror)
@@ -90,7 +92,7 @@ def fetch_model(jobs: Jobs, model: str) -> Settings:
     """Return where an encoder comes from."""
     encoder = jobs.run.encoders[model]
     assert encoder.weights is not None
-    return origin(encoder.weights, encoder.revision)
+    return _origin(jobs, encoder.weights, encoder.revision, jobs.files_of_model(model))
 
 
 def fetch_whole(jobs: Jobs, model: str) -> Settings:
@@ -115,13 +117,13 @@ def trim(jobs: Jobs, model: str) -> Settings:
 
 def adopt_source(jobs: Jobs, model: str, source: str, seed: int) -> Settings:
     """Return where a user's own checkpoint comes from."""
-    return origin(jobs.run.own_encoders[source], None)
+    return _origin(jobs, jobs.run.own_encoders[source], None, jobs.files_of_source(source))
 
 
 def fetch_translator(jobs: Jobs) -> Settings:
     """Return where the translation model comes from."""
     assert jobs.run.translation is not None
-    return origin(jobs.run.translation.model, jobs.run.translation.revision)
+    return _origin(jobs, jobs.run.translation.model, jobs.run.translation.revision, jobs.files_of_translator())
 
 
 def translate(jobs: Jobs, name: str, language: str) -> Settings:
@@ -153,4 +155,15 @@ def sample_text(jobs: Jobs) -> Settings:
 def fetch_decoder(jobs: Jobs) -> Settings:
     """Return where the decoder comes from."""
     assert jobs.run.decoder is not None
-    return origin(jobs.run.decoder.weights, jobs.run.decoder.revision)
+    return _origin(jobs, jobs.run.decoder.weights, jobs.run.decoder.revision, jobs.files_of_decoder())
+
+
+def _origin(jobs: Jobs, weights: str, revision: str | None, files: Sequence[Path]) -> Settings:
+    """Return where weights come from; of a folder of the user's own with the hashes of its files, whatever their dates.
+
+    What ships with the workflow changes with its version, and Snakemake sees that.
+    """
+    found = origin(weights, revision)
+    if Path(weights).resolve().is_relative_to((jobs.code / "resources").resolve()):
+        return found
+    return found | ({"files": {path.name: jobs.hashes.of(path) for path in files}} if files else {})

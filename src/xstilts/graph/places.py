@@ -51,7 +51,7 @@ class Places:
 
     @cached_property
     def hashes(self) -> Hashes:
-        """The hashes of the mirror's files."""
+        """The hashes of files that are not the workflow's: the mirror's, the user's own."""
         return Hashes(self.store / "hashes.json")
 
     @property

@@ -84,6 +84,7 @@ def predict(jobs: Jobs, model: str, source: str, target: str, seed: int, name: s
         "precision": "float32" if retrieves else run.optimisation.precision,
         "deterministic": run.optimisation.deterministic,
         "labels": known.labels if known else (),
+        **({"no_answer": True} if known and known.no_answer else {}),
     } | ({"mined": task.scoring[0] == "bucc", "retrieval": _vectors(jobs)} if facts(task.family).paired else {})
 
 

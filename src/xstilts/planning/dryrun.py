@@ -56,7 +56,7 @@ def ask_snakemake(arguments: Sequence[str], folder: Path = Path()) -> list[Job]:
 def _overlays(arguments: Sequence[str]) -> list[str]:
     """Return the configuration files that a command line of Snakemake names."""
     found, after = list[str](), False
-    for word in arguments:
+    for word in arguments[: arguments.index("--")] if "--" in arguments else arguments:
         name, _, value = word.partition("=")
         if name in ("--configfile", "--configfiles"):
             found, after = [value] if value else [], True

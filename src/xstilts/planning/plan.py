@@ -10,6 +10,7 @@ from xstilts.costs.work import Workload
 from xstilts.files import read_json
 from xstilts.graph.inputs import read_by
 from xstilts.graph.jobs import Jobs
+from xstilts.graph.weights import needed_again
 from xstilts.planning.dryrun import Job, ask_snakemake, run_folder
 from xstilts.planning.hardware import Machine, machine_of
 from xstilts.planning.reasons import Reason, damages_of_done, reasons
@@ -78,6 +79,11 @@ class Plan:
                     f"{self.machine.device} has {memory / 2**30:,.0f}; set {remedy(jobs, model, memory)}"
                 )
         return list(dict.fromkeys(found))
+
+    def without_weights(self) -> tuple[list[Path], list[Path]]:
+        """Return the models whose dropped weights the pending jobs need, surely and where a language is new."""
+        made = {path for one in self.pending for path in one.job.outputs}
+        return needed_again(self.jobs, [(one.job.rule, one.job.wildcards) for one in self.pending], made)
 
     def wall_seconds(self) -> float:
         """Return how long the run takes at least: the work divided among devices, or its longest chain."""

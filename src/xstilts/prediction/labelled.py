@@ -51,7 +51,7 @@ def open_predictor(model_folder: Path, settings: dict[str, Any], below: Path | N
     family = settings["family"]
     module = importlib.import_module(f"xstilts.families.{family}")
     model, head = open_trained(model_folder, settings, below)
-    chosen = feature_settings(family, settings["lengths"], tuple(head["labels"]), no_answer=False)
+    chosen = feature_settings(family, settings["lengths"], tuple(head["labels"]), settings.get("no_answer", False))
 
     def predict(folder: Path, language: str, rows: dict[str, Any], features: dict[str, Features]) -> list[str]:
         names = []

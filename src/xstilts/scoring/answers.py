@@ -41,6 +41,18 @@ def question_scorer(entry: Task, language: str) -> QuestionScorer:
     return scorer
 
 
+def with_no_answer(scorer: QuestionScorer) -> QuestionScorer:
+    """Return a scorer to which a question without an answer is right with none (SQuAD 2.0, evaluate-v2.0.py)."""
+
+    def scored(predicted: str, answers: Sequence[str]) -> tuple[float, float]:
+        if answers:
+            return scorer(predicted, answers)
+        silent, _ = scorer(predicted, [""])  # two empty texts are the same, and have no word in common
+        return silent, silent
+
+    return scored
+
+
 def score_splits(entry: Task, language: str, predictions: Mapping[str, Path], gold: Mapping[str, Rows]) -> Found:
     """Score every split of one language from its prediction files (see `xstilts.scoring.evaluate`)."""
     return each_split(predictions, gold, partial(_score, question_scorer(entry, language)))
@@ -50,11 +62,11 @@ def _score(scorer: QuestionScorer, path: Path, rows: Rows) -> Scores | None:
     questions = [
         Question(row["id"], row["group"], tuple(answer["text"] for answer in row["answers"]))
         for row in rows
-        if row["answers"]
+        if row["answers"] or row["impossible"]
     ]
     if not questions:
         return None
     predicted = read_answers(path).texts
-    scores = answer_scores(predicted, questions, scorer)
+    scores = answer_scores(predicted, questions, with_no_answer(scorer))
     scores["extra"]["unknown"] = len(predicted.keys() - {row["id"] for row in rows})
     return scores

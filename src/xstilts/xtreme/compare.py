@@ -1,6 +1,7 @@
 """Compares two submission folders on one gold folder: differences of task scores with intervals and paired p values."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -51,17 +52,31 @@ def _unit(name: str, language: str, unit: str, links: Mapping[str, Mapping[str, 
     return unit if task(name).parallel else f"{language}/{unit}"
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """Rows for A and B by task and metric, B's with the difference, and what a reader of them has to know."""
+
+    rows: list[Interval]
+    notes: list[str]
+
+
 def compare_folders(
     a: Path, b: Path, gold: Path, resamples: int = RESAMPLES, benchmark: Benchmark = XTREME
-) -> list[Interval]:
+) -> Comparison:
     """Return rows for A and B by task and metric; B's hold the difference B minus A, its interval and p value.
 
-    Only what both systems predicted is compared: languages that one of them lacks are left out, for both.
+    Only what both systems predicted is compared: languages that one of them lacks are left out, for both, and stand in
+    the notes beside what `score` says of each system.
     """
-    scored = [score_folders(folder, gold, benchmark).scores for folder in (a, b)]
+    results = [score_folders(folder, gold, benchmark) for folder in (a, b)]
+    notes = [f"{system}: {note}" for system, result in zip(SYSTEMS, results, strict=True) for note in result.notes]
+    scored = [result.scores for result in results]
     contents: dict[Key, dict[str, Any]] = {}
     for name in benchmark.scored:
         languages = [code for code in scored[0].get(name, {}) if code in scored[1].get(name, {})]
+        for system, own in zip(SYSTEMS, scored, strict=True):
+            if alone := [code for code in own.get(name, {}) if code not in languages]:
+                notes.append(f"{benchmark.folder(name)}: {system} alone has {' '.join(alone)}: left out for both")
         links: dict[str, dict[str, str]] = {}
         if task(name).parallel and task(name).scoring[0] == "answers":
             links = linked_passages(
@@ -78,7 +93,7 @@ def compare_folders(
                 contents[system, 0, name, code] = {"splits": {"test": scores}}
     if not contents:
         raise DataError(b, "no task and language in common", f"some that {a} has too")
-    return intervals(
+    rows = intervals(
         contents,
         {"comparison": dict.fromkeys(benchmark.scored, "test")},
         SYSTEMS[0],
@@ -86,6 +101,7 @@ def compare_folders(
         expected=lambda name, split: benchmark.languages_of(task(name)),
         benchmark=benchmark,
     )
+    return Comparison(rows, notes)
 
 
 def table(rows: Sequence[Interval], resamples: int = RESAMPLES) -> str:

@@ -2,6 +2,7 @@
 
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,5 +44,9 @@ def _unpack(place: Path, folder: Path) -> None:
             archive.extractall(folder)
     except zipfile.BadZipFile:
         raise DataError(place, "a file that is no zip", "a folder or a zip of TASK/test-LANGUAGE files") from None
+    except (zlib.error, EOFError) as error:
+        raise DataError(place, f"a damaged zip ({error})", "a whole one") from None
+    except NotImplementedError as error:
+        raise DataError(place, f"a zip that cannot be unpacked ({error})", "one that `zip -r` makes") from None
     except RuntimeError:  # zipfile's error for a password
         raise DataError(place, "an encrypted zip", "one without a password") from None

@@ -69,7 +69,8 @@ def compare(
 
     Returns:
         A row a task and metric, the average last, with columns task, metric, a, b (percent), difference (b - a),
-        lower and upper (of its 95 % interval over drawn items), p (uncorrected) and examples.
+        lower and upper (of its 95 % interval over drawn items), p (uncorrected) and examples. What the command prints
+        as a note is a warning.
 
     Raises:
         UserError: as of `score`; the gold is not known, or the systems were scored against different gold.
@@ -86,8 +87,10 @@ def compare(
             benchmark = str(_kept(system, "benchmark"))
     places = [Path(one) if isinstance(one, str | PathLike) else _kept(one, "predictions") for one in (a, b)]
     with opened(places[0]) as first, opened(places[1]) as second, opened(golds[0]) as truth:
-        intervals = compare_folders(first, second, truth, benchmark=of_name(benchmark))
-    found = [asdict(row) for row in intervals]
+        comparison = compare_folders(first, second, truth, benchmark=of_name(benchmark))
+    for note in comparison.notes:
+        warnings.warn(note, stacklevel=2)
+    found = [asdict(row) for row in comparison.rows]
     before = {(row["task"], row["metric"]): row["value"] for row in found if row["source"] == SYSTEMS[0]}
     rows = [
         (

@@ -1,6 +1,8 @@
 """Files with tasks of the user's own: a mistake is a line with file and key, before anything is planned."""
 
+import json
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +100,8 @@ def test_no_spec_says_where_the_files_lie_and_each_says_what_its_job_uses(tmp_pa
         specs.append({job: settings_of(jobs, *job) for job in jobs.every()})
     assert specs[0] == specs[1]
     (key,) = [job for job in specs[0] if job[:3] == ("prepare", "causes", "en")]
-    assert specs[0][key]["files"] == {"train.jsonl": "", "dev-en.jsonl": ""}
+    content = sha256(b"{}\n").hexdigest()
+    assert specs[0][key]["files"] == {"train.jsonl": content, "dev-en.jsonl": content}
     changed = loaded(tmp_path, {"causes": CAUSES | {"fields": CAUSES["fields"] | {"prompt": "said"}}})
     jobs = Jobs(changed, ROOT)
     other = {job: settings_of(jobs, *job) for job in jobs.every()}
@@ -122,8 +125,30 @@ def test_no_spec_says_where_the_files_lie_and_each_says_what_its_job_uses(tmp_pa
         ({"files": {"validation": "x"}}, "files: found validation; expected some of train dev test"),
         ({"files": None}, "found neither of files and hub"),
         ({"target": "mnli"}, "causes.target: found 'mnli', which is classification; expected multiple_choice"),
-        ({"files": {"dev": "x"}}, "causes.target: found none, and no train in files; expected a training set"),
+        (
+            {"files": {"dev": "x-{language}"}},
+            "causes.target: found none, and no train in files; expected a training set",
+        ),
         ({"training": {"batch_size": 16}}, "causes.training.epochs: is missing"),
+        (
+            {"family": "tagging", "reader": "conllu", "fields": {}, "drop": ["X"]},
+            "causes: drop: found X; expected none",
+        ),
+        ({"languages": ["en", "qu", "qu"]}, "causes: languages: found qu more than once; expected each once"),
+        (
+            {"files": {"train": "t", "dev": "d.jsonl"}},
+            "causes: files.dev: found 'd.jsonl' for 2 languages; expected a file for each, with {language}",
+        ),
+        (
+            {"files": {"train": "t", "dev": "d-{lang}"}},
+            "files.dev: found {lang} in 'd-{lang}'; expected of en {language}",
+        ),
+        ({"files": {"train": "t", "dev": "d-{}"}}, "files.dev: found {} in 'd-{}'; expected of en {language}"),
+        ({"files": {"train": "t", "dev": "d-{"}}, "files.dev: found 'd-{' .*; expected braces as in {language}"),
+        (
+            {"files": None, "reader": None, "hub": {"repository": "o/n", "splits": {"train": ["a-*", "b-*"]}}},
+            "causes: hub.splits.train: found a-\\* b-\\*; expected one pattern, which several files may match",
+        ),
     ],
 )
 def test_a_mistake_is_a_line_with_file_and_key(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
@@ -138,6 +163,11 @@ def test_other_mistakes_of_a_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"own.yaml: moods.labels: is missing; expected the label set"):
         fields = {"text_a": "said", "label": "mood"}
         loaded(tmp_path, {"moods": CAUSES | {"family": "classification", "fields": fields}})
+    with pytest.raises(
+        ConfigError, match=r"own.yaml: moods.labels: found yes no, which mnli does not know; expected some of"
+    ):
+        moods = {"family": "classification", "fields": fields, "target": "mnli", "labels": ["yes", "no"]}
+        loaded(tmp_path, {"moods": CAUSES | moods})
     with pytest.raises(ConfigError, match=r"tasks: found no file none.yaml"):
         load(BASE | {"tasks": ["none.yaml"]})
     (tmp_path / "own.yaml").write_text("a: [")
@@ -148,8 +178,6 @@ def test_other_mistakes_of_a_file(tmp_path: Path) -> None:
 
 
 def rows(folder: Path, name: str, language: str = "en") -> list[dict[str, Any]]:
-    import json
-
     own = dataset(name).folder
     assert own is not None
     prepare(name, language, Path(own), folder / "made")
@@ -157,7 +185,7 @@ def rows(folder: Path, name: str, language: str = "en") -> list[dict[str, Any]]:
 
 
 def test_choices_may_be_any_number_in_a_list_or_in_columns(tmp_path: Path) -> None:
-    entry = CAUSES | {"files": {"dev": "dev.jsonl"}, "target": "csqa"}
+    entry = CAUSES | {"files": {"dev": "dev.jsonl"}, "languages": ["en"], "target": "csqa"}
     entry = entry | {"fields": {"prompt": "q.stem", "choices": "q.options", "label": "key", "id": "id"}}
     entry = entry | {"label_names": {"A": 0, "B": 1, "C": 2}}
     lines = ['{"id": 7, "q": {"stem": "s", "options": ["x", "y"]}, "key": "B"}\n']
@@ -180,11 +208,22 @@ def test_choices_may_be_any_number_in_a_list_or_in_columns(tmp_path: Path) -> No
         rows(tmp_path, "causes")
 
 
+def test_rows_of_a_label_that_is_dropped_are_left_out(tmp_path: Path) -> None:
+    changes = {"files": {"dev": "dev.jsonl"}, "languages": ["en"], "target": "csqa", "drop": ["-"]}
+    sets = BASE["target"]["sets"] | {"csqa": {"batch_size": 4, "epochs": 1}}
+    loaded(tmp_path, {"causes": CAUSES | changes}, target=BASE["target"] | {"sets": sets})
+    lines = [{"premise": f"p{n}", "first": "a", "second": "b", "right": right} for n, right in enumerate([1, "-", 0])]
+    (tmp_path / "dev.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert [(row["prompt"], row["label"]) for row in rows(tmp_path, "causes")] == [("p0", 1), ("p2", 0)]
+
+
 def test_words_and_tags_come_from_conllu_and_from_records(tmp_path: Path) -> None:
     lines = ["1-2 del _ _ _", "1 de _ ADP X", "2 el _ DET Y", "2.1 no _ NOUN Z"]  # a fused word, its parts, a node
     cells = ["\t".join([*line.split(), *"_____"]) for line in lines]
     (tmp_path / "dev.conllu").write_text("\n".join(["# text = del", *cells]) + "\n\n")
     (tmp_path / "dev.tsv").write_text("words\ttags\nde el\t0 1\n")
+    (tmp_path / "dev.txt").write_text("de\tIN\nel\tDT\n")
+    spelt = {"IN": "ADP", "DT": "DET"}
     base = {"family": "tagging", "languages": ["en"], "target": "udpos"}
     trees = {"reader": "conllu", "files": {"dev": "dev.conllu"}}
     records = {"fields": {"tokens": "words", "tags": "tags"}, "label_names": {0: "ADP", 1: "DET"}}
@@ -195,9 +234,15 @@ def test_words_and_tags_come_from_conllu_and_from_records(tmp_path: Path) -> Non
             "fine": base
             | {"reader": "conllu", "files": {"dev": "dev.conllu"}, "fields": {"tags": "xpos"}, "labels": ["X", "Y"]},
             "words": base | {"reader": "delimited", "files": {"dev": "dev.tsv"}} | records,
+            "lines": base | {"reader": "word_tags", "files": {"dev": "dev.txt"}, "label_names": spelt},
         },
     )
-    for name, tags in (("trees", ["ADP", "DET"]), ("fine", ["X", "Y"]), ("words", ["ADP", "DET"])):
+    for name, tags in (
+        ("trees", ["ADP", "DET"]),
+        ("fine", ["X", "Y"]),
+        ("words", ["ADP", "DET"]),
+        ("lines", ["ADP", "DET"]),
+    ):
         (row,) = rows(tmp_path, name)
         assert (row["tokens"], row["tags"]) == (["de", "el"], tags)
 

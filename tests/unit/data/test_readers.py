@@ -290,6 +290,26 @@ def test_a_passage_with_a_misplaced_answer_is_left_out_in_all_languages(tmp_path
         check_upstream("mlqa", "de", said)
 
 
+def test_questions_of_a_translation_whose_answers_were_lost_are_named(tmp_path: Path) -> None:
+    asked = [
+        {"id": name, "question": "Wer?", "answers": [{"text": "Ada", "answer_start": start}, *more]}
+        for name, start, more in (
+            ("kept", 0, []),
+            ("lost", 1, []),
+            ("half", 0, [{"text": "Ida", "answer_start": 0}]),
+            ("none", 5, [{"text": "", "answer_start": -1}]),
+        )
+    ]
+    document = {"data": [{"title": "Ada", "paragraphs": [{"context": "Ada schrieb.", "qas": asked}]}]}
+    origin = write(tmp_path / "origin", {"intermediate/translated/squad/de/train-v1.1.json": json.dumps(document)})
+    said, found = rows("squad-translated", "de", origin, tmp_path / "de")
+    assert [(row["id"], row["answers"]) for row in found["train"]] == [
+        ("kept", [{"text": "Ada", "start": 0}]),
+        ("half", [{"text": "Ada", "start": 0}]),
+    ]
+    assert said["left_out"] == {"train": ["lost", "none"]}
+
+
 def test_more_misplaced_passages_than_the_registry_allows_refuse_the_file(tmp_path: Path) -> None:
     many = dataset("mlqa").misplaced + 1
     origin = mlqa(tmp_path / "origin", [{str(n): ("Ada", 1)} for n in range(many)], [{"0": ("Ada", 0)}])

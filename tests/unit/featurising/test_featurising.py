@@ -19,6 +19,7 @@ from xstilts.families.features import IGNORED, Features, FeatureSettings
 from xstilts.families.lengths import feature_settings
 from xstilts.families.stored import open_features, save_features
 from xstilts.featurising.job import featurise, tokenizer_files
+from xstilts.featurising.raw_text import held_out
 from xstilts.files import read_jsonl, write_json, write_jsonl
 from xstilts.modeling.fast_tokenizer import copy_tokenizer, open_tokenizer
 from xstilts.training.labelled import shuffled_labels
@@ -49,7 +50,7 @@ def rows_of(family: str, count: int, language: str = "en") -> list[dict[str, Any
             "question": line(i + 3), "context": line(i) * 3, "answers": [answer(i)], "impossible": False
         },
         "retrieval": lambda i: {"text": line(i), "side": ("foreign", "english")[i % 2], "matches": []},
-        "mlm": lambda i: {"text": line(i)},
+        "mlm": lambda i: {"text": f"{line(i)} {i}"},
     }[family]  # fmt: skip
     return [row(i, language, **fields(i)) for i in range(count)]
 
@@ -203,8 +204,10 @@ def test_raw_text_is_stored_unmasked_with_what_masking_needs(place: Place) -> No
     from xstilts.families import mlm
 
     tokenizer, chosen = open_tokenizer(trained()), FeatureSettings(max_length=96, packed=True)
-    same(open_features(made.folder / "dev.safetensors"), mlm.featurise(lines[:4], tokenizer, chosen))
-    same(open_features(made.folder / "train.safetensors"), mlm.featurise(lines[4:], tokenizer, chosen))
+    held = held_out(lines)
+    for name, expected in (("dev", True), ("train", False)):
+        kept = [line for line in lines if ((line["language"], line["text"]) in held) == expected]
+        same(open_features(made.folder / f"{name}.safetensors"), mlm.featurise(kept, tokenizer, chosen))
     assert (made.results["train"], made.results["held_out"]) == (36, 4)
     assert made.results["masking"]["mask_id"] == tokenizer.mask
     assert made.results["masking"]["vocab_size"] == len(tokenizer)

@@ -13,7 +13,7 @@ from xstilts.artifacts import Manifest, Product, produce, read_manifest
 from xstilts.cli import main
 from xstilts.drop import check_kept, drop, forget
 from xstilts.errors import DataError, UserError
-from xstilts.files import write_json
+from xstilts.files import read_json, write_json
 
 ROOT = Path(__file__).parents[3]
 
@@ -26,6 +26,7 @@ class Model:
         self.spec = folder.parent / f"{folder.name}.spec.json"
         self.inputs = inputs
         self.trained = 0
+        self.results: dict[str, Any] = {"best_step": 3}
         write_json(self.spec, {"rule": "train", "wildcards": [folder.name], "settings": {}, "code": "c"})
 
     def make(self, folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) -> Product:
@@ -34,7 +35,7 @@ class Model:
             found.check()
         for name in ("config.json", "history.json", "model.safetensors", "tokenizer.json"):
             (folder / name).write_text(f"{name} of {spec['wildcards'][0]}")
-        return Product(["config.json", "history.json", "model.safetensors", "tokenizer.json"], {"best_step": 3})
+        return Product(["config.json", "history.json", "model.safetensors", "tokenizer.json"], self.results)
 
     def run(self) -> Manifest:
         self.manifest.unlink(missing_ok=True)
@@ -75,6 +76,20 @@ def test_who_needs_the_weights_is_told_how_to_get_them(chain: tuple[Model, Model
     with pytest.raises(UserError, match=f"xstilts restore {model.manifest.parent}"):
         further.run()
     assert not further.manifest.exists() and model.trained == 1
+
+
+def test_a_chosen_training_comes_back_with_the_candidate_that_it_took(tmp_path: Path) -> None:
+    rates = {"none@1e-05": 1e-5, "none@3e-05": 3e-5}
+    tried = {source: Model(tmp_path / source) for source in rates}
+    chosen = Model(tmp_path / "chosen", **{source: one.manifest for source, one in tried.items()})
+    write_json(chosen.spec, read_json(chosen.spec) | {"settings": {"candidates": rates}})
+    chosen.results = {"learning_rate": 3e-5}
+    for one in (*tried.values(), chosen):
+        one.run()
+    for one in (*tried.values(), chosen):
+        drop(one.manifest, [])
+    assert forget(chosen.manifest) == [tried["none@3e-05"].manifest, chosen.manifest]
+    assert tried["none@1e-05"].manifest.is_file(), "whose weights nobody wants"
 
 
 def test_nothing_is_trained_again_unasked(chain: tuple[Model, Model, Model]) -> None:

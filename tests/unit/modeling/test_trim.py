@@ -17,6 +17,7 @@ from tokenizers import Tokenizer
 from xstilts.artifacts import Manifest
 from xstilts.cli import main
 from xstilts.config.run import load
+from xstilts.drop import drop
 from xstilts.errors import UserError
 from xstilts.featurising.trim import trim
 from xstilts.files import read_json, read_jsonl, write_json
@@ -143,6 +144,10 @@ def test_states_predictions_and_trained_weights_are_those_of_the_whole_encoder(
     assert (tmp_path / "back/tokenizer.json").read_bytes() == (whole.whole.folder / "tokenizer.json").read_bytes()
     assert main(["untrim", str(models[1].folder), str(tmp_path / "back")]) == 2
     assert main(["untrim", str(models[0].folder), str(tmp_path / "other")]) == 2
+    capsys.readouterr()
+    drop(models[1].folder / "manifest.json", [])
+    assert main(["untrim", str(models[1].folder), str(tmp_path / "gone")]) == 2
+    assert f"xstilts restore {models[1].folder}" in capsys.readouterr().err and not (tmp_path / "gone").exists()
 
 
 def test_the_first_blocks_give_the_states_that_they_gave_before(upstream: Path, tmp_path: Path) -> None:

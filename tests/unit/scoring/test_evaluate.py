@@ -77,6 +77,17 @@ def test_answers_are_summed_by_passage_and_missing_ones_are_wrong(tmp_path: Path
     assert squad["metrics"]["exact_match"] == 0
 
 
+def test_a_question_without_an_answer_is_right_without_one(tmp_path: Path) -> None:
+    """By evaluate-v2.0.py; such rows were left out, so that a model that answers everything had 100."""
+    rows = [question_row(0, "p", "Spree"), *({**question_row(n, "p"), "impossible": True} for n in (1, 2))]
+    for third, right in (("", 200 / 3), ("Spree", 100 / 3)):
+        (tmp_path / "test-de.json").write_text(json.dumps({"q0": "Spree", "q1": "Spree", "q2": third}))
+        for task in ("xquad", "mlqa"):
+            scores = score_language(task, "de", {"test": tmp_path / "test-de.json"}, {"test": rows})["splits"]["test"]
+            assert scores["metrics"] == pytest.approx({"exact_match": right, "f1": right})
+            assert scores["examples"] == 3
+
+
 def test_tatoeba(tmp_path: Path) -> None:
     rows = [bitext_row("foreign", f"f{n}", "x", [f"e{n}"]) for n in range(3)]
     rows += [bitext_row("english", f"e{n}", "x", [f"f{n}"]) for n in (2, 0, 1)]

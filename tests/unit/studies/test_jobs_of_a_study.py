@@ -234,6 +234,13 @@ def test_as_many_real_tokens_as_in_english_are_counted_from_the_english_features
     assert "tokens_of" not in settings_of(jobs, "train_intermediate", MODEL, "mnli-many-matched-then-mnli", 11)
 
 
+def test_a_checkpoint_that_retrieval_takes_in_the_run_need_be_no_arm(tmp_path: Path) -> None:
+    own = {"sources": ["none", {"mine": {"encoder": str(tmp_path)}}], "evaluation": {"retrieval_source": "mine"}}
+    jobs = planned(tmp_path, "size", **own)
+    assert jobs.run.evaluation.retrieval_source == "mine" and jobs.study is not None
+    assert "mine" not in jobs.study.run.source_names
+
+
 def test_arms_whose_rates_are_chosen_share_one_encoder_a_source(tmp_path: Path) -> None:
     study, rates = read_study(ROOT, "order", generated=True), [1.5e-4, 3.0e-4]
     settings = merged(study.settings, {"target": {"rates": rates}})

@@ -1,6 +1,7 @@
 """`xstilts compare`: two submission folders on one gold folder."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from scoring_golden import HERE
 from xstilts.cli import main
 from xstilts.scoring.reading import Question
 from xstilts.xtreme.compare import compare_folders, linked_passages, p_text
+from xstilts.xtreme.frames import compare
 
 PREDICTIONS, GOLD = HERE / "made_up/predictions", HERE / "made_up/labels"
 
@@ -26,7 +28,7 @@ def test_passages_that_share_a_question_are_one_unit() -> None:
 
 
 def test_a_system_does_not_differ_from_itself() -> None:
-    rows = compare_folders(PREDICTIONS, PREDICTIONS, GOLD, resamples=200)
+    rows = compare_folders(PREDICTIONS, PREDICTIONS, GOLD, resamples=200).rows
     assert {(row.difference, row.p) for row in rows if row.p is not None} == {(0.0, 1.0)}
 
 
@@ -47,7 +49,9 @@ def test_better_predictions_are_told_from_equal_ones(tmp_path: Path, capsys: pyt
     assert rows["udpos", "B"]["p_holm"] is None and rows["udpos", "A"]["difference"] is None
 
 
-def test_only_common_languages_are_compared(tmp_path: Path) -> None:
+def test_only_common_languages_are_compared_and_the_others_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     fewer = tmp_path / "fewer"
     (fewer / "xnli").mkdir(parents=True)
     for code in ("de", "en"):
@@ -57,6 +61,12 @@ def test_only_common_languages_are_compared(tmp_path: Path) -> None:
     rows = json.loads(out.read_text())
     assert {row["task"] for row in rows} == {"xnli", "avg_available"}
     assert rows[0]["examples"] == 120 and rows[1]["difference"] == 0
+    notes = capsys.readouterr().err.splitlines()
+    assert any(re.fullmatch(r"note: B: xnli: no predictions for .*\bfr\b.*", note) for note in notes), notes
+    assert any(re.fullmatch(r"note: xnli: A alone has .*\bfr\b.*: left out for both", note) for note in notes), notes
+    assert any(note.startswith("note: udpos: A alone has ") for note in notes), notes
+    with pytest.warns(UserWarning, match=r"xnli: A alone has"):
+        compare(PREDICTIONS, fewer, GOLD)
 
 
 def test_three_lines_of_xnli_are_of_one_premise(tmp_path: Path) -> None:
@@ -68,7 +78,7 @@ def test_three_lines_of_xnli_are_of_one_premise(tmp_path: Path) -> None:
             path = tmp_path / name / folder / "xnli" / "test-de.tsv"
             path.parent.mkdir(parents=True)
             path.write_text("".join("neutral\n" if one else "entailment\n" for one in correct), encoding="utf-8")
-        rows = compare_folders(*(tmp_path / name / folder for folder in ("a", "b", "gold")), resamples=2_000)
+        rows = compare_folders(*(tmp_path / name / folder for folder in ("a", "b", "gold")), resamples=2_000).rows
         (row,) = [row for row in rows if (row.source, row.task) == ("B", "xnli")]
         assert row.diff_upper is not None and row.diff_lower is not None
         width[name] = row.diff_upper - row.diff_lower

@@ -98,6 +98,19 @@ def test_a_mistake_in_a_zip_names_the_zip(tmp_path: Path, capsys: pytest.Capture
     (tmp_path / "no.zip").write_bytes(b"PK")
     assert main(["score", str(tmp_path / "no.zip"), str(GOLD)]) == 2
     assert f"{tmp_path / 'no.zip'}: found a file that is no zip" in capsys.readouterr().err
+    for kind, said in ((zipfile.ZIP_DEFLATED, "a damaged zip"), (9, "a zip that cannot be unpacked")):  # 9: Deflate64
+        with zipfile.ZipFile(tmp_path / "mine.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("xnli/test-de.tsv", "neutral\n" * 500)
+        content = bytearray((tmp_path / "mine.zip").read_bytes())
+        begin, name = content.index(b"xnli/"), len("xnli/test-de.tsv")
+        if kind == zipfile.ZIP_DEFLATED:
+            content[begin + name : begin + name + 2] = b"\xff\xff"
+        else:
+            for at in (begin - 22, content.rindex(b"PK\x01\x02") + 10):
+                content[at : at + 2] = bytes([kind, 0])
+        (tmp_path / "mine.zip").write_bytes(content)
+        assert main(["score", str(tmp_path / "mine.zip"), str(GOLD)]) == 2
+        assert said in capsys.readouterr().err
 
 
 def command(*arguments: object, **settings: str) -> subprocess.Popen[bytes]:

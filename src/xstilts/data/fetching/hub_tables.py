@@ -146,7 +146,7 @@ def table(path: Path, no_label: str | None = NO_LABEL) -> Table:
                 for column, names in labels.items():
                     value = row[column]
                     listed = isinstance(value, list)
-                    row[column] = [names[one] for one in value] if listed else _name(names, value, no_label)
+                    row[column] = [_known(names, one) for one in value] if listed else _name(names, value, no_label)
                 yield row
     except IndexError:
         raise DataError(path, "a label index beyond the names of the features", "one of them in each row") from None
@@ -155,7 +155,13 @@ def table(path: Path, no_label: str | None = NO_LABEL) -> Table:
 
 
 def _name(names: list[str], index: int | None, no_label: str | None) -> str | None:
-    return None if index is None else no_label if index == -1 else names[index]
+    return None if index is None else no_label if index == -1 else _known(names, index)
+
+
+def _known(names: list[str], index: int) -> str:
+    if index < 0:  # which Python counts from the end
+        raise IndexError
+    return names[index]
 
 
 def _rows(tables: list[Path], columns: Iterable[str]) -> Table:

@@ -131,7 +131,7 @@ def records(source: Source, found: Iterable[Fields]) -> Iterator[Row]:
     Rows whose label is one of ``drop`` are left out.
     """
     for number, fields in enumerate(found):
-        if not source.data.drop or fields.lacks("label") or str(fields.value("label")) not in source.data.drop:
+        if not fields.dropped("label"):
             yield _record(source, fields, number)
 
 

@@ -128,10 +128,12 @@ def _row(source: Source, name: str, group: str, prompt: str, choices: list[str],
 def records(source: Source, found: Iterable[Fields]) -> Iterator[Row]:
     """Yield the rows of records with ``prompt``, ``choices`` (any number), ``label``, ``id``, ``group``.
 
-    The label is the right choice's number from 0, or whatever ``label_names`` says it by.
+    The label is the right choice's number from 0, or whatever ``label_names`` says it by. Rows whose label is one of
+    ``drop`` are left out.
     """
     for number, fields in enumerate(found):
-        yield _record(source, fields, number)
+        if not fields.dropped("label"):
+            yield _record(source, fields, number)
 
 
 def _record(source: Source, fields: Fields, number: int) -> Row:

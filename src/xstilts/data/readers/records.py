@@ -105,6 +105,11 @@ class Fields:
             raise self.error(f"an empty {self.source.data.fields[field]!r}", "a text")
         return found.strip()
 
+    def dropped(self, field: str) -> bool:
+        """Say whether a row's label, as it is spelt upstream, is one whose rows are left out."""
+        drop = self.source.data.drop
+        return bool(drop) and not self.lacks(field) and str(self.value(field)) in drop
+
     def label(self, field: str) -> str | None:
         """Return the label that an upstream spelling stands for, None where a row has none."""
         if not self.has(field) or self.lacks(field):

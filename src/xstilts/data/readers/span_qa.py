@@ -21,7 +21,7 @@ def squad(source: Source) -> Iterator[Row]:
     was lost on the way is left out, and so are passages with misplaced answers, where the registry allows for some.
     """
     (path,) = source.files
-    left_out = misplaced(source) if source.data.misplaced else set[str]()
+    left_out = misplaced(source)
     rows = list(_questions(source, path, left_out))
     if source.data.own_ids:
         rows = _of_language(source, path, rows)
@@ -38,12 +38,19 @@ def squad(source: Source) -> Iterator[Row]:
 
 
 def misplaced(source: Source) -> set[str]:
-    """Return the ids of the questions on passages in which an answer does not stand at its offset.
+    """Return the ids of the questions that are left out, as the registry allows, for answers that are not in place.
+
+    Of a translation those whose every answer was lost on the way; else all on passages in which an answer does not
+    stand at its offset.
 
     Raises:
         DataError: more passages than the registry allows for; it names the first answer.
     """
+    if not source.data.misplaced and not source.data.is_translation:
+        return set()
     (path,) = source.files
+    if source.data.is_translation:
+        return {name for name, context, answers in _asked(path) if answers and not _standing(context, answers)}
     found: set[str] = set()
     passages = 0
     first: DataError | None = None
@@ -87,10 +94,7 @@ def _questions(source: Source, path: Path, left_out: Set[str]) -> Iterator[Row]:
             in_question = f" in question {name}"
             text = need(path, None, question, "question", str, in_question)
             answers = need(path, None, question, "answers", list, in_question)
-            kept = [found for found in answers if not source.data.is_translation or _stands(context, found)]
-            if answers and not kept:
-                continue
-            answers = kept
+            answers = _standing(context, answers) if source.data.is_translation else answers
             yield {
                 "id": name,
                 "language": source.language,
@@ -103,12 +107,28 @@ def _questions(source: Source, path: Path, left_out: Set[str]) -> Iterator[Row]:
             }
 
 
-def _stands(context: str, answer: dict[str, Any]) -> bool:
-    """Say whether a translated answer is where it should be."""
-    text, start = answer.get("text"), answer.get("answer_start")
-    if not isinstance(text, str) or not text or not isinstance(start, int) or start < 0:
-        return False
-    return context.startswith(text, start)
+def _asked(path: Path) -> Iterator[tuple[str, str, list[dict[str, Any]]]]:
+    """Yield (id, context, answers) of each question of a SQuAD document."""
+    for _, paragraph, where in _passages(path):
+        context = need(path, None, paragraph, "context", str, where)
+        for question in need(path, None, paragraph, "qas", list, where):
+            name = need(path, None, question, "id", str, where)
+            yield name, context, need(path, None, question, "answers", list, f" in question {name}")
+
+
+def _standing(context: str, answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the translated answers that are where they should be."""
+    return [found for found in answers if _stands(context, found.get("text"), found.get("answer_start"))]
+
+
+def _stands(context: str, text: object, start: object) -> bool:
+    return (
+        bool(text)
+        and isinstance(text, str)
+        and isinstance(start, int)
+        and start >= 0
+        and context.startswith(text, start)
+    )
 
 
 def _answer(path: Path, name: str, context: str, answer: dict[str, Any]) -> Row | None:

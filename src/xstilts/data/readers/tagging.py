@@ -26,8 +26,8 @@ def word_tags(source: Source) -> Iterator[Row]:
         for offset, (word, *tag) in enumerate(words):
             if not word.strip():
                 raise DataError(path, "an empty word", "a word before the tab", first + offset)
-            _check_tag(source, path, first + offset, tag)
-        tags = [word[1] for word in words] if tagged else None
+            _check_tag(source, path, first + offset, [source.data.label_names.get(one, one) for one in tag])
+        tags = [source.data.label_names.get(word[1], word[1]) for word in words] if tagged else None
         yield _row(source, index, [word[0] for word in words], tags)
 
 

@@ -22,6 +22,7 @@ from xstilts.reporting.baselines.bags import Bags, Matrix, overlap_features, tra
 from xstilts.reporting.baselines.rankings import ranking_baselines
 from xstilts.reporting.baselines.retrieval import retrieval_baselines
 from xstilts.scoring import mlqa, squad
+from xstilts.scoring.answers import with_no_answer
 from xstilts.scoring.spans import span_f1
 
 Rows = Sequence[Mapping[str, Any]]
@@ -167,7 +168,7 @@ def span_qa(train: Rows, evaluation: Evaluation, entry: Entry, seed: int) -> dic
     found: dict[tuple[str, str], Scores] = {}
     for place, rows in evaluation.items():
         draw = random.Random(f"{seed} {place}")
-        score = RULES[entry["scoring"][1]].scorer(place[0])
+        score = with_no_answer(RULES[entry["scoring"][1]].scorer(place[0]))
         guesses = {
             "majority": [constant for _ in rows],
             "random": [
@@ -221,8 +222,7 @@ def baseline_scores(
     known = facts(entry["family"])
     assert known.baseline is not None, f"{task}: a family that is evaluated has a baseline"
     labelled: dict[tuple[str, str], Rows] = {
-        place: [row for row in rows if known.labelled(row) and not row.get("impossible")]
-        for place, rows in evaluation.items()
+        place: [row for row in rows if known.labelled(row)] for place, rows in evaluation.items()
     }
     kept: dict[tuple[str, str], Rows] = {place: rows for place, rows in labelled.items() if rows}
     sizes = {place: len(rows) for place, rows in kept.items()}

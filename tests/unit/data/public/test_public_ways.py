@@ -12,7 +12,7 @@ import hub_repositories
 import pytest
 import upstream_archives
 from data_files import rows
-from datasets import ClassLabel
+from datasets import ClassLabel, List
 from hub_repositories import TEXT
 from hub_server import Hub
 from public_jobs import DE, XNLI, download, files, sets
@@ -23,11 +23,12 @@ from xstilts.cli import main
 from xstilts.config.outside import check_files
 from xstilts.data.fetching import lock
 from xstilts.data.fetching.archives import bring
+from xstilts.data.fetching.hub_tables import table
 from xstilts.data.fetching.public import download_dataset, try_again
 from xstilts.data.fetching.upstream import Archive
 from xstilts.data.job import prepare_dataset, why_missing
 from xstilts.data.registry import dataset, holds, names
-from xstilts.errors import PinMismatch, UserError
+from xstilts.errors import DataError, PinMismatch, UserError
 from xstilts.files import read_json, read_jsonl, write_json
 from xstilts.tasks import outside, registry
 
@@ -259,3 +260,14 @@ choices:
     assert prepared.results["labelled"] == {"dev": 3, "test": 0} and prepared.results["evaluate"] == ["dev"]
     row = read_jsonl(tmp_path / "rows/dev.jsonl")[1]
     assert (row["prompt"], row["choices"], row["label"]) == ("p1", ["a", "b"], 1)
+
+
+def test_a_hidden_tag_is_not_the_last_class(tmp_path: Path) -> None:
+    """Hidden test tags are -1, which Python counts from the end of the names."""
+    place = tmp_path / "tags.parquet"
+    features = {"tokens": List(TEXT), "tags": List(ClassLabel(names=["O", "B-PER", "I-PER"]))}
+    place.write_bytes(hub_repositories.parquet(features, [{"tokens": ["Ada", "Byron"], "tags": [1, 2]}]))
+    assert [row["tags"] for row in table(place)] == [["B-PER", "I-PER"]]
+    place.write_bytes(hub_repositories.parquet(features, [{"tokens": ["Ada", "Byron"], "tags": [1, -1]}]))
+    with pytest.raises(DataError, match=r"tags.parquet: found a label index beyond the names of the features"):
+        list(table(place))
