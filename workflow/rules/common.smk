@@ -114,13 +114,14 @@ onstart:
     if planned & set().union(*(one.from_hub() for one in jobs.all)) and not LOCK.is_file():
         ways = f"make lock RUN={run.run}{f' STUDY={run.study}' if run.study else ''}, or this command line with `-- lock`"
         raise WorkflowError(f"{LOCK}: is missing; pin what comes from the Hub first: {ways}")
-    surely, perhaps = needed_again(jobs, keys, planned)
+    needrun = [
+        (job.rule.name, tuple(job.wildcards), list(map(Path, job.output))) for job in workflow.dag.needrun_jobs()
+    ]
+    surely, perhaps = needed_again(jobs, needrun)
     if surely and not workflow.touch:
         raise WorkflowError(f"weights that were dropped (keep) are needed again: {restoring(surely)}")
     if perhaps:
-        logger.warning(
-            f"where a language is new, weights that were dropped (keep) are needed again: {restoring(perhaps)}"
-        )
+        logger.warning(f"weights that were dropped (keep) may be needed again: {restoring(perhaps)}")
     try:
         if workflow.local_exec and not workflow.touch:
             check_cpu(workload, keys)

@@ -28,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
         sys.stdout.write("\n" + jobs_text(plan))
     problems, (surely, perhaps) = plan.too_large(), plan.without_weights()
     if perhaps:
-        print(f"\nwhere a language is new, weights that were dropped (keep) are needed again: {restoring(perhaps)}")
+        print(f"\nweights that were dropped (keep) may be needed again: {restoring(perhaps)}")
     if surely:
         problems.append(f"weights that were dropped (keep) are needed again: {restoring(surely)}")
     if problems:

@@ -7,7 +7,7 @@ from xstilts.data.registry import language_names
 
 
 def check_patterns(key: str, splits: Mapping[str, Sequence[str]], languages: Sequence[str]) -> None:
-    """Refuse names of files that are those of no language, or of all languages at once where each has its own rows.
+    """Refuse names of files in which something stands for no language.
 
     Args:
         key: where the names stand: ``files``, ``gold.files``.

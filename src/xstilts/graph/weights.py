@@ -1,38 +1,42 @@
 """Weights that were dropped and are needed again: named all at once, before the first job."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from xstilts.artifacts import read_manifest
+from xstilts.artifacts import RECEIPT, read_manifest
 from xstilts.drop import MARKER
 from xstilts.graph.inputs import read_by
 from xstilts.graph.jobs import Jobs
 
-SURELY = ("train_intermediate", "train_target", "few_shot", "measure_serving", "measure_latency")
-PERHAPS = ("index", "predict")  # what is there in a language needs no forward pass anew
+TRAINING = ("train_intermediate", "train_target", "few_shot", "measure_serving", "measure_latency")
+PREDICTING = ("index", "predict")  # what is there in a language needs no forward pass anew
+
+Planned = tuple[str, Sequence[str], Sequence[Path]]  # rule, wildcards, what the job makes
 
 
-def needed_again(
-    jobs: Jobs, planned: Iterable[tuple[str, Sequence[str]]], made: Collection[Path]
-) -> tuple[list[Path], list[Path]]:
-    """Return the models whose dropped weights planned jobs need, and those that they need where a language is new.
+def needed_again(jobs: Jobs, planned: Sequence[Planned]) -> tuple[list[Path], list[Path]]:
+    """Return the models whose dropped weights planned jobs need, and those that they may need.
+
+    A job that was done before is answered by its receipt where its inputs come out as they were, and needs no weights
+    then; a prediction needs them where a language is new. A model that a planned job makes has its weights anew.
 
     Args:
         jobs: of the run.
-        planned: (rule, wildcards) of the jobs that will run.
-        made: what these jobs make; a model among it gets its weights anew.
+        planned: the jobs that will run.
 
     Returns:
         Two lists of folders, without duplicates.
     """
-    found: dict[str, dict[Path, None]] = {"surely": {}, "perhaps": {}}
-    for rule, wildcards in planned:
-        if rule not in (*SURELY, *PERHAPS):
+    made = {path for _, _, outputs in planned for path in outputs}
+    surely, perhaps = dict[Path, None](), dict[Path, None]()
+    for rule, wildcards, outputs in planned:
+        if rule not in (*TRAINING, *PREDICTING):
             continue
+        sure = rule in TRAINING and not any((path.parent / RECEIPT).is_file() for path in outputs)
         for path in read_by(jobs, rule, *wildcards):
             if path not in made and (path.parent / MARKER).is_file() and read_manifest(path).dropped:
-                found["surely" if rule in SURELY else "perhaps"][path.parent] = None
-    return list(found["surely"]), [path for path in found["perhaps"] if path not in found["surely"]]
+                (surely if sure else perhaps)[path.parent] = None
+    return list(surely), [path for path in perhaps if path not in surely]
 
 
 def restoring(folders: Sequence[Path]) -> str:

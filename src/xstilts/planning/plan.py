@@ -81,9 +81,9 @@ class Plan:
         return list(dict.fromkeys(found))
 
     def without_weights(self) -> tuple[list[Path], list[Path]]:
-        """Return the models whose dropped weights the pending jobs need, surely and where a language is new."""
-        made = {path for one in self.pending for path in one.job.outputs}
-        return needed_again(self.jobs, [(one.job.rule, one.job.wildcards) for one in self.pending], made)
+        """Return the models whose dropped weights the pending jobs need, and those that they may need."""
+        planned = [(one.job.rule, one.job.wildcards, one.job.outputs) for one in self.pending]
+        return needed_again(self.jobs, planned)
 
     def wall_seconds(self) -> float:
         """Return how long the run takes at least: the work divided among devices, or its longest chain."""
