@@ -167,3 +167,23 @@ def test_an_encoder_from_a_folder_is_watched_file_by_file(tmp_path: Path) -> Non
     )
     assert jobs.files_of_model("xlm-roberta-large") == jobs.files_of_source("my") == taken
     assert planned().files_of_model("xlm-roberta-large") == [], "the Hub's"
+
+
+def test_other_weights_of_an_older_date_in_the_same_folder_are_another_encoder(tmp_path: Path) -> None:
+    """`mv` and `rsync -a` keep dates, and Snakemake takes what is older than its output for unchanged."""
+    for name in ("config.json", "model.safetensors", "tokenizer.json"):
+        (tmp_path / name).write_text("x")
+
+    def settings() -> list[dict[str, Any]]:
+        jobs = planned(
+            encoders={"xlm-roberta-large": {"weights": str(tmp_path)}},
+            sources=["none", {"my": {"encoder": str(tmp_path)}}],
+        )
+        wanted = ("fetch_model", "adopt_source")
+        return [settings_of(jobs, rule, *words) for rule, *words in jobs.every() if rule in wanted]
+
+    before = settings()
+    assert before and settings() == before
+    (tmp_path / "model.safetensors").write_text("y")
+    os.utime(tmp_path / "model.safetensors", (1_000_000_000, 1_000_000_000))
+    assert all(one != other for one, other in zip(before, settings(), strict=True))
