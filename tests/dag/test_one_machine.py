@@ -74,6 +74,8 @@ def test_jobs_run_beside_each_other_as_far_as_the_memory_goes(checkout: Checkout
     assert all(at_once(checkout, part, "large") == 1 for part in PARTS)
     own = ("--resources", f"mem_mb={10**9}")
     assert "Nothing to be done" in eight_cores(checkout, *own), "another limit makes nothing out of date"
+    eight_cores(checkout, "--forceall", "--jobs", "8")
+    assert at_once(checkout, *PARTS) == 2, "--jobs means cores here, not nodes of a cluster, whose memory nobody minds"
     eight_cores(checkout, "--forceall", *own)
     assert at_once(checkout, *PARTS, "large") == 4, "the user's limit"
 

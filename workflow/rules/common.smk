@@ -32,7 +32,6 @@ from xstilts.graph.weights import needed_again, restoring
 from xstilts.leases import OWN as OWN_GPUS
 from xstilts.tasks.outside import VARIABLE as TASK_FILES
 from xstilts.costs.cards import check_cpu, check_gpus
-from xstilts.costs.host_memory import machine_memory_mb
 from xstilts.costs.time import spare_cores
 from xstilts.costs.work import Workload
 
@@ -66,12 +65,6 @@ try:
     gpus = workflow.global_resources.get("gpu")
     for one in jobs.all:
         check_gpus(one.run, getattr(gpus, "value", None))
-    spare = spare_cores(workflow.global_resources["_cores"].value, getattr(gpus, "value", None))
-    # On one machine Snakemake minds what jobs ask for only up to a limit: without one as many start as there are cores,
-    # and the kernel kills what has no room. A job that asks for more than the limit has all of it, and is alone.
-    on_one_machine = workflow.is_main_process and workflow.global_resources["_nodes"].value is None
-    if on_one_machine and getattr(workflow.global_resources.get("mem_mb"), "value", None) is None:
-        workflow.global_resources["mem_mb"] = machine_memory_mb()
     # Places and a machine's settings reach the jobs as variables: what a job depends on stands in its spec.
     variables = {
         "PYTHONPATH": Path(workflow.basedir, "src"),
@@ -143,6 +136,20 @@ def inputs_for(rule):
     return lambda wildcards: inputs_of(jobs.owner(rule, *wildcards), rule, *wildcards)
 
 
+def on_one_machine():
+    """Whether this process starts all jobs by itself, on its own machine.
+
+    A dry run for a cluster has no cluster: how many jobs it may submit tells it.
+    """
+    runs_here = workflow.executor_plugin is not None and workflow.local_exec and not workflow.dryrun
+    return workflow.is_main_process and (runs_here or workflow.global_resources["_nodes"].value is None)
+
+
+def spare():
+    """The cores that are free beside the trainings."""
+    return spare_cores(workflow.global_resources["_cores"].value, getattr(gpus, "value", None))
+
+
 def memory_for(rule):
     """The function by which a job asks for main memory: by its work, and more at each attempt.
 
@@ -151,7 +158,7 @@ def memory_for(rule):
     """
 
     def asked(wildcards, attempt):
-        reserve = 1 if on_one_machine else 2
+        reserve = 1 if on_one_machine() else 2
         memory = workload.of(rule, *wildcards).memory_mb(attempt, rule, *wildcards, reserve=reserve)
         return at_most(memory, "largest_mem_mb")
 

@@ -5,6 +5,7 @@ from snakemake import common as snakemake_common, rules as snakemake_rules
 from snakemake.dag import DAG
 from snakemake.jobs import Job
 
+from xstilts.costs.host_memory import machine_memory_mb
 from xstilts.data.fetching.public import lacks_something
 from xstilts.graph.specs import release, sign
 from xstilts.locks import lock as lock_file, open_lock
@@ -21,6 +22,7 @@ def plan_again(build=workflow._build_dag):
     if not workflow.is_main_process:
         build()
         return
+    share_one_machine()
     runs = workflow.executor_plugin is not None and not (workflow.dryrun or workflow.touch)
     lacking = {jobs.download(name): codes for name, codes in jobs.downloads().items()}
     lacking |= dict.fromkeys(map(jobs.text_in, jobs.fetched_texts()))
@@ -35,6 +37,23 @@ def plan_again(build=workflow._build_dag):
         workflow.async_run(workflow.dag.update_needrun())
     if not runs:
         release(held_specs)
+
+
+def share_one_machine():
+    """Let the jobs of one machine share its memory, and let `--jobs N` mean N of its cores.
+
+    Without it as many jobs start as there are cores, and the kernel kills some: Snakemake minds what jobs ask for only up
+    to a limit. A job that asks for more than the limit has all of it, and is alone. `--jobs N` beside the profile's
+    `cores` would start N jobs whatever cores they ask for, as on a cluster.
+    """
+    if not on_one_machine():
+        return
+    limits = workflow.global_resources
+    if limits["_nodes"].value is not None:
+        limits["_cores"] = min(limits["_cores"].value, limits["_nodes"].value)
+        limits["_nodes"] = None
+    if getattr(limits.get("mem_mb"), "value", None) is None:
+        limits["mem_mb"] = machine_memory_mb()
 
 
 async def missing_outputs():

@@ -10,7 +10,7 @@ rule featurise:
     localrule: True
     conda:
         environment
-    threads: lambda wildcards: workload.of("featurise", *wildcards).threads_of_features(*wildcards, spare)
+    threads: lambda wildcards: workload.of("featurise", *wildcards).threads_of_features(*wildcards, spare())
     message:
         "Tokenise {wildcards.name} for {wildcards.model} ({wildcards.start}, {wildcards.use})"
     shell:

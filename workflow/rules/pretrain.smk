@@ -71,7 +71,7 @@ rule trim:
     localrule: True
     conda:
         environment
-    threads: lambda wildcards: workload.of("trim", *wildcards).threads_of_trimming(wildcards.model, spare)
+    threads: lambda wildcards: workload.of("trim", *wildcards).threads_of_trimming(wildcards.model, spare())
     message:
         "Trim {wildcards.model}"
     shell:

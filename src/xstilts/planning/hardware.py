@@ -53,13 +53,15 @@ def machine_of(arguments: Sequence[str], seen: Sequence[str] = ()) -> Machine:
     here_are = len(os.sched_getaffinity(0))  # as Snakemake counts: a container or taskset may allow few of them
     given = _given(arguments, CORES) or str(profile.get("cores"))
     cores = int(given) if given.isdecimal() else here_are
+    jobs = str(_given(arguments, JOBS) or profile.get("jobs"))
     name = str(folder) if folder else "no profile"
     if profile.get("executor") == "slurm":
-        jobs = str(_given(arguments, JOBS) or profile.get("jobs") or 1)
-        at_once = int(jobs) if jobs.isdecimal() else UNLIMITED
+        at_once = int(jobs) if jobs.isdecimal() else 1 if jobs == "None" else UNLIMITED
         words = f"a SLURM cluster, {at_once} jobs at once at most, each on one GPU"
         device = seen[-1] if seen else UNKNOWN_GPU
         return Machine(name, device, at_once, cores, f"{words} ({device})", _memory(profile, device, here=False))
+    if jobs.isdecimal():
+        cores = min(cores, int(jobs))  # on one machine `--jobs` means cores
     if own is None and limit is None:
         fast = cpu_has_bfloat16()
         without = "" if fast else " without arithmetic in bfloat16"

@@ -93,6 +93,7 @@ def test_the_limits_of_a_command_line_count_more_than_the_profiles(
     assert machine_of(profile).cores == machine_of([*profile, "--cores", "all"]).cores == allowed
     for words in (["--cores", "3"], ["--cores=3"], ["-c", "3"], ["-c3"]):
         assert machine_of([*profile, *words]).cores == 3
+    assert machine_of([*profile, "--cores", "3", "--jobs", "2"]).cores == 2, "on one machine --jobs means cores"
     assert machine_of([*profile, "--resources", "mem_mb=9", "gpu=8", "--cores", "2"]).at_once == 8
     (tmp_path / "config.yaml").write_text(
         'resources: ["gpu=4"]\ndefault-resources: ["gpu_memory_gb=40", "runtime=60"]\n'
