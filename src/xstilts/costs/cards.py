@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from xstilts.config.run import Run
 from xstilts.config.sections import Optimisation
 from xstilts.costs.gpu_memory import training_bytes
-from xstilts.costs.size import Size, size_of
+from xstilts.costs.size import Size, size_of, size_of_decoder
 from xstilts.costs.work import Workload
 from xstilts.errors import ConfigError, UserError
 from xstilts.graph.jobs import Jobs
@@ -41,7 +41,7 @@ def is_small(size: Size) -> bool:
 def check_cpu(workload: Workload, planned: Iterable[tuple[str, Sequence[str]]]) -> None:
     """Refuse to compute with a large encoder where this machine has no GPU: days or weeks would pass without a word.
 
-    An encoder of unknown size is not refused: it may be small.
+    A model of unknown size is not refused: it may be small.
 
     Args:
         workload: of the run.
@@ -50,14 +50,26 @@ def check_cpu(workload: Workload, planned: Iterable[tuple[str, Sequence[str]]]) 
     Raises:
         UserError: it names the encoder, and what computes with it all the same.
     """
-    models = {words[0]: workload.of(rule, *words).size(words[0]) for rule, words in planned if rule in COMPUTING}
-    large = [model for model, (size, known) in models.items() if known and not is_small(size)]
+    large = [name for name, size in _sizes(workload, planned).items() if size and not is_small(size)]
     if large and os.environ.get(ON_CPU) != "1" and not _has_gpu():
         raise UserError(
-            f"{' '.join(large)}: found no GPU on this machine, and an encoder that is too large for a CPU; expected a "
+            f"{' '.join(large)}: found no GPU on this machine, and a model that is too large for a CPU; expected a "
             "GPU, a cluster (PROFILE=profiles/slurm), or a run with a small encoder (make demo, make laptop); "
             f"{ON_CPU}=1 computes on the CPU all the same"
         )
+
+
+def _sizes(workload: Workload, planned: Iterable[tuple[str, Sequence[str]]]) -> dict[str, Size | None]:
+    """Return the size of each encoder and decoder that jobs compute with, None where it is unknown."""
+    found: dict[str, Size | None] = {}
+    for rule, words in planned:
+        one = workload.of(rule, *words)
+        if rule in COMPUTING and words[0] not in found:
+            size, known = one.size(words[0])
+            found[words[0]] = size if known else None
+        elif rule == "in_context" and one.jobs.run.decoder:
+            found[one.jobs.run.decoder.weights] = size_of_decoder(one.jobs)
+    return found
 
 
 def _has_gpu() -> bool:

@@ -76,6 +76,13 @@ def size_of(jobs: Jobs, model: str) -> tuple[Size, bool]:
     return trimmed(known or LARGE, encoder), known is not None
 
 
+def size_of_decoder(jobs: Jobs) -> Size | None:
+    """Return the dimensions of the decoder that answers from examples in its context, None where they are not known."""
+    assert jobs.run.decoder is not None
+    weights = jobs.run.decoder.weights
+    return size_in(jobs.decoder.parent) or size_in(Path(weights).expanduser()) or ON_THE_HUB.get(weights)
+
+
 def trimmed(size: Size, encoder: Encoder) -> Size:
     """Return the size with the blocks that a run keeps; how many pieces it keeps, trimming says."""
     return replace(size, layers=min(size.layers, encoder.layers or size.layers))

@@ -61,6 +61,13 @@ def test_an_encoder_counts_by_what_it_computes_and_an_unknown_one_may_be_small(t
         start(tmp_path, None, encoders={"xlm-roberta-large": {"weights": str(tmp_path / "own")}})
 
 
+def test_a_decoder_that_answers_from_its_context_counts_too(tmp_path: Path) -> None:
+    small = {"study": "xcopa-cost", "decoder": {"weights": "acme/unknown"}}
+    start(tmp_path, "laptop", only=("in_context",), **small)
+    with pytest.raises(UserError, match=REFUSED.format("Qwen/Qwen1.5-0.5B")):
+        start(tmp_path, "laptop", only=("in_context",), **small | {"decoder": {"weights": "Qwen/Qwen1.5-0.5B"}})
+
+
 def test_a_gpu_or_the_users_word_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XSTILTS_CPU", "1")
     start(tmp_path, None)
