@@ -52,7 +52,7 @@ def small_steps(where: Where) -> Found:
 
 def large_steps(where: Where) -> Found:
     """A step on 16,384 tokens: milliseconds and memory beside the estimate, activations kept and computed anew."""
-    from xstilts.config.sections import Optimisation
+    from xstilts.config.trainings import Optimisation
     from xstilts.costs.gpu_memory import training_bytes
 
     found: Found = {}

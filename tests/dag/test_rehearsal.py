@@ -21,7 +21,7 @@ from test_pins import encoder
 from tiny_translator import write_translator
 
 from xstilts.config.run import load
-from xstilts.data.fetching import hub_tables, upstream, wikipedia
+from xstilts.data.fetching import hub_sets, upstream, wikipedia
 from xstilts.data.registry import dataset
 from xstilts.errors import UserError
 from xstilts.files import read_json
@@ -162,7 +162,7 @@ def test_the_hub_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         run = project(tmp_path / "project", nobody)
         run.snakemake("lock")
         pins = yaml.safe_load((run.folder / "config/lock.yaml").read_text(encoding="utf-8"))
-        data = {entry.repository for name, entry in hub_tables.load().items() if name in PAPER}
+        data = {entry.repository for name, entry in hub_sets.load().items() if name in PAPER}
         assert {*pins} == {*data, wikipedia.REPOSITORY, ENCODERS[0], TRANSLATOR}
         page = doctor(run)
         assert f"ok       {ENCODERS[0]}: " in page and "ok       xnli: facebook/xnli: 30 files, " in page

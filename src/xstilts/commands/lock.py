@@ -4,7 +4,7 @@ import argparse
 import sys
 from dataclasses import dataclass
 
-from xstilts.data.fetching import hub_tables, lock, wikipedia
+from xstilts.data.fetching import hub_sets, lock, wikipedia
 from xstilts.data.fetching.download import DownloadError
 from xstilts.data.fetching.hub import Kind, resolve
 from xstilts.data.fetching.lock import Pin
@@ -31,7 +31,7 @@ class Wanted:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    known = " ".join(hub_tables.load())
+    known = " ".join(hub_sets.load())
     parser.add_argument("--data", nargs="*", metavar="NAME", help=f"data sets, of: {known}")
     parser.add_argument("--text", nargs="*", default=[], metavar="LANGUAGE", help="languages of raw text")
     parser.add_argument("--model", nargs="*", default=[], metavar="REPOSITORY", help="encoders")
@@ -88,20 +88,20 @@ def _pin(options: argparse.Namespace) -> int:
 
 def _pinned_beside(old: Pin) -> list[str]:
     """Return the patterns of files that a repository's pin holds: of all data sets, of all languages of raw text."""
-    sets = {name: entry for name, entry in hub_tables.load().items() if entry.repository == old.repository}
-    held = [name for name, entry in sets.items() if hub_tables.part(name, entry, old)]
+    sets = {name: entry for name, entry in hub_sets.load().items() if entry.repository == old.repository}
+    held = [name for name, entry in sets.items() if hub_sets.part(name, entry, old)]
     texts = [wikipedia.first_file(code) for code in wikipedia.languages_of(old)]
-    return [pattern for name in held for pattern in hub_tables.patterns(name, sets[name])] + texts
+    return [pattern for name in held for pattern in hub_sets.patterns(name, sets[name])] + texts
 
 
 def _wanted(options: argparse.Namespace) -> list[Wanted]:
     """Return everything to pin; without arguments all data sets, but not the raw text. A list may be empty."""
-    sets, found = hub_tables.load(), list[Wanted]()
+    sets, found = hub_sets.load(), list[Wanted]()
     everything = options.data is None and not options.model and not options.text
     for name in sets if everything else options.data or []:
         if name not in sets:
             raise ConfigError(f"data set {name!r} is not read from the Hub; known: {' '.join(sets)}")
-        files = tuple(hub_tables.patterns(name, sets[name]))
+        files = tuple(hub_sets.patterns(name, sets[name]))
         found.append(Wanted(sets[name].repository, "dataset", files, sets[name].revision))
     if options.text:
         codes = [code for code in options.text if dataset("text", code)]

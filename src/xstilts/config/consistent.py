@@ -7,9 +7,9 @@ from typing import Any
 
 from xstilts import tasks
 from xstilts.config.naming import NAME, check_names, is_folder
-from xstilts.config.sections import TrainingSettings
 from xstilts.config.shots import fault_of
 from xstilts.config.sources import AVERAGED, CONTROLS, LONGER, parse
+from xstilts.config.trainings import TrainingSettings
 from xstilts.data.registry import dataset, names
 from xstilts.errors import ConfigError
 

@@ -11,7 +11,8 @@ from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model
 from xstilts.config.patterns import check_own_rows, check_patterns
 from xstilts.config.problems import lines_of
 from xstilts.config.searched import Candidates, Gold, Texts, check_searched
-from xstilts.config.sections import Section, TrainingSettings
+from xstilts.config.section import Section
+from xstilts.config.trainings import TrainingSettings
 from xstilts.config.values import read_list
 from xstilts.data.readers.records import FORMATS
 from xstilts.data.registry import shipped_names

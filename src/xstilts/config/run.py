@@ -7,26 +7,15 @@ from pydantic import BeforeValidator, Field, ValidationError, WithJsonSchema, mo
 
 from xstilts import tasks
 from xstilts.config.consistent import check
+from xstilts.config.encoders import Encoder
 from xstilts.config.methods import Kind, Method
 from xstilts.config.outside import with_own_tasks
 from xstilts.config.problems import lines_of
-from xstilts.config.sections import (
-    Data,
-    Encoder,
-    Evaluation,
-    Intermediate,
-    Lengths,
-    Optimisation,
-    Retrieval,
-    Section,
-    Selection,
-    Target,
-    Training,
-    Translation,
-    World,
-)
+from xstilts.config.section import Section
+from xstilts.config.sections import Data, Evaluation, Lengths, Retrieval, Selection, Translation, World
 from xstilts.config.shots import Decoder, FewShot
 from xstilts.config.sources import THEN, TUNED, Source, at_rate, parse
+from xstilts.config.trainings import Intermediate, Optimisation, Target, Training
 from xstilts.config.values import Names, read_list, read_name, read_names, read_number
 from xstilts.data.registry import dataset
 from xstilts.errors import ConfigError

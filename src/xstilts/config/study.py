@@ -13,7 +13,7 @@ from xstilts.config.methods import Method, read_kind
 from xstilts.config.naming import NAME
 from xstilts.config.problems import lines_of
 from xstilts.config.run import Run, load
-from xstilts.config.sections import Section
+from xstilts.config.section import Section
 from xstilts.config.sources import CONTEXT, TUNED
 from xstilts.config.values import Count, Names, Positive, read_list
 from xstilts.errors import ConfigError

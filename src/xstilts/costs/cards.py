@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Sequence
 
 from xstilts.config.run import Run
-from xstilts.config.sections import Optimisation
+from xstilts.config.trainings import Optimisation
 from xstilts.costs.gpu_memory import training_bytes
 from xstilts.costs.size import Size, size_of, size_of_decoder
 from xstilts.costs.work import Workload

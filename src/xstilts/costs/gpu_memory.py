@@ -1,7 +1,7 @@
 """How much GPU memory a training needs: calculated from the tensors that PyTorch keeps, not measured."""
 
 from xstilts.config.methods import Method
-from xstilts.config.sections import Optimisation
+from xstilts.config.trainings import Optimisation
 from xstilts.costs.size import Size
 from xstilts.costs.trained import trained_parameters
 

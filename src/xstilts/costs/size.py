@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from xstilts.config.sections import Encoder
+from xstilts.config.encoders import Encoder
 from xstilts.errors import DataError
 from xstilts.files import read_json
 from xstilts.graph.jobs import Jobs

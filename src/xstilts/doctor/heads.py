@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from xstilts.data.fetching import hub, hub_tables, lock, upstream, wikipedia
+from xstilts.data.fetching import hub, hub_sets, lock, upstream, wikipedia
 from xstilts.data.fetching.download import DownloadError, HostGone, head
 from xstilts.data.fetching.hub import Kind
 from xstilts.data.fetching.lock import Pin
@@ -24,14 +24,14 @@ def heads(jobs: Jobs) -> list[Finding]:
     What differs from its pin is a problem: the job that fetches it stops. What does not answer is a warning: the run
     takes another place, or leaves the cells empty.
     """
-    sets, catalogue = hub_tables.load(), upstream.load()
+    sets, catalogue = hub_sets.load(), upstream.load()
     asked: list[Callable[[], list[Finding]]] = []
     gone: set[str] = set()
     for name in jobs.hub_data():
         entry = sets[name]
         pin = lock.pinned(entry.repository)
-        part = hub_tables.part(name, entry, pin) if pin else None
-        wanted = hub_tables.patterns(name, entry)
+        part = hub_sets.part(name, entry, pin) if pin else None
+        wanted = hub_sets.patterns(name, entry)
         asked.append(partial(_repository, name, entry.repository, "dataset", part, wanted, entry.revision, gone))
     if texts := jobs.fetched_texts():
         pin, wanted = lock.pinned(wikipedia.REPOSITORY), [wikipedia.first_file(code) for code in texts]

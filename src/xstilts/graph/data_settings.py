@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from xstilts.data.fetching import hub_tables, lock, upstream, wikipedia
+from xstilts.data.fetching import hub_sets, lock, upstream, wikipedia
 from xstilts.data.registry import SPLITS, TRANSLATION, dataset, language_names, locate
 from xstilts.errors import ConfigError, DataError
 from xstilts.graph.hyperparameters import featurised, optimisation
@@ -22,11 +22,11 @@ def world(jobs: Jobs) -> Settings:
 
 def download(jobs: Jobs, name: str) -> Settings:
     """Return from where a public data set comes: what is pinned of the Hub, and its upstream archives."""
-    entry, pins = hub_tables.load().get(name), lock.read()
+    entry, pins = hub_sets.load().get(name), lock.read()
     whole = pins.get(entry.repository) if entry else None
     if entry and whole and not whole.is_of(entry.revision):
         raise ConfigError(f"data set {name}: {lock.other_revision(whole, entry.revision)}")
-    pin = hub_tables.part(name, entry, whole) if entry and whole else None
+    pin = hub_sets.part(name, entry, whole) if entry and whole else None
     return {
         "dataset": name,
         "languages": dataset(name).languages,

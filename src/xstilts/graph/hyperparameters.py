@@ -5,8 +5,8 @@ from typing import Any
 
 from xstilts import tasks
 from xstilts.config.run import Run
-from xstilts.config.sections import Batches, Phase, TargetSettings, TrainingSettings
 from xstilts.config.sources import AVERAGED, LONGER, Source
+from xstilts.config.trainings import Batches, Phase, TargetSettings, TrainingSettings
 from xstilts.data.registry import TRANSLATION
 from xstilts.families.facts import facts
 

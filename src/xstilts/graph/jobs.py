@@ -10,7 +10,7 @@ from xstilts import tasks
 from xstilts.config.recipe import changed_settings, stamp
 from xstilts.config.run import Run
 from xstilts.config.study import Study, read_study, run_of_study
-from xstilts.data.fetching.hub_tables import load as hub_sets
+from xstilts.data.fetching.hub_sets import load as hub_sets
 from xstilts.errors import ConfigError
 from xstilts.graph.cells import Cells
 

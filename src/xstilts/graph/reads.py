@@ -6,7 +6,7 @@ from pathlib import Path
 from xstilts import tasks
 from xstilts.config.sources import LONGER, THEN
 from xstilts.data.fetching import lock, wikipedia
-from xstilts.data.fetching.hub_tables import load as hub_sets
+from xstilts.data.fetching.hub_sets import load as hub_sets
 from xstilts.data.fetching.lock import Pin
 from xstilts.data.fetching.upstream import load as archives
 from xstilts.data.registry import SPLITS, TRANSLATION, dataset, holds, paths

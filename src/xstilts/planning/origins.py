@@ -7,7 +7,7 @@ from pathlib import Path
 from xstilts.artifacts import read_manifest
 from xstilts.costs.work import Workload
 from xstilts.data.fetching import lock, upstream, wikipedia
-from xstilts.data.fetching.hub_tables import load as hub_sets
+from xstilts.data.fetching.hub_sets import load as hub_sets
 from xstilts.data.registry import SPLITS, TRANSLATION, dataset, paths
 from xstilts.errors import DataError
 from xstilts.graph.data_settings import fetch_text

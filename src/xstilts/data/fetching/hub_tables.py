@@ -7,87 +7,23 @@ import re
 import shutil
 import tarfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cache, partial
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from xstilts.data.fetching.download import FIRST_PAUSE, DownloadError, HostGone
 from xstilts.data.fetching.hub import Say, fetch
+from xstilts.data.fetching.hub_sets import HubSet, places
 from xstilts.data.fetching.lock import Pin, matches
 from xstilts.data.readers.lines import check_unpacked
-from xstilts.data.registry import SPLITS, dataset, language_names, paths
+from xstilts.data.registry import language_names
 from xstilts.errors import DataError
-from xstilts.tasks import outside
 
 Table = Iterator[dict[str, Any]]
 LONGEST_SHIFT = 20  # characters of white space that a passage may have lost at its beginning
 NO_LABEL = "-"  # what a label index of -1 stands for, as the NLI files write it
-
-
-@dataclass(frozen=True)
-class HubSet:
-    """Where a data set lies on the Hub and how its tables are written out (see hub.yaml)."""
-
-    repository: str
-    form: str
-    splits: Mapping[str, tuple[str, ...]]
-    columns: Mapping[str, str] = field(default_factory=dict)
-    revision: str | None = None
-    after_archives: bool = False
-
-
-def load() -> dict[str, HubSet]:
-    """Return {data set: its place on the Hub}, the user's own data sets last."""
-    own = {name: entry for name, entry in outside.entries().items() if "hub" in entry}
-    return _shipped() | {name: HubSet(**outside.hub_set_of(entry)) for name, entry in own.items()}
-
-
-@cache
-def _shipped() -> dict[str, HubSet]:
-    raw = yaml.load(Path(__file__).with_name("hub.yaml").read_bytes(), yaml.CSafeLoader)
-    return {name: HubSet(**entry) for name, entry in raw.items()}
-
-
-def _records(entry: HubSet, tables: list[Path], language: str, place: Path) -> None:
-    """The columns that a user's own data set reads, under their own names; empty ones too.
-
-    A row without a label is `-`, which `drop` may name; on a test split, which may be without labels, it has none.
-    """
-    no_label = None if place.name.startswith("test-") else NO_LABEL
-    rows = (row for path in tables for row in table(path, no_label))
-    _write_json_lines(place, ({key: row.get(column) for key, column in entry.columns.items()} for row in rows))
-
-
-def places(name: str, entry: HubSet, languages: Iterable[str]) -> list[tuple[str, str, str]]:
-    """Return (language, pattern of paths in the repository, file to write) for each file of a data set."""
-    found = []
-    for language in languages:
-        for split in SPLITS:
-            if split == "train" and language != "en":
-                continue
-            patterns = [pattern.format(**language_names(language)) for pattern in entry.splits.get(split, ())]
-            if patterns:  # files that the patterns do not give (labels apart) come last in the registry
-                files = paths(dataset(name), language, split)[0]
-                found += [(language, pattern, file) for pattern, file in zip(patterns, files, strict=False)]
-    return found
-
-
-def patterns(name: str, entry: HubSet) -> list[str]:
-    """Return the patterns of all files that a data set reads from its repository."""
-    return list(dict.fromkeys(pattern for _, pattern, _ in places(name, entry, dataset(name).languages)))
-
-
-def part(name: str, entry: HubSet, pin: Pin) -> Pin | None:
-    """Return a repository's pin with the files of this data set only, None when one of its patterns has none."""
-    wanted = patterns(name, entry)
-    files = {path: known for path, known in pin.files.items() if any(matches(path, one) for one in wanted)}
-    whole = all(any(matches(path, one) for path in files) for one in wanted)
-    return Pin(pin.repository, pin.commit, files) if whole else None
 
 
 def bring(
@@ -208,6 +144,16 @@ def _csqa(entry: HubSet, tables: list[Path], language: str, place: Path) -> None
         return {"id": row["id"], "question": question, "answerKey": row["answerKey"]}
 
     _write_json_lines(place, map(nested, _rows(tables, ("id", "question", "choices", "answerKey"))))
+
+
+def _records(entry: HubSet, tables: list[Path], language: str, place: Path) -> None:
+    """The columns that a user's own data set reads, under their own names; empty ones too.
+
+    A row without a label is `-`, which `drop` may name; on a test split, which may be without labels, it has none.
+    """
+    no_label = None if place.name.startswith("test-") else NO_LABEL
+    rows = (row for path in tables for row in table(path, no_label))
+    _write_json_lines(place, ({key: row.get(column) for key, column in entry.columns.items()} for row in rows))
 
 
 def _csv(entry: HubSet, tables: list[Path], language: str, place: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.artifacts import RECEIPT, Manifest, Product, read_manifest
-from xstilts.data.fetching import hub_tables
+from xstilts.data.fetching import hub_sets, hub_tables
 from xstilts.data.fetching.archives import bring, clear, move, needed, read_back
 from xstilts.data.fetching.download import FIRST_PAUSE, DownloadError
 from xstilts.data.fetching.lock import LOCK, Pin
@@ -67,7 +67,7 @@ def _ways(settings: dict[str, Any], store: Path) -> Iterator[tuple[str, Bring]]:
     name, gone = settings["dataset"], set[str]()
 
     def from_hub(languages: list[str], origin: Path) -> list[str]:
-        entry = hub_tables.load()[name]
+        entry = hub_sets.load()[name]
         if settings["hub"]["pin"] is None:
             return [f"{entry.repository} is not pinned in {LOCK}: `make lock` did not find what it is read from"]
         pin = Pin(**settings["hub"]["pin"])

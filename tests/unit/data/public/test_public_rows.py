@@ -13,14 +13,14 @@ from public_jobs import download, files
 from upstream_server import Server
 
 from xstilts.cli import main
-from xstilts.data.fetching import hub_tables, lock
+from xstilts.data.fetching import hub_sets, lock
 from xstilts.data.fetching.lock import LOCK
 from xstilts.data.registry import dataset
 from xstilts.files import read_json
 
 
 def test_every_repository_becomes_rows(everything: Path, tmp_path: Path) -> None:
-    assert set(hub_tables.load()) == set(ROWS)
+    assert set(hub_sets.load()) == set(ROWS)
     for name, expected in ROWS.items():
         languages = dataset(name).languages
         for language in sorted({*languages[:2], languages[-1], "en"} & {*languages}):
