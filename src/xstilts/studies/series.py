@@ -106,7 +106,11 @@ def read_scores(path: Path, sizes: Mapping[str, float], source: str, minus: str 
 
 
 def read_average(path: Path, sizes: Mapping[str, float], source: str, minus: str, tasks: Sequence[str]) -> Series:
-    """Read the gains of a run's models as one series: of each language the mean over the tasks that have it.
+    """Read the gains of a run's models as one series: the mean over the tasks, each of which is one over its languages.
+
+    What stands at a language is that mean plus how far the language lies from the means of its tasks, by its share in
+    them. So the mean over languages is the mean over tasks, and drawing languages again moves each task's mean as
+    drawing its own again does, to first order: a task in many languages weighs no more than one in few.
 
     Raises:
         DataError: as ``read_scores``, or none of the tasks has scores.
@@ -114,18 +118,32 @@ def read_average(path: Path, sizes: Mapping[str, float], source: str, minus: str
     gains = read_gains(path, sizes, source, minus)
     found: Gains = {}
     for size in sizes.values():
-        cells: dict[tuple[str, str], list[tuple[float, float]]] = {}
-        for by_size in (gains[task] for task in tasks if task in gains):
-            for cell, values in by_size.get(size, {}).items():
-                cells.setdefault(cell, []).append(values)
-        found[size] = {cell: _means(values) for cell, values in cells.items()}
+        by_seed: dict[str, dict[str, dict[str, tuple[float, float]]]] = {}
+        for task in tasks:
+            for (seed, language), values in gains.get(task, {}).get(size, {}).items():
+                by_seed.setdefault(seed, {}).setdefault(task, {})[language] = values
+        found[size] = {
+            (seed, language): values for seed, own in by_seed.items() for language, values in _level(own).items()
+        }
     if not any(found.values()):
         raise DataError(path, f"no score of {' '.join(tasks)}", f"test scores of {source} and {minus}")
     return series_of(path, "average", found)
 
 
-def _means(values: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    return sum(gain for gain, _ in values) / len(values), sum(direct for _, direct in values) / len(values)
+def _level(tasks: Mapping[str, Mapping[str, tuple[float, float]]]) -> dict[str, tuple[float, float]]:
+    """Return by language what has the mean of the tasks' means as its mean."""
+    languages = sorted({language for own in tasks.values() for language in own})
+    values = np.zeros((len(languages), 2))
+    for own in tasks.values():
+        spoken = [languages.index(language) for language in own]
+        cells = np.asarray(list(own.values()))
+        mean = cells.mean(axis=0)
+        values += mean
+        values[spoken] += (cells - mean) * len(languages) / len(own)
+    return {
+        language: (float(gain), float(direct))
+        for language, (gain, direct) in zip(languages, values / len(tasks), strict=True)
+    }
 
 
 def read_gains(path: Path, sizes: Mapping[str, float], source: str, minus: str) -> dict[str, Gains]:

@@ -175,21 +175,15 @@ def _made_of(
 def _parts(
     run: RunFolder, model: str, own: Mapping[str, Mapping[tuple[str, str], Any]], source: str
 ) -> list[dict[str, Any]]:
-    """Return of what the mean over (seed, language) of the mean over the tasks that have them is the sum.
-
-    Seeds and languages that have the same tasks have one part a task.
-    """
-    tasks: dict[tuple[str, str], list[str]] = {}
+    """Return of what the mean over seeds of the mean over tasks, each one over its languages, is the sum."""
+    by_seed: dict[str, dict[str, list[str]]] = {}
     for task, cells in own.items():
-        for cell in cells:
-            tasks.setdefault(cell, []).append(task)
-    alike: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
-    for seed in sorted({seed for seed, _ in tasks}):
-        spoken: dict[tuple[str, ...], list[str]] = {}
-        for language, named in sorted((code, named) for (one, code), named in tasks.items() if one == seed):
-            spoken.setdefault(tuple(named), []).append(language)
-        for of_tasks, languages in spoken.items():
-            alike.setdefault((of_tasks, tuple(languages)), []).append(seed)
+        for seed, language in sorted(cells):
+            by_seed.setdefault(seed, {}).setdefault(task, []).append(language)
+    alike: dict[tuple[str, tuple[str, ...], int], list[str]] = {}  # seeds that have the same of a task
+    for seed, tasks in sorted(by_seed.items()):
+        for task, languages in tasks.items():
+            alike.setdefault((task, tuple(languages), len(tasks)), []).append(seed)
     return [
         {
             "task": task,
@@ -197,10 +191,9 @@ def _parts(
             "metrics": list(run.tasks[task]["metrics"]),
             "languages": list(languages),
             "by_seed": dict.fromkeys(seeds, source),
-            "weight": len(seeds) * len(languages) / len(tasks) / len(of_tasks),
+            "weight": len(seeds) / len(by_seed) / count,
         }
-        for (of_tasks, languages), seeds in alike.items()
-        for task in of_tasks
+        for (task, languages, count), seeds in alike.items()
     ]
 
 
@@ -224,7 +217,7 @@ def _page(
         RULE,
         f"The gain is {plus} minus {minus}. Seeds {' '.join(map(str, study['seeds']))}; {tasks}"
         + (f"; in no average: {out}" if out else "")
-        + f". Test splits. The average takes of each language the tasks that have it. {recipe_sentence(run.settings)}",
+        + f". Test splits. The average is the mean over the tasks, each of which is one over its languages. {recipe_sentence(run.settings)}",
         "![gain by size](gains.png)",
         BARS,
     ]

@@ -8,7 +8,18 @@ import pytest
 
 from xstilts.cli import main
 from xstilts.errors import DataError
-from xstilts.studies.series import NO, UNKNOWN, YES, Series, decide, interval, page, read_scores, read_series
+from xstilts.studies.series import (
+    NO,
+    UNKNOWN,
+    YES,
+    Series,
+    decide,
+    interval,
+    page,
+    read_average,
+    read_scores,
+    read_series,
+)
 from xstilts.uncertainty.forms import FORMS, fit, leave_largest_out
 
 ROOT = Path(__file__).parents[3]
@@ -152,6 +163,33 @@ def test_what_is_no_table_of_gains_is_refused(tmp_path: Path) -> None:
     table.write_text("series,billions,gain\nx,large,2\n")
     with pytest.raises(DataError, match=r"line 2: could not convert string to float: 'large'"):
         read_series(table)
+
+
+def test_a_task_in_many_languages_weighs_no_more_than_one_in_few(tmp_path: Path) -> None:
+    """The reference draws languages again, and takes of each draw the tasks' own means and then theirs."""
+    draw = np.random.default_rng(7)
+    spoken = {"udpos": range(33), "pawsx": range(7), "xquad": range(3, 14)}
+    gains = {task: draw.normal(centre, 2, (4, 33)) for task, centre in zip(spoken, (-1, 8, 4), strict=True)}
+    lines = ["model,source,target,task,language,split,metric,seed,value,status"]
+    for task, languages in spoken.items():
+        for seed in range(4):
+            for code in languages:
+                for source, value in (("none", 50), ("mnli", 50 + gains[task][seed, code])):
+                    lines.append(f"m,{source},x,{task},l{code:02},test,f1,{seed},{value},ok")
+    (tmp_path / "scores.csv").write_text("\n".join(lines) + "\n")
+    series = read_average(tmp_path / "scores.csv", {"m": 1.0}, "mnli", "none", list(spoken))
+    means = {task: gains[task][:, list(languages)].mean() for task, languages in spoken.items()}
+    assert series.means == pytest.approx([np.mean(list(means.values()))])
+    assert series.direct.mean() == pytest.approx(50)
+
+    drawn = []
+    for _ in range(4000):
+        count = np.bincount(draw.integers(0, 33, 33), minlength=33)
+        shares = [(gains[task].mean(axis=0), count * np.isin(np.arange(33), list(own))) for task, own in spoken.items()]
+        drawn.append(np.mean([values @ own / own.sum() for values, own in shares if own.sum()]))
+    by_language = series.gains[0].mean(axis=0)
+    spread = [np.average(by_language, weights=np.bincount(draw.integers(0, 33, 33), minlength=33)) for _ in range(4000)]
+    assert np.std(spread) == pytest.approx(np.std(drawn), rel=0.1), "as each task's own mean does"
 
 
 def test_the_scores_of_a_run_become_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
