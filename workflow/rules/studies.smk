@@ -49,7 +49,7 @@ rule measure_serving:
     resources:
         gpu=1,
         mem_mb=memory_of(64000),
-        runtime=minutes_each(720),
+        runtime=minutes_of_serving,
     message:
         "Measure how fast the arms of study {wildcards.study} answer"
     shell:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from xstilts.config.layers import merged
 from xstilts.config.methods import Method, read_kind
@@ -24,6 +24,16 @@ BEST = "best-en"  # the arm that is, for each task, the candidate that is best o
 WHOLE = "full"  # the method that needs no adapters
 
 
+def even(repeats: int) -> int:
+    """Refuse an odd number of times: what drifts slowly would meet the arms unlike."""
+    if repeats % 2:
+        raise ValueError(f"found {repeats}; expected an even number, as many forwards as backwards")
+    return repeats
+
+
+Turns = Annotated[Count, AfterValidator(even)]
+
+
 class Speed(Section):
     """Steps of the arms' trainings measured in one process, in an order and its reverse by turns."""
 
@@ -31,7 +41,7 @@ class Speed(Section):
     batching: list[Literal["unpadded", "dynamic", "maximum"]] = Field(
         description="unpadded: sequences end to end; dynamic, maximum: padded to the longest of the batch, to the limit"
     )
-    repeats: Count = Field(description="times that all arms are gone through", ge=3)
+    repeats: Turns = Field(description="times that all arms are gone through", ge=3)
     steps: Count = Field(description="optimiser steps of an arm and batching, in each repeat")
 
 
@@ -48,7 +58,7 @@ class Serving(Section):
         "queries, a query each by turns",
         ge=2,
     )
-    repeats: Count = Field(
+    repeats: Turns = Field(
         description="times that all models are gone through under load, as often forwards as backwards; MultiStream: "
         "twice, Server: one search",
         ge=2,
@@ -60,8 +70,6 @@ class Serving(Section):
     def _consistent(self) -> "Serving":
         if "SingleStream" not in self.scenarios:
             raise ValueError(f"scenarios: found {' '.join(self.scenarios)}; expected SingleStream among them")
-        if self.repeats % 2:
-            raise ValueError(f"repeats: found {self.repeats}; expected an even number, as many forwards as backwards")
         return self
 
 
@@ -72,7 +80,7 @@ class Latency(Section):
         description="arms whose trained models are measured, with adapters as they are and merged; those in context too"
     )
     questions: Count = Field(description="of the test sets in all languages: alone, and all at once, a repeat")
-    repeats: Count = Field(description="times that all arms are gone through", ge=3)
+    repeats: Turns = Field(description="times that all arms are gone through", ge=3)
 
 
 class Study(Section):
@@ -104,6 +112,11 @@ class Study(Section):
     )
     apart: Literal["task", "language"] = Field(
         default="task", description="what is left out in turn beside the answer: a task, or of a single task a language"
+    )
+    unlearned: Literal["left out", "counted"] = Field(
+        default="left out",
+        description="scores of trainings on a target that learned nothing: left out, or counted as they are, where the "
+        "question is whether an arm can learn it at all",
     )
     tasks: Names = Field(default=[], description="what is evaluated; empty: the run's tasks")
     tuned: bool = Field(

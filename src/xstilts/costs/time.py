@@ -57,13 +57,14 @@ class Work:
     float32: bool = False  # forward passes in float32, whatever the run computes in
     assumed: frozenset[str] = field(default_factory=frozenset)  # what was not counted in data on the disk
     products: float = 0  # of a query and a candidate
+    method: Method | None = None  # what trains, or trained, instead of the whole encoder
 
 
 def seconds(work: Work, size: Size, device: Device, threads: int = 1) -> float:
     """Return how long a job takes on one device: the larger of arithmetic and launches, the optimiser, the host."""
     rate, token = _rate(device, size.hidden) * threads, operations_of_token(work, size)
     training = max(3 * token * work.tokens / rate, device.launch * size.layers * work.micro_batches)
-    trained = trained_parameters(size, None, work.all_rows)
+    trained = trained_parameters(size, work.method, work.all_rows)
     training += work.steps * 28 * trained / device.bandwidth  # bytes of one step of AdamW in float32
     forward_rate = device.float32 * rate if work.float32 else rate
     forward = max(token * work.forward / forward_rate, device.launch / 3 * size.layers * work.forward_batches)
@@ -91,15 +92,14 @@ def operations(work: Work, size: Size) -> float:
     return operations_of_token(work, size) * (3 * work.tokens + work.forward)
 
 
-def memory_mb(
-    work: Work, size: Size, rule: str, attempt: int = 1, method: Method | None = None, reserve: float = 2
-) -> int:
+def memory_mb(work: Work, size: Size, rule: str, attempt: int = 1, reserve: float = 2) -> int:
     """Return the main memory to ask for: base, weights (a training: with optimiser and checkpoint), rows; then more.
 
     The bytes a row and the base are ``reserve`` times what the demo's jobs were measured to need at most; the weights
     are counted. Those of a decoder in four bits are packed out of its files, whose pages count for nobody; an embedding
     is there twice.
     """
+    method = work.method
     packed = method is not None and method.bits is not None and size.gated
     own = FOUR_BITS * size.layers * size.matrices + 8 * size.vocabulary * size.hidden
     weights = own if packed else 8 * size.parameters

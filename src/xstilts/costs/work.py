@@ -10,6 +10,7 @@ from functools import cache, cached_property, partial
 from typing import Any
 
 from xstilts import tasks
+from xstilts.config.methods import Method
 from xstilts.config.sources import LONGER
 from xstilts.costs.rows import ASSUMED_ROWS, known_rows
 from xstilts.costs.size import size_of
@@ -82,15 +83,20 @@ class Workload:
         if rule == "few_shot":
             return self.few_shot(settings_of(self.jobs, rule, *wildcards[:3], int(wildcards[3]), wildcards[4]))
         same = {"pretrain": 0, "train_intermediate": 1, "train_target": 2, "index": 4, "predict": 4}[rule]
-        return self._work(rule, wildcards[same], rule == "train_target" and wildcards[1] == LONGER)
+        found = self._work(rule, wildcards[same], rule == "train_target" and wildcards[1] == LONGER)
+        method = self._method(rule, *wildcards)
+        return replace(found, method=method) if method else found
 
-    def memory_mb(self, attempt: int, rule: str, *wildcards: str, reserve: float = 2) -> int:
-        """Return the main memory that a job asks for, more at each attempt."""
+    def _method(self, rule: str, *wildcards: str) -> Method | None:
+        """Return how the weights of a job train, or were trained, where it is not the whole encoder."""
         phase = {"train_intermediate": "intermediate", "train_target": "target"}.get(rule, "")
         if rule in ("index", "predict"):
             phase = "target" if wildcards[2] != "none" else "intermediate" if wildcards[1] != "none" else ""
-        method = self.jobs.run.method_in(wildcards[0], wildcards[1], phase) if phase else None
-        return memory_mb(self.work(rule, *wildcards), self.size(wildcards[0])[0], rule, attempt, method, reserve)
+        return self.jobs.run.method_in(wildcards[0], wildcards[1], phase) if phase else None
+
+    def memory_mb(self, attempt: int, rule: str, *wildcards: str, reserve: float = 2) -> int:
+        """Return the main memory that a job asks for, more at each attempt."""
+        return memory_mb(self.work(rule, *wildcards), self.size(wildcards[0])[0], rule, attempt, reserve)
 
     def minutes(self, attempt: int, rule: str, *wildcards: str) -> int:
         """Return the time limit that a job asks for, longer at each attempt."""

@@ -133,8 +133,9 @@ def target_training(run: Run, source: str, target: str, seed: int) -> dict[str, 
     """Return the settings of the training on a target, after a source."""
     *before, last = (_link(run, source, target, link, seed) for link in tasks.training_set(target).links)
     settings = last | ({"before": before} if before else {})
-    if source == LONGER:
-        settings["further_steps_of"] = part(run, "mnli", run.intermediate.sets["mnli"])
+    if source == LONGER:  # of a chain its first training has them: the last one may have a few hundred questions
+        longer = before[0] if before else settings
+        longer["further_steps_of"] = part(run, "mnli", run.intermediate.sets["mnli"])
     if source == AVERAGED:
         settings["optimisation"]["averaged"] = run.optimisation.averaged
     return settings

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from xstilts.config.methods import Method
 from xstilts.costs.size import Size, size_in
 from xstilts.costs.time import DEVICES, seconds
 from xstilts.costs.work import Workload
@@ -134,7 +135,8 @@ def _estimate(workload: Workload, content: dict[str, Any], size: Size) -> float:
         elif content["rule"] == "pretrain":
             work = workload.work("pretrain", *content["wildcards"])
         else:
-            work = workload.training(settings, content["results"]["train_examples"])
+            method = Method.model_validate(settings["method"]) if "method" in settings else None
+            work = replace(workload.training(settings, content["results"]["train_examples"]), method=method)
     except (KeyError, UserError):
         return 0.0  # of another version, or of a data set that is not known here
     device = DEVICES[kind(made["machine"].get("device", "cpu"))]

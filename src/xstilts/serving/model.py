@@ -52,6 +52,7 @@ def open_served(folder: Path, below: Path | None, family: str, merged: bool, pre
     model = build_model(encoder, {head["name"]: (family, max(1, len(head["labels"])))}, 0, precision)
     model.heads[head["name"]].load_state_dict(load_file(folder / "head.safetensors"))
     model.to(device(recipe)).eval()
+    model.keep_half()  # else each query of its own would round all weights again
     _wait(model)
     return Opened(model, head["name"], family, time.perf_counter() - began)
 
@@ -80,6 +81,7 @@ def swap_seconds(opened: Opened, folder: Path) -> float:
     began = time.perf_counter()
     exchange(opened.model.encoder, folder)
     opened.model.heads[opened.head].load_state_dict(load_file(folder / "head.safetensors"))
+    opened.model.half.refresh()  # type: ignore[attr-defined]
     _wait(opened.model)
     return time.perf_counter() - began
 

@@ -111,6 +111,8 @@ def null_test(made: Mapping[str, list[str]], plus: str, minus: str) -> NullTest:
     It holds where the whole interval lies within these. It has failed where the seconds differ, that is the interval
     lies on one side of equal; where it holds equal and reaches further, the timings are too coarse to tell.
 
+    A prediction that went on after an interruption, or got a further language, is in no pair.
+
     Args:
         made: the manifests of what computes for each arm.
         plus: an arm.
@@ -121,9 +123,11 @@ def null_test(made: Mapping[str, list[str]], plus: str, minus: str) -> NullTest:
         for path in map(Path, made[arm]):
             if path.is_file() and (found := read_json(path))["rule"] == "predict":
                 pairs.setdefault(tuple(path.parts[-4:-1]), []).append(found)  # target, seed, task
-    whole = [pair for pair in pairs.values() if len(pair) == 2]
+    both = [pair for pair in pairs.values() if len(pair) == 2]
+    whole = [pair for pair in both if all(map(_in_one_go, pair))]
     if len(whole) < 2:
         found = f"{len(whole)} pair{'' if len(whole) == 1 else 's'}"
+        found += " in one go" if len(whole) < len(both) else ""
         return NullTest(COARSE, f"{found} of predictions of {plus} and {minus}, and it needs two")
     examples = [tuple((one["made"].get("work") or {}).get("examples", 0) for one in pair) for pair in whole]
     if any(one != other for one, other in examples):
@@ -136,12 +140,18 @@ def null_test(made: Mapping[str, list[str]], plus: str, minus: str) -> NullTest:
     reach = student_quantile(0.975, len(logs) - 1) * spread
     low, value, high = (100 * math.expm1(one) for one in (centre - reach, centre, centre + reach))
     words = (
-        f"predictions of {plus} took {value:+.1f} % of the seconds of those of {minus} ({low:+.1f} to {high:+.1f} %), "
+        f"predictions of {plus} took {value:+.1f} % more seconds than those of {minus} ({low:+.1f} to {high:+.1f} %), "
         f"{len(whole)} pairs on the same examples; expected an interval within -{EQUAL} to +{EQUAL} %"
     )
     if low >= -EQUAL and high <= EQUAL:
         return NullTest(HOLDS, words)
     return NullTest(COARSE if low <= 0 <= high else FAILED, words)
+
+
+def _in_one_go(prediction: Mapping[str, Any]) -> bool:
+    """Say whether a prediction made all its languages at once: what it took counts those of its last attempt."""
+    made, languages = prediction["made"].get("work") or {}, prediction["results"].get("languages", ())
+    return bool(made.get("languages", len(languages)) == len(languages))
 
 
 def equal_steps(made: Mapping[str, list[str]], arm: str, source: str) -> str:

@@ -10,12 +10,14 @@ from xstilts.studies.measure import Finding
 
 def rule(study: Mapping[str, Any], name: str) -> str:
     """Return the rule in words."""
+    chance = " Trainings on a target that learned nothing count at their scores, where another arm learned it."
     return (
         f"The rule, fixed beforehand in the study's configuration and module: the primary comparison is {name}. "
-        f"**yes**: its 95 % interval lies above 0, and still does when any one {study['apart']} is left out. "
-        f"**no**: it lies below {study['smallest']:g} points, the smallest effect that counts. "
+        f"**no**: its 95 % interval lies below {study['smallest']:g} points, the smallest effect that counts. "
+        f"**yes**: it reaches them and lies above 0, and still does when any one {study['apart']} is left out. "
         f"**not identified**: all else, and fewer than {study['least_seeds']} seeds or two {study['apart']}s, a "
         "missing score, or trainings that failed so that too few seeds are left."
+        + (chance if study["unlearned"] == "counted" else "")
     )
 
 

@@ -10,7 +10,7 @@ from xstilts.config.study import BEST
 from xstilts.families.facts import facts
 from xstilts.reporting.aggregate import Scores, choose_split
 from xstilts.reporting.claims import Failed, failures, sound
-from xstilts.reporting.failures import behind, failed_trainings, meant_not_to_learn
+from xstilts.reporting.failures import NOT_LEARNED, Chain, behind, failed_trainings, meant_not_to_learn
 from xstilts.reporting.main.results import read_results
 from xstilts.reporting.run import RunFolder
 from xstilts.reporting.tables.intervals import scores_of
@@ -120,6 +120,8 @@ def by_task(drawn: Drawn) -> dict[str, Runs]:
 def _failed(run: RunFolder, model: str) -> dict[tuple[str, str, int], str]:
     """Return (source, task, seed) of what rests on a training that failed; a control is not meant to learn."""
     found = failed_trainings(run.trainings)
+    for chain in unlearned(run):
+        del found[chain]
     failed = {}
     for source in run.settings["sources"]:
         for task, entry in run.tasks.items():
@@ -131,6 +133,19 @@ def _failed(run: RunFolder, model: str) -> dict[tuple[str, str, int], str]:
                 if states:
                     failed[source, task, seed] = states[0]
     return failed
+
+
+def unlearned(run: RunFolder) -> list[Chain]:
+    """Return the trainings on targets that learned nothing and count all the same, where the study says so.
+
+    That chance is all an arm reaches is an outcome where another arm learned the target; where none did, it is none.
+    """
+    if run.settings["study"]["unlearned"] != "counted":
+        return []
+    found = failed_trainings(run.trainings)
+    chains = [(one["model"], one["source"], one["target"], one["seed"]) for one in run.trainings]
+    learned = {chain[2] for chain in chains if chain not in found}
+    return [chain for chain, (state, _) in found.items() if state == NOT_LEARNED and chain[2] in learned - {"none"}]
 
 
 def best_by_seed(

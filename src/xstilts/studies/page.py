@@ -12,7 +12,7 @@ from xstilts.reporting.render import MISSING, TITLES, markdown_table, number
 from xstilts.reporting.run import RunFolder
 from xstilts.studies.costs import NOT_MEASURED
 from xstilts.studies.covered import lacking_languages, splits_in_words
-from xstilts.studies.measure import Arms, Finding
+from xstilts.studies.measure import Arms, Finding, unlearned
 from xstilts.uncertainty.estimates import over_seeds
 from xstilts.uncertainty.seeds import Statistic
 
@@ -50,14 +50,14 @@ def page(
     few = lacking_languages(run.tasks, arms.splits, arms.languages)
     few = f"; not all are there: {few}" if few else ""
     null = f"Null test of the harness: {found['null_test']}." if found["null_test"] else ""
-    beside = [found["equal_steps"], found["price"], null]
+    beside = [found["equal_steps"], found["price"], null, _at_chance(run, study)]
     parts = [
         f"# {found['question']}",
         *([GENERATED] if run.generated else []),
         f"**Answer: {found['verdict']}.** {found['means']} The reason: {found['reason']}.",
         found["rule"],
         f"Encoder {run.settings['models'][0]}, {seeds}, {tasks}{left}. {splits_in_words(run.tasks, arms.splits)}. "
-        f"Intervals over seeds and items, on the languages of each task{few}. {recipe_sentence(run.settings)}",
+        f"{_intervals(findings)}, on the languages of each task{few}. {recipe_sentence(run.settings)}",
         *([_chosen_rates(run, study)] if study["tuned"] else []),
         "## Comparisons",
         markdown_table(HEAD, [_line(one) for one in findings]),
@@ -82,6 +82,19 @@ def page(
         "`xstilts trace` follows them back to the data.",
     ]
     return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _intervals(findings: Sequence[Finding]) -> str:
+    """Say over what intervals of scores are: under three seeds nothing says how far another one would differ."""
+    few = any(one.seeds and len(one.seeds) < 3 for one in findings if one.comparison.of == "score")
+    return f"Intervals over seeds and items{'; of fewer than three seeds over items alone' if few else ''}"
+
+
+def _at_chance(run: RunFolder, study: Mapping[str, Any]) -> str:
+    """Name the arms whose scores are of trainings that learned nothing."""
+    sources = [source for _, source, _, _ in unlearned(run)]
+    named = [f"{arm} ({count})" for arm, source in study["arms"].items() if (count := sources.count(source))]
+    return f"Learned nothing on a target, and count at their scores (trainings): {', '.join(named)}." if named else ""
 
 
 def _speed_table(speed: Sequence[Mapping[str, Any]]) -> str:

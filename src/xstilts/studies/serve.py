@@ -101,7 +101,9 @@ def _opened(
         answer(list(range(min(BATCH, there))))
     peak = torch.cuda.max_memory_allocated() - before if on_gpu else None
     swaps = [swap_seconds(opened, folder) for _ in range(SWAPS)] if below is not None and not merged else []
-    held = (*opened.model.parameters(), *opened.model.buffers())
+    halves = opened.model.half.maps  # type: ignore[attr-defined]
+    copies = [one for linear in halves for one in linear.copies if one is not None]
+    held = (*opened.model.parameters(), *opened.model.buffers(), *copies)
     return (answer, there), {
         "load_seconds": opened.seconds,
         "swap_seconds": statistics.median(swaps) if swaps else None,

@@ -217,7 +217,8 @@ def _page(
         RULE,
         f"The gain is {plus} minus {minus}. Seeds {' '.join(map(str, study['seeds']))}; {tasks}"
         + (f"; in no average: {out}" if out else "")
-        + f". Test splits. The average is the mean over the tasks, each of which is one over its languages. {recipe_sentence(run.settings)}",
+        + ". Test splits. The average is the mean over the tasks, each of which is one over its languages. "
+        + recipe_sentence(run.settings),
         "![gain by size](gains.png)",
         BARS,
     ]

@@ -104,15 +104,19 @@ def compare_speed(steps: Steps, comparison: Comparison) -> Finding:
 def shares_to_dev(run: RunFolder, arms: Mapping[str, str], english: str) -> dict[str, float | None]:
     """Return after which share of its intermediate training an arm first has the best dev score of the English one.
 
-    The mean over seeds; None where a seed never has it, or there is no history.
+    The mean over seeds; None where a seed never has it, there is no history, or other data chose the checkpoint: a
+    score of answers is no accuracy.
     """
     scored: dict[str, list[list[tuple[float, float]]]] = {}
+    chosen_on: dict[str, list[str]] = {}
     for arm, source in arms.items():
         for seed in run.settings["seeds"]:
-            path = run.folder / "models" / run.settings["models"][0] / source / "none" / str(seed) / "history.json"
-            if path.is_file() and (made := read_json(path)["evaluations"]):
+            folder = run.folder / "models" / run.settings["models"][0] / source / "none" / str(seed)
+            if (folder / "history.json").is_file() and (made := read_json(folder / "history.json")["evaluations"]):
                 last = made[-1]["step"]
                 scored.setdefault(arm, []).append([(one["step"] / last, one["score"]) for one in made])
+                chosen_on[arm] = _choosing(read_json(folder / "manifest.json"))
+    scored = {arm: found for arm, found in scored.items() if chosen_on[arm] == chosen_on.get(english)}
     wanted = [max(score for _, score in history) for history in scored.get(english, [])]
     shares: dict[str, float | None] = {}
     for arm, histories in scored.items():
@@ -123,3 +127,9 @@ def shares_to_dev(run: RunFolder, arms: Mapping[str, str], english: str) -> dict
         there = [share for share in reached if share is not None]
         shares[arm] = sum(there) / len(there) if there and len(there) == len(reached) else None
     return shares
+
+
+def _choosing(manifest: Mapping[str, Any]) -> list[str]:
+    """Return the data on whose dev split a training chose its checkpoint, by its manifest."""
+    parts = manifest["spec"]["settings"]["parts"]
+    return sorted({name for one in parts for name in (one.get("dev") or one.get("chosen_on") or one["data"])})

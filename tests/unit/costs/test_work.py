@@ -149,6 +149,19 @@ def test_an_encoder_of_half_the_depth_takes_about_half_the_time(paper: Workload)
     assert 1.7 < seconds(work, size, DEVICES["gpu"]) / seconds(work, half, DEVICES["gpu"]) < 2.1
 
 
+def test_adapters_leave_the_optimiser_little_to_move(tmp_path: Path) -> None:
+    raw = yaml.safe_load(CONFIG)
+    raw["encoders"]["xlm-roberta-large"]["method"] = {"kind": "lora", "phases": ["target"]}
+    whole, adapted = (Workload(Jobs(load(one), ROOT, results=tmp_path)) for one in (yaml.safe_load(CONFIG), raw))
+    job = (*TARGET, "mnli", "1")
+    size, device = whole.size("xlm-roberta-large")[0], DEVICES["gpu"]
+    less = seconds(whole.work(*job), size, device) - seconds(adapted.work(*job), size, device)
+    moved = whole.work(*job).steps * 28 * 345e6 / device.bandwidth
+    assert less == pytest.approx(moved, rel=0.02), "AdamW over 345 million weights, or over under one"
+    before = ("train_intermediate", "xlm-roberta-large", "mnli", "1")
+    assert adapted.work(*before) == whole.work(*before), "a phase that trains the whole encoder"
+
+
 def test_small_encoders_keep_one_thread_whatever_their_work(paper: Workload) -> None:
     demo = yaml.safe_load((ROOT / "config/runs/demo.yaml").read_text())
     raw = yaml.safe_load((ROOT / "config.yaml").read_text())

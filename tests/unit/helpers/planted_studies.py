@@ -46,7 +46,7 @@ def plant(
     unlearned: Collection[str] = (),
     settings: Mapping[str, Any] | None = None,
     faster: float = 0.0,
-    repeats: int = 5,
+    repeats: int = 6,
     noise: float = 0.002,
     slower: float = 1.0,
     served: Mapping[str, Any] | None = None,

@@ -253,7 +253,7 @@ def test_the_plan_counts_four_bits() -> None:
 def test_a_job_asks_for_main_memory_for_what_it_holds() -> None:
     size = Size(152_064, 0, 80, 8192, 49_152, gated=True, values=1024)
     asked = [
-        memory_mb(Work(rows=1000), size, "predict", method=Method(kind="lora", modules=["q_proj"], bits=bits))
+        memory_mb(Work(rows=1000, method=Method(kind="lora", modules=["q_proj"], bits=bits)), size, "predict")
         for bits in (None, 4)
     ]
     assert asked[0] > 8 * size.parameters / 1e6 and 60_000 < asked[1] < 80_000

@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 
 from xstilts.artifacts import circumstances, remember
+from xstilts.files import read_json
 from xstilts.studies.costs import COARSE, FAILED, HOLDS, cost_of, null_test
+
+LANGUAGES = ("et", "ht", "id")
 
 
 def manifest(folder: Path, joules: float | None, seconds: float = 20.0, worked: float = 20.0) -> Path:
@@ -28,19 +31,21 @@ def test_energy_is_of_the_jobs_whose_counter_was_read_from_beginning_to_end(tmp_
 def predictions(folder: Path, seconds: list[float], examples: int = 100) -> list[str]:
     """Manifests of an arm's predictions, a seed each."""
     found = []
+    content = {"rule": "predict", "files": {}, "results": {"languages": {key: {} for key in LANGUAGES}}}
     for seed, took in enumerate(seconds, 1):
-        made = circumstances(0.0) | {"seconds": took, "work": {"examples": examples, "seconds": took}}
+        work = {"languages": len(LANGUAGES), "examples": examples, "seconds": took}
+        made = circumstances(0.0) | {"seconds": took, "work": work}
         path = folder / "copa" / str(seed) / "xcopa_copa" / "manifest.json"
         path.parent.mkdir(parents=True)
-        found.append(str(remember(path, {"rule": "predict", "files": {}, "made": made}).path))
+        found.append(str(remember(path, content | {"made": made}).path))
     return found
 
 
 @pytest.mark.parametrize(
     ("plus", "minus", "found", "words"),
     [
-        ([2.0, 2.02, 1.98], [2.0, 2.0, 2.0], HOLDS, "-0.0 % of the seconds of those of COPA (-2.5 to +2.5 %), 3 pairs"),
-        ([2.0, 1.6], [1.0, 1.0], COARSE, "+78.9 % of the seconds of those of COPA (-56.7 to +638.3 %), 2 pairs"),
+        ([2.0, 2.02, 1.98], [2.0, 2.0, 2.0], HOLDS, "-0.0 % more seconds than those of COPA (-2.5 to +2.5 %), 3 pairs"),
+        ([2.0, 1.6], [1.0, 1.0], COARSE, "+78.9 % more seconds than those of COPA (-56.7 to +638.3 %), 2 pairs"),
         ([2.1, 1.9, 2.0], [2.0, 2.0, 2.0], COARSE, "expected an interval within -10 to +10 %"),
         ([3.0, 3.1, 3.0], [2.0, 2.0, 2.0], FAILED, "(+44.7 to +59.0 %)"),
         ([2.16, 2.2, 2.2], [2.0, 2.0, 2.0], FAILED, "(+6.5 to +12.2 %)"),
@@ -60,3 +65,16 @@ def test_predictions_of_other_examples_are_no_equal_work(tmp_path: Path) -> None
     made = {"a": predictions(tmp_path / "a", [2.0, 2.0]), "b": predictions(tmp_path / "b", [2.0, 2.0], examples=90)}
     null = null_test(made, "a", "b")
     assert null.found == FAILED and "expected the same numbers" in null.words
+
+
+def test_a_prediction_that_was_interrupted_is_in_no_pair(tmp_path: Path) -> None:
+    """Its manifest says what the last attempt took, which made fewer languages."""
+    made = {arm: predictions(tmp_path / arm, [2.0, 2.0, 2.01, 1.99]) for arm in ("a", "b")}
+    one = Path(made["b"][1])
+    content = read_json(one)
+    content["made"] |= {"seconds": 0.7, "work": {"languages": 1, "examples": 33, "seconds": 0.7}}
+    remember(one, {name: value for name, value in content.items() if name != "seal"})
+    null = null_test(made, "a", "b")
+    assert null.found == HOLDS and "3 pairs on the same examples" in null.words, null.words
+    few = null_test({arm: paths[:2] for arm, paths in made.items()}, "a", "b")
+    assert few.found == COARSE and "1 pair in one go of predictions of a and b" in few.words

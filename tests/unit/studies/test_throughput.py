@@ -11,10 +11,12 @@ from planted_studies import plant
 
 from xstilts.errors import UserError
 from xstilts.families.features import Features, lengths
+from xstilts.files import write_json
 from xstilts.planning.numbers import find_number
 from xstilts.reporting.run import RunFolder
 from xstilts.studies.job import run_study
 from xstilts.studies.speed import WARM, filled, order
+from xstilts.studies.speeds import shares_to_dev
 
 
 def decided(folder: Path, **changes: Any) -> tuple[dict[str, str], RunFolder]:
@@ -49,11 +51,30 @@ def test_equal_speed_a_real_token_is_a_yes_with_every_figure(tmp_path: Path) -> 
     for column in ("tokens_per_second", "step_p95_ms", "padded_percent", "hours_to_finish"):
         traced = find_number(run, folder / "speed.csv", "M,dynamic", column)
         assert traced.value == pytest.approx(float(rows["M", "dynamic"][column]), abs=1e-5)
-        assert traced.words[0].endswith(f"{folder / 'speed/steps.csv'}") and len(traced.words) == 1 + 5
+        assert traced.words[0].endswith(f"{folder / 'speed/steps.csv'}") and len(traced.words) == 1 + 6
     with pytest.raises(UserError, match="'at_limit' was not measured there"):
         find_number(run, folder / "speed.csv", "M,dynamic", "at_limit")
     page = (folder / "verdict.md").read_text(encoding="utf-8")
     assert "## Speed" in page and "not measured" in page and "| E+M | maximum |" in page
+
+
+def test_an_arm_that_other_data_chose_has_no_hours_to_the_dev_score_of_the_english_one(tmp_path: Path) -> None:
+    """SQuAD's F1 on its own dev is above MNLI's accuracy from the first evaluation on: that says nothing."""
+    run = plant(tmp_path, "throughput", {})
+    chosen = {
+        "mnli": ({"data": ["mnli/en"]}, [40, 80, 85]),
+        "mnli-many": ({"data": ["mnli/qaa"], "chosen_on": ["mnli/en"]}, [50, 86, 87]),
+        "squad": ({"data": ["squad/en"]}, [86, 88, 90]),
+    }
+    for source, (part, scores) in chosen.items():
+        for seed in run.settings["seeds"]:
+            folder = run.folder / "models" / run.settings["models"][0] / source / "none" / str(seed)
+            evaluations = [{"step": 10 * (place + 1), "score": score} for place, score in enumerate(scores)]
+            write_json(folder / "history.json", {"evaluations": evaluations})
+            manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+            write_json(folder / "manifest.json", manifest | {"spec": {"settings": {"parts": [part]}}})
+    arms = {"E": "mnli", "M": "mnli-many", "S": "squad"}
+    assert shares_to_dev(run, arms, "E") == {"E": 1.0, "M": pytest.approx(2 / 3)}
 
 
 @pytest.mark.slow
@@ -62,7 +83,7 @@ def test_equal_speed_a_real_token_is_a_yes_with_every_figure(tmp_path: Path) -> 
     [
         ({"faster": -10.0}, "no", "lies outside the 2 %"),
         ({"faster": 10.0}, "no", "lies outside the 2 %"),
-        ({"repeats": 4}, "not identified", "4 repeats, and the rule needs 5"),
+        ({"repeats": 4}, "not identified", "4 repeats, and the rule needs 6"),
         ({"noise": 0.1}, "not identified", "partly within and partly outside"),
     ],
 )

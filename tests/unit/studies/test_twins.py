@@ -130,11 +130,32 @@ def test_an_arm_whose_first_stage_learned_nothing_is_no_evidence(tmp_path: Path)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["order", "robustness"])
-def test_an_effect_of_one_task_alone_is_not_identified(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(("name", "task", "title"), [("order", "tatoeba", "Tatoeba"), ("robustness", "udpos", "POS")])
+def test_an_effect_of_one_task_alone_is_not_identified(tmp_path: Path, name: str, task: str, title: str) -> None:
     strong = {source: 5 * points for source, points in BETTER[name].items()}
-    found = decided(plant(tmp_path, name, strong, only={source: ["tatoeba"] for source in strong}))
-    assert found["verdict"] == UNKNOWN and "Tatoeba drives it" in found["reason"]
+    found = decided(plant(tmp_path, name, strong, only={source: [task] for source in strong}))
+    assert found["verdict"] == UNKNOWN and f"{title} drives it" in found["reason"]
+
+
+def test_a_gain_in_retrieval_is_no_answer_about_the_rate_of_the_baseline(tmp_path: Path) -> None:
+    """Nothing is trained for retrieval: the baseline with a chosen rate is the plain one there."""
+    better = {"mnli": 30.0, "squad": 30.0}
+    run = plant(tmp_path, "robustness", better, only={source: ["tatoeba"] for source in better})
+    assert decided(run)["verdict"] != YES
+    primary, *others = rows(run, "contrasts")
+    assert primary["tasks"] == "pawsx udpos"
+    gains = {row["contrast"]: float(row["estimate"]) for row in others}
+    assert gains["best-en minus none-tuned"] > 9 and gains["best-en minus none-tuned (retrieval)"] > 28
+
+
+def test_learning_nothing_is_an_outcome_of_what_xcopa_costs(tmp_path: Path) -> None:
+    """COPA alone stays at chance in all seeds, and what follows SIQA does not: that is the answer, and no lost arm."""
+    run = plant(tmp_path, "xcopa-cost", BETTER["xcopa-cost"], failed=["none"])
+    found = decided(run)
+    assert found["verdict"] == YES, found["reason"]
+    assert "learned nothing count at their scores" in found["rule"]
+    page = (run.tables / "verdict.md").read_text(encoding="utf-8")
+    assert "Learned nothing on a target, and count at their scores (trainings): COPA (3)." in page
 
 
 @pytest.mark.slow
@@ -198,7 +219,9 @@ def test_the_longer_baseline_has_the_steps_of_the_whole_chain(tmp_path: Path) ->
     run = plant(tmp_path, "robustness", {})
     decided(run)
     page = (run.tables / "verdict.md").read_text(encoding="utf-8")
-    assert "Steps of none-longer: 20 on udpos (mnli and then udpos has as many in all)." in page
+    assert (
+        "Steps of none-longer: 20 on pawsx (" in page and "20 on udpos (mnli and then udpos has as many in all)" in page
+    )
 
 
 def test_a_study_of_chosen_rates_decides_on_them_and_shows_them(
