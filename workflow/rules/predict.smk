@@ -43,4 +43,4 @@ rule predict:
     message:
         "Predict {wildcards.task} with {wildcards.model} after {wildcards.source} (seed {wildcards.seed})"
     shell:
-        "python workflow/scripts/predict.py --spec {input.spec} --model {input.model} --below {input.below} --features {input.features} --index {input.index} --data {input.data} --output {output} --threads {threads} 2> {log}"
+        "python workflow/scripts/predict.py --spec {input.spec} --model {input.model} --below {input.below} --features {input.features} --index {input.index} --like {input.like} --data {input.data} --output {output} --threads {threads} 2> {log}"

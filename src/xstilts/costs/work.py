@@ -82,6 +82,8 @@ class Workload:
         """Return the work of a job that computes: a pretraining, training, index, prediction, or few-shot training."""
         if rule == "few_shot":
             return self.few_shot(settings_of(self.jobs, rule, *wildcards[:3], int(wildcards[3]), wildcards[4]))
+        if rule == "predict" and self.jobs.like(*wildcards):
+            return Work()  # its answers are there
         same = {"pretrain": 0, "train_intermediate": 1, "train_target": 2, "index": 4, "predict": 4}[rule]
         found = self._work(rule, wildcards[same], rule == "train_target" and wildcards[1] == LONGER)
         method = self._method(rule, *wildcards)

@@ -29,6 +29,7 @@ def _of_source(jobs: Jobs, model: str, source: str) -> list[tuple[str, tuple[Any
         if cell[0] == model and (cell[1] == follows or (cell[1], cell[2]) in tried):
             found.append(("train_target", cell))
     cells = [cell for cell in jobs.cells() if cell[:2] == (model, source)]
+    cells = list(dict.fromkeys(one for cell in cells for one in (jobs.like(*cell), cell) if one))
     found += [("index", cell) for cell in cells if cell[4] in jobs.indexed]
     return found + [(jobs.predicting(source), cell) for cell in cells]
 

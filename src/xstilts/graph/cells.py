@@ -70,6 +70,31 @@ class Cells(Reads):
         ]
         return list(dict.fromkeys([*plain, *tried]))
 
+    def like(self, model: str, source: str, target: str, seed: int | str, task: str) -> Cell | None:
+        """The cell whose prediction is of the same weights, and made first; None: it is this one.
+
+        Where nothing is trained on a target, seeds of one encoder answer alike, and sources that start from it too.
+        """
+        if target != "none" or self.predicting(source) != "predict":
+            return None
+        first = self._first_of_encoder[self._encoder_of(model, source, seed)]
+        return None if first == (source, int(seed)) else (model, first[0], target, first[1], task)
+
+    @cached_property
+    def _first_of_encoder(self) -> dict[tuple[str, ...], tuple[str, int]]:
+        """By encoder the (source, seed) that predicts without a target's training first."""
+        found: dict[tuple[str, ...], tuple[str, int]] = {}
+        for model in self.run.models:
+            for source in self.run.source_names:
+                for seed in self.run.seeds if self.predicting(source) == "predict" else ():
+                    found.setdefault(self._encoder_of(model, source, seed), (source, seed))
+        return found
+
+    def _encoder_of(self, model: str, source: str, seed: int | str) -> tuple[str, ...]:
+        """What tells encoders apart: a user's own is the same with every seed."""
+        own = source in self.run.own_encoders
+        return (model, source) if own else (str(self.encoder(model, source, seed)),)
+
     @cached_property
     def indexed(self) -> list[str]:
         """The tasks of the run that search candidates of their own."""

@@ -60,12 +60,16 @@ def train_target(jobs: Jobs, model: str, source: str, target: str, seed: str) ->
 
 
 def predict(jobs: Jobs, model: str, source: str, target: str, seed: str, task: str) -> Inputs:
-    """The target's model, or for retrieval the encoder as it is, what is below adapters; features, data, candidates."""
+    """The target's model, or for retrieval the encoder as it is, what is below adapters; features, data, candidates.
+
+    ``like`` has predictions of the same weights.
+    """
     return {
         "model": jobs.trained(model, source, target, seed),
         "below": jobs.below(model, source, target, seed),
         "features": jobs.features_of_task(model, source, task),
         "index": [jobs.index(model, source, target, seed, task)] if task in jobs.indexed else [],
+        "like": [jobs.prediction(*like)] if (like := jobs.like(model, source, target, seed, task)) else [],
         "data": jobs.data_of_task(task),
     }
 

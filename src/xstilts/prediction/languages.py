@@ -10,6 +10,7 @@ from xstilts.artifacts import Manifest, Product, entries, hash_of, made_before, 
 from xstilts.data.rows.evaluated import rows_of, splits_of
 from xstilts.families.facts import facts
 from xstilts.families.stored import open_features
+from xstilts.files import link_file
 
 RECEIPT = ".receipt-{}.json"  # of a language, beside its files
 
@@ -25,7 +26,8 @@ def predict_task(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]
         folder: the artifact.
         spec: its ``settings`` hold task, family, splits, languages, limit, lengths, labels and micro_tokens.
         inputs: ``model``; where that is adapters, ``below``, the encoder below them; ``features`` of the task, the data
-            sets by ``DATASET/LANGUAGE``, ``index`` where the task has candidates, ``shots`` where a decoder reads some.
+            sets by ``DATASET/LANGUAGE``, ``index`` where the task has candidates, ``shots`` where a decoder reads some;
+            ``like``, predictions that may be of the same weights: whatever has a language's key is taken over.
     """
     settings = spec["settings"]
     model, below, features = inputs["model"], inputs.get("below"), inputs["features"]
@@ -49,6 +51,8 @@ def predict_task(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]
     }
     asked = [code for code, found in data.items() if not found.reason]
     done = {code: made_before(folder / RECEIPT.format(code), key[code]) for code in asked}
+    if like := inputs.get("like"):
+        done |= {code: _taken_over(like.folder, folder, code, key[code]) for code, found in done.items() if not found}
     waiting = [code for code, found in done.items() if found is None]
     waiting.sort(key=lambda code: -sum(data[code].results["rows"].values()))
     if waiting:
@@ -79,3 +83,13 @@ def predict_task(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]
     if waiting:
         work |= getattr(predict, "work", {})  # what it did beside forward passes
     return Product(files, {"languages": languages}, work=work)
+
+
+def _taken_over(other: Path, folder: Path, code: str, key: str) -> Manifest | None:
+    """Make the files of a language another artifact's, as links where the disk can, if they are of the same key."""
+    found = made_before(other / RECEIPT.format(code), key)
+    if found is None:
+        return None
+    for name in found.content["files"]:
+        link_file(other / name, folder / name)
+    return remember(folder / RECEIPT.format(code), {"key": key, "files": found.content["files"]})

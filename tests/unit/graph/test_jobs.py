@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from planned_jobs import BASE, ROOT, planned, target_sets
+from planned_jobs import BASE, PART, ROOT, planned, target_sets
 
 from xstilts import tasks
 from xstilts.config.run import load
@@ -78,6 +78,26 @@ def test_the_encoder_of_source_none_is_the_pretrained_one() -> None:
     assert jobs.encoder("m", "none", 2) == jobs.pretrained("m") == jobs.trained("m", "none", "none", 2)
     assert jobs.trained("m", "mnli", "none", 2) == jobs.encoder("m", "mnli", 2)
     assert jobs.trained("m", "mnli", "squad", 2).parts[-4:] == ("mnli", "squad", "2", "manifest.json")
+
+
+def test_predictions_of_the_same_weights_are_made_once() -> None:
+    """Retrieval with the pretrained encoder has no seed, nor a rate: one job answers, the others take its answers."""
+    sources = ["none", "none-tuned", "mnli", "mnli-tuned", {"my": {"encoder": "x"}}]
+    jobs = Jobs(load(BASE | PART | {"sources": sources}, of_study=True), ROOT)
+    model = jobs.run.models[0]
+
+    def like(source: str, target: str, seed: int, task: str) -> list[Path]:
+        found = inputs_of(jobs, "predict", model, source, target, str(seed), task)["like"]
+        assert isinstance(found, list)
+        return found
+
+    first = [jobs.prediction(model, "none", "none", 1, "tatoeba")]
+    assert like("none", "none", 1, "tatoeba") == []
+    assert like("none", "none", 2, "tatoeba") == like("none-tuned", "none", 1, "tatoeba") == first
+    assert like("mnli", "none", 2, "tatoeba") == [], "each seed has trained another encoder"
+    assert like("mnli-tuned", "none", 2, "bucc2018") == [jobs.prediction(model, "mnli", "none", 2, "bucc2018")]
+    assert like("my", "none", 2, "tatoeba") == [jobs.prediction(model, "my", "none", 1, "tatoeba")]
+    assert like("none", "mnli", 2, "xnli") == [], "trained on a target"
 
 
 def test_sources_and_seeds_share_features_and_a_users_own_tokenizer_has_its_own() -> None:

@@ -76,6 +76,27 @@ def test_a_language_is_predicted_again_only_when_it_is_not_there_as_it_was_made(
     assert {path.name: path.read_bytes() for path in task.folder.glob("test-*.tsv")} == whole
 
 
+def test_answers_of_the_same_weights_are_taken_over_and_others_are_made(task: Task, capsys) -> None:
+    assert task.predicted(capsys, "de", "fr") == ["de", "fr"]
+    first = task.folder / "manifest.json"
+    given = {"model": task.encoder.path, "features": task.features, "like": first}
+    given |= {f"tatoeba/{code}": task.data[code] for code in CODES}
+    capsys.readouterr()
+    other = task.made.make(predict_task, "other", "predict", "m", "none", "none", 2, "tatoeba", **given)
+    assert "sw: " in (said := capsys.readouterr().err) and "1 of 3 languages needed forward passes" in said
+    assert other.content["made"]["work"]["languages"] == 1
+    for code in ("de", "fr"):
+        assert (other.folder / f"test-{code}.tsv").read_bytes() == (task.folder / f"test-{code}.tsv").read_bytes()
+    assert set(other.content["files"]) == {f"test-{code}.tsv" for code in CODES}
+
+    rows = [row | {"id": f"x{row['id']}"} for row in retrieval()]
+    task.data["de"] = task.made.data("tatoeba", test=rows)  # other data: another key
+    given["tatoeba/de"] = task.data["de"]
+    capsys.readouterr()
+    task.made.make(predict_task, "third", "predict", "m", "none", "none", 3, "tatoeba", **given)
+    assert "fr: " not in (said := capsys.readouterr().err) and "de: " in said
+
+
 def test_what_was_done_before_a_job_died_is_not_done_again(task: Task, capsys) -> None:
     rows = task.data["fr"].with_name("test.jsonl")
     whole = rows.read_bytes()

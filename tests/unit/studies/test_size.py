@@ -35,9 +35,9 @@ REMARKS = [
     "What `make study NAME=size` runs on (`config/studies/size.yaml`): **Qwen1.5** decides. Of the open families that "
     "were read of, it alone has three sizes above 30 B in one architecture: 32.5, 72.3 and 111.2 billion parameters, "
     "and five below (BLOOM has one, 176 B, and Qwen2.5 two). **XLM-R** base, large, XL and XXL stand beside it. Every "
-    "size trains by LoRA of rank 16 on queries and values, the decoders beside weights in four bits. All sizes have one "
-    "learning rate, 2e-4 in both phases, which is a limit: one that becomes too high for the largest (QLoRA's authors "
-    "halved theirs above 13 B) would look like gains that diminish. Licences, by the "
+    "size trains by LoRA of rank 16 on queries and values, the decoders beside weights in four bits. All sizes have "
+    "one learning rate, 2e-4 in both phases, which is a limit: one that becomes too high for the largest (QLoRA's "
+    "authors halved theirs above 13 B) would look like gains that diminish. Licences, by the "
     "pages on the Hub: `tongyi-qianwen-research` of 0.5, 1.8 and 32 B, `tongyi-qianwen` of 14, 72 and 110 B; of 4 and "
     "7 B only others' words on their chat models were read (`-research` and `tongyi-qianwen`). Billions are those of "
     "the repositories, output matrix included; the plan counts without it. Nothing of it has been run.",
