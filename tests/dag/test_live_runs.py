@@ -113,6 +113,8 @@ def test_after_kill_9_of_snakemake_the_same_command_goes_on_by_itself(twin: Chec
     (twin.folder / OVERLAPS).unlink()
     process = start_and_hold(twin, "overlaps", OVERLAPS)
     assert list(twin.folder.glob(".snakemake/locks/*.lock"))
+    twin.snakemake("lock")
+    assert list(twin.folder.glob(".snakemake/locks/*.lock")), "what ended beside it took its own locks away alone"
     assert "Directory cannot be locked" in twin.snakemake(OVERLAPS, check=False), "while it lives"
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -4,6 +4,7 @@ from functools import cache
 from snakemake import common as snakemake_common, rules as snakemake_rules
 from snakemake.dag import DAG
 from snakemake.jobs import Job
+from snakemake.persistence.file import FilePersistence
 
 from xstilts.costs.host_memory import machine_memory_mb
 from xstilts.data.fetching.public import lacks_something
@@ -75,6 +76,17 @@ def forget_dead_locks(folder):
     lock_file(alive, path, shared=True, wait=True)
 
 
+def let_go(persistence):
+    """Remove the locks of this Snakemake as it ends.
+
+    Without it whichever ends first removes those of all that live, also after a run of another name, or the pins that
+    `make` looks at before each run: a second Snakemake then made the same files.
+    """
+    for file in persistence._lockfile.values():
+        Path(file).unlink(missing_ok=True)
+    persistence._lockfile.clear()
+
+
 def remembering(update):
     """Find who makes a file once for all who read it.
 
@@ -116,6 +128,7 @@ if not hasattr(snakemake_common.get_function_params, "cache_info"):
     snakemake_common.get_function_params = cache(snakemake_common.get_function_params)
     snakemake_rules.get_function_params = snakemake_common.get_function_params
 workflow._build_dag = plan_again
+FilePersistence.unlock, FilePersistence.cleanup_locks = let_go, FilePersistence._delete_locks  # the latter: `--unlock`
 if not hasattr(DAG.update, "remembers"):
     DAG.update = remembering(DAG.update)
 if not hasattr(Job.log_info, "once"):
