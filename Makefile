@@ -13,7 +13,7 @@ BIN := .venv/bin
 PIP := python -m pip install --quiet --disable-pip-version-check
 RUN ?= demo
 PROFILE ?= profiles/default
-PICK := $(foreach key,sources tasks languages models seeds pretrain keep,$(if $($(key)),$(key)=$($(key))))
+PICK := $(foreach key,sources tasks languages models seeds pretrain keep,$(if $($(key)),"$(key)=$$$(key)"))
 PICK += $(if $(BENCHMARK),benchmark=$(BENCHMARK))
 PICK += $(if $(RETRIEVAL),"retrieval={$$RETRIEVAL}")
 # A study is computed beside the run's rows, and what is equal to one of them is not computed twice.
@@ -59,7 +59,7 @@ $(call only,RECIPE,paper plan,; other settings of another run: docs/howto/other-
 $(call only,RUN,run study plan table lock,)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-seeds demo-encoder laptop laptop-seeds small paper run verify-baseline verify-small xtreme xtreme-r lock install plan table report test test-full test-slurm bench gpu-check site lint format schema documents conda clean
+.PHONY: help demo demo-seeds demo-encoder laptop laptop-seeds small paper run verify-baseline verify-small xtreme xtreme-r lock install plan table test test-full test-slurm bench gpu-check site lint format schema documents conda clean
 
 own_layer = $(if $(wildcard config/runs/$(1)-$(OTHER).yaml),$(1)-$(OTHER),$(1))
 demo demo-seeds: OWN = $(if $(OTHER),run=$@-$(OTHER))

@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from xstilts.config.yaml_file import read_yaml
 from xstilts.errors import ConfigError
 
 KEY = "extends"
@@ -63,7 +64,7 @@ def _place(code: Path, overlay: Path | str, folder: Path, key: str) -> Path:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.load(path.read_bytes(), yaml.CSafeLoader)
+        content = read_yaml(path)
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):

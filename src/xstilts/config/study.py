@@ -16,6 +16,7 @@ from xstilts.config.run import Run, load
 from xstilts.config.section import Section
 from xstilts.config.sources import CONTEXT, TUNED
 from xstilts.config.values import Count, Names, Positive, read_list
+from xstilts.config.yaml_file import read_yaml
 from xstilts.errors import ConfigError
 from xstilts.serving.names import Scenario
 
@@ -246,7 +247,10 @@ def read_study(code: Path, name: str, generated: bool, benchmark: str = "xtreme"
     if not path.is_file():
         known = " ".join(sorted(one.stem for one in (code / STUDIES).glob("*.yaml")))
         raise ConfigError(f"study: found {name!r}; expected one of {known}")
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    try:
+        content = read_yaml(path)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: {' '.join(str(error).split())}") from None
     changes: list[Mapping[str, Any]] = [(content.get("benchmarks") or {}).get(benchmark, {})]
     changes += [(content.get("recipes") or {}).get(recipe, {}), *[content.get("generated") or {}] * generated]
     try:

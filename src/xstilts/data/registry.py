@@ -81,6 +81,11 @@ class DataSet:
 
 def _known() -> dict[str, DataSet]:
     """Return the data sets of the registry and the user's own."""
+    return _with_own(outside.stamps())
+
+
+@cache
+def _with_own(stamped: outside.Stamps) -> dict[str, DataSet]:
     return _registry()[0] | {one.name: one for name, entry in outside.entries().items() for one in _own(name, entry)}
 
 

@@ -60,6 +60,11 @@ class TrainingSet:
 
 def registry() -> tuple[dict[str, Task], dict[str, TrainingSet]]:
     """Return (tasks, training sets) by name: in the order of the paper's table, then the user's own."""
+    return _with_own(outside.stamps())
+
+
+@cache
+def _with_own(stamped: outside.Stamps) -> tuple[dict[str, Task], dict[str, TrainingSet]]:
     tasks, training = shipped()
     if own := outside.entries():
         training = training | {

@@ -23,6 +23,7 @@ SPLITS = ("train", "dev", "test")
 CANDIDATES, PAIRS = "-candidates", "-train"  # what an entry's name becomes in those of its further data sets
 
 Entry = Mapping[str, Any]
+Stamps = tuple[tuple[str, int], ...]
 
 
 def name_files(paths: tuple[str, ...]) -> None:
@@ -35,13 +36,18 @@ def named_files() -> tuple[str, ...]:
     return tuple(filter(None, os.environ.get(VARIABLE, "").split(os.pathsep)))
 
 
+def stamps() -> Stamps:
+    """Return (file, when it was written) of the files: what is made of them stays until one of them changes."""
+    return tuple((path, Path(path).stat().st_mtime_ns) for path in named_files())
+
+
 def entries() -> dict[str, Entry]:
     """Return every entry by name; ``folder`` in it is its file's, below which its data lie."""
-    return _entries(tuple((path, Path(path).stat().st_mtime_ns) for path in named_files()))
+    return _entries(stamps())
 
 
 @cache
-def _entries(stamped: tuple[tuple[str, int], ...]) -> dict[str, Entry]:
+def _entries(stamped: Stamps) -> dict[str, Entry]:
     found: dict[str, Entry] = {}
     for path, _ in stamped:
         raw = yaml.load(Path(path).read_bytes(), yaml.CSafeLoader)

@@ -158,6 +158,8 @@ def check_header(path: Path, found: list[str], expected: tuple[str, ...]) -> Non
     missing = [name for name in expected if name not in found]
     if missing:
         raise DataError(path, f"a header without {' '.join(missing)}", f"the columns {' '.join(expected)}", 1)
+    if twice := sorted({name for name in expected if found.count(name) > 1}):
+        raise DataError(path, f"a header with {' '.join(twice)} more than once", "each column that is read once", 1)
 
 
 def need(path: Path, row: int | None, values: Mapping[str, Any], key: str, kind: type = str, where: str = "") -> Any:
