@@ -1,6 +1,7 @@
-"""Classification of a pair of texts (XNLI, PAWS-X, MNLI, QQP, ANLI+)."""
+"""Classification of a pair of texts (XNLI, PAWS-X, MNLI, QQP, ANLI+), or of a text alone."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,34 +12,59 @@ from xstilts.families.entropy import entropy
 from xstilts.families.features import (
     IGNORED,
     Array,
+    Assembled,
     Features,
     FeatureSettings,
+    Template,
     assemble,
+    concatenate,
     learn_template,
     longest_first,
+    take,
     tokenise,
 )
 from xstilts.files import write_text
 
 
 def featurise(rows: list[dict[str, Any]], tokenizer: Any, settings: FeatureSettings) -> Features:
-    """Turn rows into one pair sequence each, cut longest-first from the end to ``max_length``.
+    """Turn rows into one sequence each, cut from the end to ``max_length``, pairs longest-first.
+
+    A row without a second text (None) gets the special tokens of a single one, as the tokenizer itself sets them
+    (XLM-R: ``<s> a </s>``).
 
     Target "label": int64 [sequences], the number of the row's label in ``settings.labels``, IGNORED without one.
     """
     template = learn_template(tokenizer)
     label = np.fromiter((_number(row, settings.labels) for row in rows), np.int64, len(rows))
+    places = [[place for place, row in enumerate(rows) if (row["text_b"] is None) is kind] for kind in (False, True)]
+    paired, alone = ([rows[place] for place in found] for found in places)
+    if not alone:
+        laid = _pairs(paired, tokenizer, template, settings)
+    elif not paired:
+        laid = _alone(alone, tokenizer, template, settings)
+    else:
+        first, second = (lay(rows, tokenizer, template, settings) for lay, rows in ((_pairs, paired), (_alone, alone)))
+        # Zeros are what a model reads where it is given no segments.
+        kinds = {name: np.zeros(len(second.input_ids), values.dtype) for name, values in first.context.items()}
+        laid = take(concatenate([first, replace(second, context=kinds)]), np.argsort([*places[0], *places[1]]))
+    return replace(laid, example=np.arange(len(rows), dtype=np.int32), targets={"label": label})
+
+
+def _pairs(rows: list[dict[str, Any]], tokenizer: Any, template: Template, settings: FeatureSettings) -> Features:
     pieces = tokenise([row["text_a"] for row in rows] + [row["text_b"] for row in rows], tokenizer)
     first, second = pieces.at(slice(len(rows))), pieces.at(slice(len(rows), None))
     room_first, room_second = longest_first(first.length, second.length, template.room(settings.max_length, pair=True))
-    laid = assemble(template, first.head(room_first), second.head(room_second))
-    return Features(
-        input_ids=laid.input_ids,
-        offsets=laid.offsets,
-        example=np.arange(len(rows), dtype=np.int32),
-        targets={"label": label},
-        context=laid.context,
-    )
+    return _features(assemble(template, first.head(room_first), second.head(room_second)))
+
+
+def _alone(rows: list[dict[str, Any]], tokenizer: Any, template: Template, settings: FeatureSettings) -> Features:
+    pieces = tokenise([row["text_a"] for row in rows], tokenizer)
+    return _features(assemble(template, pieces.head(template.room(settings.max_length))))
+
+
+def _features(laid: Assembled) -> Features:
+    example = np.arange(len(laid.offsets) - 1, dtype=np.int32)
+    return Features(laid.input_ids, laid.offsets, example, context=laid.context)
 
 
 def _number(row: dict[str, Any], labels: tuple[str, ...]) -> int:

@@ -23,7 +23,7 @@ def sentences(text: str) -> list[tuple[int, int]]:
 
 def wanted(row: Row, family: str) -> Iterator[str]:
     """Yield every text of which ``translated`` needs the translation, some of them more than once."""
-    whole = [row[name] for name in facts(family).translated] + list(row.get("choices", ()))
+    whole = [row[name] for name in _texts(row, family)] + list(row.get("choices", ()))
     if row.get("answers"):
         before, inside, after = around_answer(row)
         yield from (*before, inside, marked(row), row["answers"][0]["text"], *after)
@@ -42,7 +42,7 @@ def translated(row: Row, family: str, language: str, known: Mapping[str, str]) -
         language: the code of the other language.
         known: text to translation, of all that ``wanted`` yields.
     """
-    new = {**row, "language": language} | {name: _joined(row[name], known) for name in facts(family).translated}
+    new = {**row, "language": language} | {name: _joined(row[name], known) for name in _texts(row, family)}
     if "choices" in row:
         new["choices"] = [_joined(choice, known) for choice in row["choices"]]
     if "answers" not in row:
@@ -58,6 +58,11 @@ def translated(row: Row, family: str, language: str, known: Mapping[str, str]) -
     context = head + " ".join([sentence, *(known[text] for text in after)])
     answer = {"text": sentence[start : start + length], "start": len(head) + start}
     return new | {"context": context, "answers": [answer]}
+
+
+def _texts(row: Row, family: str) -> list[str]:
+    """Return the fields that translate whole and that this row has: a text alone has no second one."""
+    return [name for name in facts(family).translated if row[name] is not None]
 
 
 def around_answer(row: Row) -> tuple[list[str], str, list[str]]:

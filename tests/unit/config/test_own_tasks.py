@@ -217,6 +217,15 @@ def test_rows_of_a_label_that_is_dropped_are_left_out(tmp_path: Path) -> None:
     assert [(row["prompt"], row["label"]) for row in rows(tmp_path, "causes")] == [("p0", 1), ("p2", 0)]
 
 
+def test_a_task_of_single_texts_has_no_second_text(tmp_path: Path) -> None:
+    (tmp_path / "dev.jsonl").write_text('{"said": "hello", "mood": "neutral"}\n')
+    entry = {"family": "classification", "reader": "jsonl", "target": "mnli", "languages": ["en"]}
+    entry |= {"files": {"dev": "dev.jsonl"}, "fields": {"text_a": "said", "label": "mood"}}
+    loaded(tmp_path, {"moods": entry})
+    (row,) = rows(tmp_path, "moods")
+    assert (row["text_a"], row["text_b"], row["label"]) == ("hello", None, "neutral")
+
+
 def test_words_and_tags_come_from_conllu_and_from_records(tmp_path: Path) -> None:
     lines = ["1-2 del _ _ _", "1 de _ ADP X", "2 el _ DET Y", "2.1 no _ NOUN Z"]  # a fused word, its parts, a node
     cells = ["\t".join([*line.split(), *"_____"]) for line in lines]

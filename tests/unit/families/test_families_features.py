@@ -36,6 +36,33 @@ def test_a_pair_has_the_special_tokens_and_segments_that_the_tokenizer_itself_se
     assert features.input_ids.dtype == np.int32 and features.offsets.dtype == np.int64
 
 
+@pytest.mark.parametrize("name", TOKENIZERS)
+def test_a_text_alone_is_encoded_as_the_tokenizer_itself_encodes_one(name: str) -> None:
+    """It is no pair with an empty second text, which a data set may have too; rows of both kinds keep their places."""
+    tokenizer, settings = TOKENIZERS[name](), FeatureSettings(max_length=40, labels=("0", "1"))
+    alone = [row | {"text_b": None} for row in pairs(10)]
+    features = classification.featurise(alone, tokenizer, settings)
+    before, after = (part.tolist() for part in learn_template(tokenizer).single)
+    for row, found in zip(alone, sequences(features), strict=True):
+        whole = tokenizer.backend.encode(row["text_a"]).ids
+        assert found == (whole if len(whole) <= 40 else [*whole[: 40 - len(after)], *after])
+        assert found[: len(before)] == before
+    assert not features.context and features.example.tolist() == [*range(10)]
+
+    mixed = [row if number % 3 else row | {"text_b": None} for number, row in enumerate(pairs(10))]
+    mixed[4] = mixed[4] | {"text_b": ""}
+    together = classification.featurise(mixed, tokenizer, settings)
+    for number, row in enumerate(mixed):
+        single = classification.featurise([row], tokenizer, settings)
+        assert sequences(together)[number] == sequences(single)[0]
+        begin, end = together.offsets[number : number + 2]
+        expected = single.context.get("segment", np.zeros(end - begin))
+        assert np.array_equal(together.context.get("segment", np.zeros(together.offsets[-1]))[begin:end], expected)
+    assert together.targets["label"].tolist() == [0, 1] * 5 and together.example.tolist() == [*range(10)]
+    _, between, behind = learn_template(tokenizer).pair
+    assert sequences(together)[4][-len(between) - len(behind) :] == [*between, *behind], "an empty second text"
+
+
 def test_xlm_roberta_sets_two_separators_between_texts() -> None:
     template = learn_template(pieces())
     assert [part.tolist() for part in template.pair] == [[0], [2, 2], [2]]

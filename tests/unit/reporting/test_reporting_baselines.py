@@ -55,6 +55,13 @@ def test_bag_of_words_sees_shared_words_in_another_language():
     assert {row["examples"] for row in rows} == {2}
 
 
+def test_a_text_alone_has_words_and_no_second_text():
+    rows = [row | {"text_a": row["text_b"], "text_b": None} for row in pairs(400, 1, True)]
+    found = table(baseline_scores("moods", NLI, rows[:300], {("en", "dev"): rows[300:]}))
+    assert found["en", "dev", "accuracy", "bag_of_words"] == 100
+    assert found["en", "dev", "accuracy", "text_blind"] < 65, "nothing to see"
+
+
 def test_marks_belong_to_the_word_that_carries_them():
     decomposed = unicodedata.normalize("NFD", "déjà vu")
     for text in ("हिन्दी में किताबें", "বাংলা ভাষা", "தமிழ் மொழி", "می\u200cخواهم کتاب\u200cها", decomposed):

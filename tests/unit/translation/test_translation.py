@@ -83,6 +83,14 @@ def test_a_question_without_an_answer_keeps_none() -> None:
     assert new is not None and new["answers"] == [] and new["impossible"] and new["context"] == CONTEXT.upper()
 
 
+def test_a_text_alone_stays_alone_and_an_empty_second_one_empty() -> None:
+    row = {"id": "a", "language": "en", "text_a": "One. Two.", "text_b": None, "label": "1"}
+    for second in (None, ""):
+        assert [*wanted(row | {"text_b": second}, "classification")] == ["One.", "Two."]
+        made = translated(row | {"text_b": second}, "classification", "de", {"One.": "Eins.", "Two.": "Zwei."})
+        assert made == row | {"language": "de", "text_a": "Eins. Zwei.", "text_b": second}
+
+
 def test_choices_stay_in_their_order_with_their_label() -> None:
     row = {"id": "0", "language": "en", "group": "g", "prompt": "A. B.", "choices": ["he c.", "she d."], "label": 1}
     new = translated(row, "multiple_choice", "sw", said(row, "multiple_choice"))

@@ -1,4 +1,4 @@
-"""Sentence pairs: NLI JSON lines, XTREME's tab-separated pairs, and QQP as GLUE has it."""
+"""Sentence pairs: NLI JSON lines, XTREME's tab-separated pairs, and QQP as GLUE has it; of records texts alone too."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -113,7 +113,7 @@ def qqp(source: Source) -> Iterator[Row]:
         yield _row(source, unique(path, row, values["id"]), *texts, name)
 
 
-def _row(source: Source, name: str, text_a: str, text_b: str, label: str | None) -> Row:
+def _row(source: Source, name: str, text_a: str, text_b: str | None, label: str | None) -> Row:
     group = text_hash(text_a)
     return {
         "id": name,
@@ -126,9 +126,10 @@ def _row(source: Source, name: str, text_a: str, text_b: str, label: str | None)
 
 
 def records(source: Source, found: Iterable[Fields]) -> Iterator[Row]:
-    """Yield the rows of records with ``text_a``, ``text_b`` (none: a text alone), ``label``, ``id``, ``group``.
+    """Yield the rows of records with ``text_a``, ``text_b``, ``label``, ``id``, ``group``.
 
-    Rows whose label is one of ``drop`` are left out.
+    Without such a field ``text_b`` is None: a text alone, which is no pair with an empty second text. Rows whose label
+    is one of ``drop`` are left out.
     """
     for number, fields in enumerate(found):
         if not fields.dropped("label"):
@@ -136,6 +137,6 @@ def records(source: Source, found: Iterable[Fields]) -> Iterator[Row]:
 
 
 def _record(source: Source, fields: Fields, number: int) -> Row:
-    text_b = fields.text("text_b") if fields.has("text_b") else ""
+    text_b = fields.text("text_b") if fields.has("text_b") else None
     row = _row(source, fields.name(number), fields.text("text_a"), text_b, fields.label("label"))
     return row | ({"group": str(fields.value("group"))} if fields.has("group") else {})

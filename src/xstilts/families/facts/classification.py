@@ -1,4 +1,4 @@
-"""Classification: one label for a pair of texts."""
+"""Classification: one label for a pair of texts, or for a text alone."""
 
 from xstilts.families.facts import Facts
 

@@ -56,7 +56,7 @@ def overlap_features(rows: Sequence[Mapping[str, Any]]) -> Matrix:
     """
     found = []
     for row in rows:
-        first, second = ([word for word, _, _ in words(row[name])] for name in ("text_a", "text_b"))
+        first, second = ([word for word, _, _ in words(row[name] or "")] for name in ("text_a", "text_b"))
         common, length = set(first) & set(second), max(1, len(second))
         ordered = _in_order(first, second)
         counts = (
@@ -83,14 +83,17 @@ def _in_order(first: Sequence[str], second: Sequence[str]) -> int:
 
 
 class Bags:
-    """Turns rows into features: which frequent words each field has, and with two fields how far they share words."""
+    """Turns rows into features: which frequent words each field has, and with two fields how far they share words.
+
+    A field without a text (None: a row is one text alone) has no words.
+    """
 
     def __init__(self, rows: Sequence[Mapping[str, Any]], fields: Sequence[str]) -> None:
         """Learn the vocabulary of each field: its most frequent words that occur at least twice."""
         self.fields = tuple(fields)
         self.column: dict[tuple[str, str], int] = {}
         for name in self.fields:
-            counts = Counter(word for row in rows for word in {word for word, _, _ in words(row[name])})
+            counts = Counter(word for row in rows for word in {word for word, _, _ in words(row[name] or "")})
             frequent = [word for word, count in counts.items() if count > 1]
             for word in sorted(frequent, key=lambda word: (-counts[word], word))[:VOCABULARY]:
                 self.column[name, word] = len(self.column)
@@ -99,7 +102,7 @@ class Bags:
         """Return features [rows, words + 4]: presence of words, shares of shared words, and a constant."""
         found = np.zeros((len(rows), len(self.column) + 4), dtype=np.float32)
         for index, row in enumerate(rows):
-            bags = {name: {word for word, _, _ in words(row[name])} for name in self.fields}
+            bags = {name: {word for word, _, _ in words(row[name] or "")} for name in self.fields}
             for name, bag in bags.items():
                 for word in bag:
                     column = self.column.get((name, word))
