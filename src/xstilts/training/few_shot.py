@@ -21,8 +21,9 @@ import numpy as np
 
 from xstilts.artifacts import Manifest, Product
 from xstilts.data.rows.drawn import by_hash
+from xstilts.data.rows.evaluated import rows_of
 from xstilts.families.facts import facts
-from xstilts.families.features import Features, take
+from xstilts.families.features import IGNORED, Features, take
 from xstilts.families.lengths import feature_settings
 from xstilts.modeling.batches import units
 from xstilts.modeling.encoder import check_lengths, open_encoder, read_sentence_at
@@ -55,11 +56,20 @@ def predict_after_examples(folder: Path, spec: dict[str, Any], inputs: dict[str,
     needed = settings["few_shot"]["examples"]
     for role, found in inputs.items():
         if "/" in role and not found.reason:
-            there = found.results["rows"].get("dev", 0) if "dev" in found.results["evaluate"] else 0
-            there = min(there, settings["limit"] or there)
+            there = _labelled(found, settings["family"], settings["limit"])
             if there < needed:
                 return Product(reason=f"{role}: found {there} labelled dev examples; expected {needed}")
     return predict_task(folder, spec, inputs)
+
+
+def _labelled(data: Manifest, family: str, limit: int | None) -> int:
+    """Return how many of the dev rows that are evaluated have labels; those of other splits alone are none."""
+    if "dev" not in data.results["evaluate"]:
+        return 0
+    rows = data.results["rows"]["dev"]
+    if data.results["labelled"]["dev"] == rows:
+        return min(rows, limit or rows)
+    return sum(map(facts(family).labelled, rows_of(data, "dev", limit)))
 
 
 def open_predictor(model_folder: Path, settings: dict[str, Any], below: Path | None = None) -> "FewShot":
@@ -108,7 +118,7 @@ class FewShot:
         """Train on the examples of a language and write its files; return their names."""
         dev = rows["dev"]
         order = by_hash(dev, self.settings["seed"])
-        trained = self._train(dev, features["dev"], order[: self.own["examples"]])
+        trained = self._train(dev, features["dev"], self._first(dev, order))
         for name in ("steps", "tokens", "padded_tokens"):
             self.work[name] += trained[name]
         self.work["training_seconds"] = round(self.work["training_seconds"] + trained["seconds"], 3)
@@ -121,12 +131,17 @@ class FewShot:
             self.module.write(folder / names[-1], predictions, rows[split])
         return names
 
+    def _first(self, rows: Rows, order: Sequence[int]) -> list[int]:
+        """Return the first places of an order whose rows are trained on: of those with labels, as many as are asked."""
+        labelled = [place for place in order if facts(self.family).labelled(rows[place])]
+        return labelled[: self.own["examples"]]
+
     def _by_folds(self, dev: Rows, features: Features, order: list[int]) -> list[Any]:
         """Return a prediction for each dev row, by trainings on examples that are not in its fold."""
         began, found = time.monotonic(), [None] * len(dev)
         for fold in folds(order, self.own["folds"]):
             left = set(fold)
-            self._train(dev, features, [place for place in order if place not in left][: self.own["examples"]])
+            self._train(dev, features, self._first(dev, [place for place in order if place not in left]))
             predicted = self._predict(dev, features)
             for place in fold:
                 found[place] = predicted[place]
@@ -161,8 +176,11 @@ class FewShot:
         wanted = np.flatnonzero(np.isin(features.example, sorted(chosen)))
         part = take(features, wanted)
         number = {label: place for place, label in enumerate(self.features.labels)}
-        label = [row["label"] if facts(self.family).grouped else number[row["label"]] for row in rows]
-        return replace(part, targets={"label": np.asarray(label, np.int64)[part.example]})
+        label = np.full(len(rows), IGNORED, np.int64)
+        for place in chosen:
+            found = rows[place]["label"]
+            label[place] = found if facts(self.family).grouped else number[found]
+        return replace(part, targets={"label": label[part.example]})
 
 
 def folds(order: Sequence[int], count: int) -> list[list[int]]:

@@ -72,11 +72,18 @@ class Place:
         write_json(path, {"rule": "featurise", "wildcards": [], "settings": settings, "code": code})
         return path
 
-    def data(self, name: str, reason: str | None = None, **splits: list[dict[str, Any]]) -> Path:
+    def data(
+        self,
+        name: str,
+        labelled: dict[str, int] | None = None,
+        reason: str | None = None,
+        **splits: list[dict[str, Any]],
+    ) -> Path:
         def write(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) -> Product:
             for split, rows in splits.items():
                 write_jsonl(folder / f"{split}.jsonl", rows)
             results = {"rows": {split: len(rows) for split, rows in splits.items()}, "evaluate": [*splits]}
+            results |= {"labelled": labelled} if labelled else {}
             return Product([f"{split}.jsonl" for split in splits], results, reason)
 
         return produce(self.folder / "data" / name / "manifest.json", self.spec("data", {}), {}, write).path
@@ -139,6 +146,48 @@ def test_a_training_set_is_what_the_family_makes_of_its_rows(place: Place, famil
     kept = [one for _, one in ids if one in _limited(train, 20)]
     expected = module.featurise(kept, tokenizer, chosen)
     same(open_features(made.folder / "train.safetensors"), expected, without=("context",))
+
+
+UNLABELLED = {
+    "classification": {"label": None},
+    "multiple_choice": {"label": None},
+    "tagging": {"tags": None},
+    "span_qa": {"answers": [], "impossible": False},
+}
+
+
+@pytest.mark.parametrize("family", UNLABELLED)
+def test_dev_rows_without_a_label_choose_no_checkpoint_and_are_not_reported(place: Place, family: str) -> None:
+    """They would end the training at its first evaluation, or be wrong whatever the model says."""
+    train, dev = rows_of(family, 30), rows_of(family, 9)
+    some = [one | UNLABELLED[family] if number in (0, 4, 8) else one for number, one in enumerate(dev)]
+    settings = training(family) | {"selection": {"recipe": "paper", "examples": None, "report": None}}
+    made = place.features("set", settings, {"mnli/en": place.data("mnli/en", train=train, dev=some)})
+    kept = [one for number, one in enumerate(dev) if number not in (0, 4, 8)]
+    assert made.results["selected_on"] == "6 English examples (mnli dev)"
+    for name in ("dev", "report"):
+        assert read_jsonl(made.folder / f"{name}.jsonl") == kept
+    clean = place.features("clean", settings, {"mnli/en": place.data("mnli/clean", train=train, dev=kept)})
+    for name, entry in made.content["files"].items():
+        assert entry["sha256"] == clean.content["files"][name]["sha256"], f"{name}: as if they were not in the file"
+
+    none = [one | UNLABELLED[family] for one in dev]
+    made = place.features("none", settings, {"mnli/en": place.data("mnli/none", train=train, dev=none)})
+    assert made.results["selected_on"].startswith("3 English examples (a tenth of mnli train")
+    held = read_jsonl(made.folder / "dev.jsonl")
+    assert len(held) == 3 and held == read_jsonl(made.folder / "report.jsonl")
+    assert made.results["train"] == 20 and all(one in train for one in held)
+
+
+def test_a_data_set_without_labels_cannot_choose_for_another(place: Place) -> None:
+    rows = rows_of("classification", 9)
+    given = {
+        "mnli/en": place.data("mnli/en", train=rows, dev=rows),
+        "xnli/en": place.data("xnli/en", {"dev": 0}, dev=rows),
+    }
+    assert (
+        place.features("set", training("classification", dev=["xnli/en"]), given).reason == "xnli/en: no labels in dev"
+    )
 
 
 def _limited(rows: list[dict[str, Any]], limit: int) -> list[dict[str, Any]]:

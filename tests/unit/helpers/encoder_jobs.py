@@ -91,7 +91,8 @@ class Made:
                 (folder / f"{split}.jsonl").write_text("".join(lines), encoding="utf-8")
             counts = {split: len(rows) for split, rows in splits.items()}
             evaluated = [split for split in splits if split != "train"]
-            found = {"rows": counts, "labelled": counts, "evaluate": evaluated, "files": {}}
+            labelled = {split: sum(row.get("label", "") is not None for row in rows) for split, rows in splits.items()}
+            found = {"rows": counts, "labelled": labelled, "evaluate": evaluated, "files": {}}
             return Product([f"{split}.jsonl" for split in splits], found, relied_on=("evaluate",))
 
         spec = self.folder / f"{name}.spec.json"

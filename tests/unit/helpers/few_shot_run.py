@@ -1,5 +1,6 @@
 """COPA and XCOPA of two languages with a tiny encoder: a study's arms, made by the library's own jobs."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,11 @@ SETTINGS = {
 }
 
 
-def rows(count: int, code: str, labelled: bool = True) -> list[dict[str, Any]]:
+def rows(count: int, code: str, labelled: bool = True, blank: Collection[int] = ()) -> list[dict[str, Any]]:
     return [
         {"id": str(i), "language": code, "group": str(i), "prompt": "x y",
          "choices": [f"{letter} z" for letter in RIGHT[code]][:: 1 if i % 2 else -1],
-         "label": (0 if i % 2 else 1) if labelled else None}
+         "label": (0 if i % 2 else 1) if labelled and i not in blank else None}
         for i in range(count)
     ]  # fmt: skip
 
@@ -43,7 +44,14 @@ def rows(count: int, code: str, labelled: bool = True) -> list[dict[str, Any]]:
 class Run:
     """COPA and XCOPA of two languages with a small encoder, and the arms with examples of these."""
 
-    def __init__(self, folder: Path, dev: int = 24, sources: tuple[str, ...] = ARMS, **settings: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        dev: int = 24,
+        sources: tuple[str, ...] = ARMS,
+        blank: Collection[int] = (),  # dev rows without a label
+        **settings: Any,
+    ) -> None:
         upstream = folder / "upstream"
         pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *sorted(set("".join(LINES)) - {" "})]
         transformers.set_seed(0)
@@ -58,7 +66,8 @@ class Run:
         self.encoder = self.made.make(fetch_model, "encoder", "fetch_model", "m")
         self.data = {"copa/en": self._data("copa", "en", train=rows(24, "en"), dev=rows(8, "en"))}
         self.data |= {
-            f"xcopa/{code}": self._data("xcopa", code, dev=rows(dev, code), test=rows(12, code)) for code in CODES
+            f"xcopa/{code}": self._data("xcopa", code, dev=rows(dev, code, blank=blank), test=rows(12, code))
+            for code in CODES
         }
         xcopa = {f"xcopa__{code}": self.data[f"xcopa/{code}"] for code in CODES}
         self.features = self.made.features("task", "xcopa_copa", self.encoder, **xcopa)

@@ -7,6 +7,7 @@ from few_shot_run import CODES, Run, rows
 
 from xstilts.artifacts import Manifest
 from xstilts.data.rows.drawn import by_hash
+from xstilts.families.stored import open_features
 from xstilts.graph.settings import settings_of
 from xstilts.training.few_shot import folds, open_predictor
 
@@ -75,6 +76,28 @@ def test_activations_are_computed_anew_where_the_machine_says_so(run: Run, monke
         made.append([path.read_bytes() for path in sorted(folder.glob("*.tsv"))])
     assert [encoder.is_activation_checkpointing for encoder in encoders] == [True, False]
     assert len(made[0]) == 4 and made[0] == made[1], "the same numbers"
+
+
+def test_rows_without_a_label_are_no_examples_but_are_predicted(tmp_path: Path) -> None:
+    """As many are drawn as are asked for, the first by hash of those with labels; the others count for nothing."""
+    blank = {0, 5, 11, 17}
+    given = Run(tmp_path, dev=32, blank=blank)
+    made = given.predict("16shots", "some")
+    assert all(share(made, "test", code) > 0.9 for code in CODES)
+    order = [place for place in by_hash(rows(32, "et"), 1) if place not in blank]
+    settings = settings_of(given.made.jobs, "few_shot", "m", "16shots", "copa", 1, "xcopa_copa")
+    trains = open_predictor(given.encoder.folder, settings)
+    dev = rows(32, "et", blank=blank)
+    features = open_features(given.features.parent / "dev-et.safetensors")
+    found = trains._examples(dev, features, trains._first(dev, by_hash(dev, 1)))
+    assert sorted({*found.example.tolist()}) == sorted(order[:16])
+    assert found.targets["label"].tolist() == [dev[place]["label"] for place in found.example]
+    assert len((made.folder / "dev-et.tsv").read_text().split()) == 32
+
+
+def test_rows_without_a_label_are_not_counted_as_labelled(tmp_path: Path) -> None:
+    made = Run(tmp_path, dev=18, blank={1, 2, 3}).predict("16shots", "none")
+    assert made.reason == "xcopa/et: found 15 labelled dev examples; expected 16"
 
 
 def test_too_few_examples_are_the_reason_for_nothing(tmp_path: Path) -> None:

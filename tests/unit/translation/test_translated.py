@@ -92,13 +92,13 @@ def data(tmp_path: Path) -> dict[str, Manifest]:
 
 
 def test_the_checkpoint_is_chosen_on_english_dev(data: dict[str, Manifest]) -> None:
-    found = divide("snli-translated/de", "snli/en", "paper", data, [])
+    found = divide("snli-translated/de", "snli/en", "paper", data, [], "classification")
     assert len(found.train) == 40 and {row["language"] for row in found.train} == {"de"}
     assert [row["text_a"] for row in found.dev] == [f"premise {number} dev" for number in range(5)]
 
 
 def test_the_clean_recipe_holds_the_same_rows_out_of_the_translation(data: dict[str, Manifest]) -> None:
-    found = divide("snli-translated/de", "snli/en", "clean", data, [])
+    found = divide("snli-translated/de", "snli/en", "clean", data, [], "classification")
     held = {row["id"] for row in found.dev}
     assert len(held) == 4 and {row["language"] for row in found.dev} == {"en"}
     assert {row["id"] for row in found.train} == {str(number) for number in range(40)} - held
@@ -111,7 +111,7 @@ def test_a_row_in_a_language_that_was_not_declared_is_refused(
     path = data[name].folder / "train.jsonl"
     write_jsonl(path, [row | {"language": planted} if row["id"] == "3" else row for row in read_jsonl(path)])
     with pytest.raises(UserError, match=rf"{name}: training row 4 \(id 3\) is in '{planted}'; expected English only"):
-        divide(name, "snli/en", "paper", data, [])
+        divide(name, "snli/en", "paper", data, [], "classification")
 
 
 def test_only_the_intermediate_phase_of_a_translated_source_reads_another_language() -> None:

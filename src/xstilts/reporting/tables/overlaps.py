@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+from xstilts.data.registry import dataset
 from xstilts.data.rows.purity import all_hashes, check_english, hashed, overlaps
 from xstilts.data.rows.selection import choosing
 from xstilts.data.rows.text_sample import evaluated_sentences, sentences
 from xstilts.errors import UserError
+from xstilts.families.facts import facts
 from xstilts.files import write_text
 from xstilts.reporting.run import RunFolder
 from xstilts.reporting.scores import csv_text
@@ -22,7 +24,7 @@ def overlap_counts(run: RunFolder) -> None:
         used = {"train": [row for path in paths for row in run.rows(path, "train")]}
         check_english(used["train"], name, allowed={Path(path).parent.name for path in paths})
         on = run.settings["chosen_on"].get(name, paths)
-        dev = [(run.rows(path, "dev", None), path) for path in on]  # all, of which a training takes the first
+        dev = [(_labelled(run, path), path) for path in on]  # all, of which a training takes the first
         chosen, _ = choosing(dev, run.settings["selection"]["examples"])
         used["selection"] = chosen if run.settings["selection"]["recipe"] == "paper" else []
         for use, training in used.items():
@@ -37,6 +39,12 @@ def overlap_counts(run: RunFolder) -> None:
                             rows.append((name, use, task, language, split, field, shared, texts))
     columns = ("training", "used", "task", "language", "split", "field", "shared", "texts")
     write_text(run.tables / "overlaps.csv", csv_text([dict(zip(columns, row, strict=True)) for row in rows], columns))
+
+
+def _labelled(run: RunFolder, path: str) -> list[Any]:
+    """Return the dev rows of a prepared data set, ``.../DATASET/LANGUAGE/manifest.json``, that may choose."""
+    labelled = facts(dataset(Path(path).parts[-3]).family).labelled
+    return [row for row in run.rows(path, "dev", None) if labelled(row)]
 
 
 def check_text(run: RunFolder, evaluated: dict[str, dict[tuple[str, str], list[dict[str, Any]]]]) -> None:
