@@ -26,6 +26,12 @@ CODE = re.compile(r"[a-z]{2,3}")
 TASK_FAMILIES = tuple(name for name in FAMILIES if facts(name).prediction and facts(name).fields[0])
 DROPPING = ("classification", "multiple_choice")  # whose rows have one label, by which `drop` leaves them out
 RESERVED = ("none", "multi", "text", "mlm")
+# A head is called as its training set, and PyTorch's ModuleDict, which holds them, takes no name that it has itself.
+OF_MODULES = {
+    "apply", "bfloat16", "buffers", "children", "clear", "compile", "cpu", "cuda", "double", "eval", "float",
+    "forward", "half", "ipu", "items", "keys", "modules", "mtia", "parameters", "pop", "to", "train", "training",
+    "type", "update", "values", "xpu",
+}  # fmt: skip
 
 
 def _family(value: Any) -> Any:
@@ -221,6 +227,8 @@ def _checked(path: Path, name: str, before: Sequence[str]) -> dict[str, Entry]:
             raise ConfigError(f"{name}: found the name {key!r}; expected lower-case letters and digits")
         if key in (*tasks, *training, *shipped_names(), *RESERVED, *before):
             raise ConfigError(f"{name}: found the name {key!r}, which is taken; expected another")
+        if key in OF_MODULES:
+            raise ConfigError(f"{name}: found the name {key!r}, which no head of a model can have; expected another")
     try:
         return TypeAdapter(dict[str, Entry]).validate_python(raw)
     except ValidationError as error:

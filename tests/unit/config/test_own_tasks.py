@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from xstilts.config.outside import NAME, OF_MODULES
 from xstilts.config.run import Run, load
 from xstilts.costs.work import Workload
 from xstilts.data.prepare import prepare
@@ -182,6 +183,23 @@ def rows(folder: Path, name: str, language: str = "en") -> list[dict[str, Any]]:
     assert own is not None
     prepare(name, language, Path(own), folder / "made")
     return [json.loads(line) for line in (folder / "made/dev.jsonl").read_text().splitlines()]
+
+
+def test_a_name_that_no_head_can_have_is_refused(tmp_path: Path) -> None:
+    """Every training with such a task would end where its head is put on the encoder."""
+    from torch import nn
+
+    names = {name for name in dir(nn.ModuleDict()) if NAME.fullmatch(name)}
+    assert names == OF_MODULES, "the constant is that of the installed PyTorch"
+    with pytest.raises(KeyError):
+        nn.ModuleDict({"type": nn.Identity()})
+    for name in ("type", "values", "train"):
+        with pytest.raises(
+            ConfigError, match=rf"own\.yaml: found the name '{name}', which no head .*; expected another$"
+        ):
+            loaded(tmp_path, {name: CAUSES})
+    nn.ModuleDict({"types": nn.Identity()})
+    assert loaded(tmp_path, {"types": CAUSES}).targets == ["mnli", "types"]
 
 
 def test_choices_may_be_any_number_in_a_list_or_in_columns(tmp_path: Path) -> None:
