@@ -100,11 +100,16 @@ class AdamW:
 def build_optimiser(model: Model, weight_decay: float, epsilon: float) -> AdamW:
     """Return AdamW with decay on all but biases and LayerNorm, as in the authors' code, and the factors of IA3.
 
-    Those begin at one, and decay would draw them to zero (T-Few's weight decay is 0). It draws on a dual encoder's
-    scale, a single number, as on matrices.
+    Biases and LayerNorms of an encoder are its vectors, whatever an architecture calls them (GPT-2's ``ln_1``, XLM's
+    ``layer_norm1.0``, DeBERTa's ``q_bias``). IA3's factors begin at one, and decay would draw them to zero (T-Few's
+    weight decay is 0). It draws on a dual encoder's scale, a single number, as on matrices.
     """
     trained = model.trained()
-    spared = {name for name in trained if _is_spared(*name.split(".")[-2:])}
+    spared = {
+        name
+        for name, parameter in trained.items()
+        if (name.startswith("encoder.") and parameter.dim() == 1) or _is_spared(*name.split(".")[-2:])
+    }
     decay = {name: 0.0 if name in spared else weight_decay for name in trained}
     return AdamW(trained, decay, epsilon, half=model.half)  # type: ignore[arg-type]
 

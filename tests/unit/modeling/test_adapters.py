@@ -285,6 +285,7 @@ def test_heads_train_and_decay_spares_factors_and_biases(tmp_path: Path, name: s
     assert {"heads.a.dense.weight", "heads.a.output.weight"} <= decayed
     assert any(key.startswith("encoder.") for key in decayed) == (name != "ia3")
     assert not any(key.endswith("bias") or "ia3_" in key for key in decayed)
+    assert all(optimiser.decay[key] for key in optimiser.parameters if ".lora_" in key), "thin matrices are matrices"
 
 
 def test_a_lora_of_xlm_r_large_is_megabytes(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """The update of the weights: its rates, what decays, and PyTorch's own AdamW beside it."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
-from xstilts.modeling.encoder import EncoderShape, build_masked_lm
+from xstilts.modeling.encoder import EncoderShape, build_masked_lm, open_encoder
 from xstilts.modeling.model import Model, build_model
-from xstilts.training.optimiser import build_optimiser, learning_rate
+from xstilts.training.optimiser import AdamW, build_optimiser, learning_rate
 
 SHAPE = EncoderShape(layers=2, hidden=16, heads=2, intermediate=32, positions=64, dropout=0.2)
 
@@ -35,6 +37,45 @@ def test_no_decay_on_biases_and_layer_norm():
     pairs = build_model(build_masked_lm(SHAPE, 50, seed=7), {"a": ("dual_encoder", 0)}, seed=5)
     scale = {name: decay for name, decay in build_optimiser(pairs, 0.01, 1e-8).decay.items() if name.endswith("scale")}
     assert scale == {"heads.a.scale": 0.01}, "a single number, and no bias"
+
+
+SMALL = {
+    "gpt2": {"n_embd": 16, "n_layer": 2, "n_head": 2},
+    "bloom": {"hidden_size": 16, "n_layer": 2, "n_head": 2},
+    "xlm": {"emb_dim": 16, "n_layers": 2, "n_heads": 2},
+    "deberta": {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "type_vocab_size": 0},
+    "bert": {},
+}
+OF_BERT = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+
+
+@pytest.mark.parametrize("kind", SMALL)
+def test_no_decay_on_the_vectors_of_an_encoder_whatever_they_are_called(tmp_path: Path, kind: str) -> None:
+    import transformers
+
+    shape = SMALL[kind] | (OF_BERT if kind in ("bert", "deberta") else {})
+    torch.manual_seed(0)
+    config = transformers.AutoConfig.for_model(kind, vocab_size=50, **shape)
+    transformers.AutoModel.from_config(config).save_pretrained(tmp_path)
+    found = build_optimiser(build_model(open_encoder(tmp_path), {"a": ("classification", 3)}, seed=5), 0.01, 1e-8)
+    decayed = {name for name, decay in found.decay.items() if decay}
+    assert decayed == {name for name, parameter in found.parameters.items() if parameter.dim() > 1}
+    if kind == "bert":
+        assert decayed == by_name(found), "as ever"
+    else:
+        assert decayed < by_name(found), "by the names alone some would decay"
+
+
+def by_name(optimiser: AdamW) -> set[str]:
+    """Return what decays where names alone say what a bias and a LayerNorm is."""
+    parts = {name: name.lower().split(".")[-2:] for name in optimiser.parameters}
+    return {name for name, (owner, last) in parts.items() if last != "bias" and "norm" not in owner}
+
+
+def test_what_decays_of_xlm_r_is_what_its_names_say() -> None:
+    found = build_optimiser(model(), 0.01, 1e-8)
+    assert {name for name, decay in found.decay.items() if decay} == by_name(found)
+    assert by_name(found) == {name for name, parameter in found.parameters.items() if parameter.dim() > 1}
 
 
 @pytest.mark.parametrize("clip", [1.0, 1e9])
