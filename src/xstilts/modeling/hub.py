@@ -1,5 +1,6 @@
 """Any encoder that ``AutoModel`` opens, behind the same interface as ``xlmr``: padded inside, flat outside."""
 
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -52,13 +53,14 @@ class HubEncoder(nn.Module):
             reason = str(error).strip().splitlines()[0]
             hint = "no code of a repository is run, only architectures of the installed transformers"
             raise UserError(f"{folder}: found an encoder {kind!r} that cannot be opened ({hint}): {reason}") from None
+        # T5's class has a decoder where the settings say that there is none (is_encoder_decoder: false).
+        if self.config.is_encoder_decoder or "decoder_input_ids" in signature(self.model.base_model.forward).parameters:
+            raise UserError(f"{folder}: found an encoder with a decoder; expected an encoder alone")
         missing = sorted(name for name in loaded["missing_keys"] if "pooler" not in name)
         if missing:
             raise UserError(
                 f"{folder}: found no weights for {missing[0]} ({len(missing)} in all); expected all of them"
             )
-        if self.config.is_encoder_decoder:
-            raise UserError(f"{folder}: found an encoder with a decoder; expected an encoder alone")
         if getattr(self.model.base_model, "pooler", None) is not None:
             self.model.base_model.pooler = None
         self.causal = is_causal(self.config.to_dict())

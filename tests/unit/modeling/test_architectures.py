@@ -191,11 +191,18 @@ def test_an_encoder_without_a_language_model_cannot_learn_from_raw_text(tmp_path
         open_encoder(tmp_path, masked_lm=True)
 
 
-def test_an_encoder_with_a_decoder_is_refused(tmp_path: Path) -> None:
-    config = transformers.MT5Config(d_model=8, d_ff=16, num_layers=1, num_heads=2, d_kv=4, vocab_size=30)
-    transformers.MT5Model(config).save_pretrained(tmp_path)
-    with pytest.raises(UserError, match="expected an encoder alone"):
-        open_encoder(tmp_path)
+@pytest.mark.parametrize("kind", ["T5", "MT5", "UMT5"])
+@pytest.mark.parametrize("whole", [True, False])
+def test_an_encoder_with_a_decoder_is_refused(tmp_path: Path, kind: str, whole: bool) -> None:
+    """AutoModel gives the encoder of such a folder a decoder too, whether or not the folder has one."""
+    config = getattr(transformers, f"{kind}Config")(
+        d_model=8, d_ff=16, num_layers=1, num_heads=2, d_kv=4, vocab_size=30
+    )
+    getattr(transformers, f"{kind}{'Model' if whole else 'EncoderModel'}")(config).save_pretrained(tmp_path)
+    for said in (True, False):
+        write_json(tmp_path / "config.json", config.to_dict() | {"is_encoder_decoder": said})
+        with pytest.raises(UserError, match="found an encoder with a decoder; expected an encoder alone"):
+            open_encoder(tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["distilbert", "electra"])
