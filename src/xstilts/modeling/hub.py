@@ -11,6 +11,12 @@ from xstilts.errors import UserError
 from xstilts.files import read_json
 from xstilts.modeling.layout import Layout
 
+HEAD_DROPOUT = (  # as architectures call it: of a classifier, of what a block gives, of a block's feed-forward part
+    *("classifier_dropout", "classifier_dropout_prob", "seq_classif_dropout"),
+    *("hidden_dropout_prob", "hidden_dropout", "dropout", "resid_pdrop"),
+    "mlp_dropout",
+)
+
 
 def is_causal(config: dict[str, Any]) -> bool:
     """Say by its settings whether an architecture is a decoder: a token's state knows the tokens before it alone."""
@@ -109,8 +115,8 @@ class HubEncoder(nn.Module):
 
     @property
     def head_dropout(self) -> float:
-        """The dropout that a fresh head gets."""
-        for name in ("hidden_dropout_prob", "classifier_dropout", "mlp_dropout"):
+        """The dropout that a fresh head gets: the architecture's own of a classifier, else that of its states."""
+        for name in HEAD_DROPOUT:
             if getattr(self.config, name, None) is not None:
                 return getattr(self.config, name)
         return 0.0

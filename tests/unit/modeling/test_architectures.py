@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from xstilts.graph.jobs import Jobs
 from xstilts.modeling.encoder import open_encoder
 from xstilts.modeling.fast_tokenizer import open_tokenizer
 from xstilts.modeling.fetch import fetch_model
+from xstilts.modeling.hub import HubEncoder
 from xstilts.prediction.languages import predict_task
 from xstilts.training.phase import train_source, train_target
 
@@ -203,6 +205,50 @@ def test_an_encoder_with_a_decoder_is_refused(tmp_path: Path, kind: str, whole: 
         write_json(tmp_path / "config.json", config.to_dict() | {"is_encoder_decoder": said})
         with pytest.raises(UserError, match="found an encoder with a decoder; expected an encoder alone"):
             open_encoder(tmp_path)
+
+
+HEADS = {
+    "bert": 0.1,
+    "roberta": 0.1,
+    "xlm-roberta": 0.1,
+    "xlm-roberta-xl": 0.1,
+    "electra": 0.1,
+    "deberta": 0.1,
+    "deberta-v2": 0.1,
+    "mpnet": 0.1,
+    "modernbert": 0.0,
+    "gpt_neox": 0.1,
+    "qwen2": 0.0,
+    "bloom": 0.0,
+    "albert": 0.1,  # of its states 0
+    "rembert": 0.1,  # of its states 0
+    "distilbert": 0.2,  # of its states 0.1
+    "xlm": 0.1,
+    "flaubert": 0.1,
+    "xlnet": 0.1,
+    "funnel": 0.1,
+    "gpt2": 0.1,
+    "opt": 0.1,
+}
+
+
+@pytest.mark.parametrize("kind", HEADS)
+def test_a_fresh_head_has_the_dropout_that_the_architecture_says(kind: str) -> None:
+    """What transformers' own configurations say where nobody says anything else."""
+    config = transformers.AutoConfig.for_model(kind)
+    model = SimpleNamespace(config=config)
+    assert HubEncoder.head_dropout.fget(model) == HEADS[kind]
+
+
+def test_a_classifiers_own_dropout_comes_before_that_of_the_states() -> None:
+    for kind, said, expected in (
+        ("bert", {"hidden_dropout_prob": 0.3}, 0.3),
+        ("bert", {"hidden_dropout_prob": 0.3, "classifier_dropout": 0.0}, 0.0),
+        ("bloom", {"hidden_dropout": 0.25}, 0.25),
+        ("modernbert", {"classifier_dropout": 0.2, "mlp_dropout": 0.4}, 0.2),
+    ):
+        config = transformers.AutoConfig.for_model(kind, **said)
+        assert HubEncoder.head_dropout.fget(SimpleNamespace(config=config)) == expected
 
 
 @pytest.mark.parametrize("kind", ["distilbert", "electra"])
