@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,22 @@ from xstilts.families.features import (
 from xstilts.families.shares import shares
 
 HELD_OUT = 500  # lines of a text that score a model
+HELD_OUT_SEED = 20200414
+Line = tuple[str, str]  # language, text
+
+
+def line(row: Mapping[str, Any]) -> Line:
+    """Return what makes two rows copies of one line."""
+    return row["language"], row["text"]
+
+
+def held_out(rows: Sequence[Mapping[str, Any]], count: int) -> set[Line]:
+    """Return so many different lines, drawn from all places of a text: of a book not its first chapters alone.
+
+    Of a text with fewer they are all. Small languages have lines more than once: no copy of one of these may train.
+    """
+    order = np.random.default_rng([HELD_OUT_SEED, len(rows)]).permutation(len(rows))
+    return set(islice(dict.fromkeys(line(rows[int(place)]) for place in order), count))
 
 
 def masking_settings(tokenizer: Any) -> dict[str, Any]:

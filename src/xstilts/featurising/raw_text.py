@@ -1,10 +1,7 @@
 """Raw text for masked language modelling as features: unmasked, as each step masks its batch anew."""
 
-from itertools import islice
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from xstilts.artifacts import Manifest, Product
 from xstilts.errors import UserError
@@ -16,8 +13,6 @@ from xstilts.files import read_jsonl
 from xstilts.modeling.fast_tokenizer import FastTokenizer
 
 TENTH = 10  # a line of so many is held out
-SEED = 20200414
-Line = tuple[str, str]  # language, text
 
 
 def entries(settings: dict[str, Any], data: dict[str, Manifest]) -> tuple[list[Entry], str]:
@@ -41,29 +36,18 @@ def make(folder: Path, settings: dict[str, Any], inputs: dict[str, Manifest], to
         UserError: there are too few lines to hold one out: on none any model would have a perfect score.
     """
     rows = [row for name in settings["data"] for row in read_jsonl(inputs[name].folder / "train.jsonl")]
-    held = held_out(rows)
+    held = mlm.held_out(rows, min(mlm.HELD_OUT, len({mlm.line(row) for row in rows}) // TENTH))
     if not held:
         spoken = " ".join(sorted({row["language"] for row in rows})) or "no language"
         raise UserError(
             f"{' '.join(settings['data'])}: found {len(rows)} lines of raw text, in {spoken}; expected {TENTH} "
             "different ones at least, of which a tenth is held out"
         )
-    dev = list({_line(row): row for row in rows if _line(row) in held}.values())
-    train = [row for row in rows if _line(row) not in held]
+    dev = list({mlm.line(row): row for row in rows if mlm.line(row) in held}.values())
+    train = [row for row in rows if mlm.line(row) not in held]
     chosen = FeatureSettings(max_length=settings["lengths"]["mlm"], packed=settings["packed"])
     masking = mlm.masking_settings(tokenizer)
     for name, lines in (("train", train), ("dev", dev)):
         save_features(mlm.featurise(lines, tokenizer, chosen), folder / f"{name}.safetensors")
     found = {"train": len(train), "held_out": len(dev), "masking": masking}
     return Product(["train.safetensors", "dev.safetensors"], found)
-
-
-def held_out(rows: list[dict[str, Any]]) -> set[Line]:
-    """Return the lines that are held out, drawn from all places of the text: of a book not its first chapters alone."""
-    order = np.random.default_rng([SEED, len(rows)]).permutation(len(rows))
-    drawn = dict.fromkeys(_line(rows[int(place)]) for place in order)
-    return set(islice(drawn, min(mlm.HELD_OUT, len(drawn) // TENTH)))
-
-
-def _line(row: dict[str, Any]) -> Line:
-    return row["language"], row["text"]

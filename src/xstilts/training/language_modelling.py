@@ -23,7 +23,7 @@ from xstilts.training.loop import Recipe, TrainingData, restore, train, work_don
 from xstilts.training.runtime import StopSignal, machine_settings
 
 DEV_SEED = 20200526  # one fixed masking of the held-out text, so that evaluations can be compared
-FIRST = mlm.HELD_OUT // 5  # lines that are held out of a language's text where it has none for it
+FEW = mlm.HELD_OUT // 5  # lines that are held out of a language's text where it has none for it
 
 Rows = list[dict[str, Any]]
 Mask = Callable[[Features, np.random.Generator], Features]
@@ -126,11 +126,14 @@ def _log(line: str) -> None:
 def corpus(settings: dict[str, Any], inputs: dict[str, Manifest]) -> tuple[dict[str, Rows], dict[str, Rows]]:
     """Return (training lines, held-out lines) by language; English task text and pairs count as lines of their own.
 
+    A language without held-out text has some of its lines held out, with all their copies.
+
     Raises:
         UserError: a language has no line to train on, or none has a line to score a model.
     """
     train_rows: dict[str, Rows] = {}
     dev: dict[str, Rows] = {}
+    drawn: dict[mlm.Line, dict[str, Any]] = {}
     for role, found in inputs.items():
         name, language = role.split("/")
         found.check()
@@ -139,17 +142,24 @@ def corpus(settings: dict[str, Any], inputs: dict[str, Manifest]) -> tuple[dict[
             train_rows.setdefault("en", []).extend(_task_lines(read))
             continue
         wanted = [row for row in read if settings["parallel"] or not row.get("text_b")]
-        held_out = found.folder / "dev.jsonl"
-        if held_out.is_file():
-            dev[language] = read_jsonl(held_out)[: mlm.HELD_OUT]
+        kept = found.folder / "dev.jsonl"
+        if kept.is_file():
+            dev[language] = read_jsonl(kept)[: mlm.HELD_OUT]
         else:
-            dev[language], wanted = wanted[:FIRST], wanted[FIRST:]
+            held = mlm.held_out(wanted, FEW)
+            own = {mlm.line(row): row for row in wanted if mlm.line(row) in held}
+            dev[language] = [*own.values()]
+            drawn |= own
         train_rows.setdefault(language, []).extend(wanted)
+    if drawn:  # a task's text may have such a line too
+        train_rows = {
+            language: [row for row in lines if mlm.line(row) not in drawn] for language, lines in train_rows.items()
+        }
     for language, lines in train_rows.items():
         if not lines:
             raise UserError(
                 f"text/{language}: found no line to train on beside {len(dev.get(language, []))} held-out ones; "
-                f"expected more than {FIRST} lines, of which the first {FIRST} are held out where there is no dev.jsonl"
+                f"expected more than {FEW} different lines, of which {FEW} are held out where there is no dev.jsonl"
             )
     if not any(dev.values()):
         raise UserError(f"pretraining.languages: found no held-out line in {' '.join(dev) or 'any'}; expected some")

@@ -17,9 +17,9 @@ from xstilts.data.rows.subset import among
 from xstilts.errors import DataError, UserError
 from xstilts.families.features import IGNORED, Features, FeatureSettings
 from xstilts.families.lengths import feature_settings
+from xstilts.families.mlm import held_out
 from xstilts.families.stored import open_features, save_features
 from xstilts.featurising.job import featurise, tokenizer_files
-from xstilts.featurising.raw_text import held_out
 from xstilts.files import read_jsonl, write_json, write_jsonl
 from xstilts.modeling.fast_tokenizer import copy_tokenizer, open_tokenizer
 from xstilts.training.labelled import shuffled_labels
@@ -253,7 +253,7 @@ def test_raw_text_is_stored_unmasked_with_what_masking_needs(place: Place) -> No
     from xstilts.families import mlm
 
     tokenizer, chosen = open_tokenizer(trained()), FeatureSettings(max_length=96, packed=True)
-    held = held_out(lines)
+    held = held_out(lines, 4)
     for name, expected in (("dev", True), ("train", False)):
         kept = [line for line in lines if ((line["language"], line["text"]) in held) == expected]
         same(open_features(made.folder / f"{name}.safetensors"), mlm.featurise(kept, tokenizer, chosen))

@@ -8,8 +8,8 @@ from test_featurising import Place, rows_of
 from xstilts.artifacts import Manifest
 from xstilts.errors import UserError
 from xstilts.families.features import Features
+from xstilts.families.mlm import held_out
 from xstilts.families.stored import open_features
-from xstilts.featurising.raw_text import held_out
 
 
 def featurised(folder: Path, lines: int) -> Manifest:
@@ -34,9 +34,8 @@ def test_no_copy_of_a_held_out_line_trains_and_they_come_from_all_of_the_text() 
     """The sample has the lines of small languages several times, and a book one chapter after the other."""
     rows = [{"language": "de", "text": str(n % 400)} for n in range(2000)]
     rows += [{"language": "en", "text": str(n)} for n in range(1600)]
-    held = held_out(rows)
-    assert len(held) == 200, "a tenth of the 2,000 different lines"
-    assert held == held_out(rows)
+    held = held_out(rows, 200)
+    assert len(held) == 200 and held == held_out(rows, 200) and len(held_out(rows, 5000)) == 2000
     places = sorted(int(text) for language, text in held if language == "en")
     assert places[0] < 160 and places[-1] > 1440 and 40 < len(places) < 160
 

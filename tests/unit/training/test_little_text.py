@@ -14,19 +14,23 @@ from xstilts.artifacts import Manifest, Product, produce
 from xstilts.errors import UserError
 from xstilts.families import mlm
 from xstilts.families.features import Features
-from xstilts.files import write_json, write_jsonl
+from xstilts.files import read_jsonl, write_json, write_jsonl
 from xstilts.modeling.encoder import EncoderShape, build_masked_lm
-from xstilts.training.language_modelling import FIRST, corpus, dev_scorer, pretrain
+from xstilts.training.language_modelling import FEW, corpus, dev_scorer, pretrain
 
 TINY = yaml.safe_load((ROOT / "tests/tiny.yaml").read_text(encoding="utf-8"))["encoders"]["tiny"]["pretraining"]
 
 
-def text(folder: Path, language: str, **splits: int) -> Manifest:
-    """Write so many lines a split."""
+def text(folder: Path, language: str, copies: int = 1, **splits: int) -> Manifest:
+    """Write so many different lines a split, all of them so often."""
 
     def write(own: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) -> Product:
         for split, count in splits.items():
-            lines = [{"id": f"{split}{i}", "language": language, "text": LINES[i % len(LINES)]} for i in range(count)]
+            lines = [
+                {"id": f"{split}{i}", "language": language, "text": f"{LINES[i % len(LINES)]} {i}"}
+                for _ in range(copies)
+                for i in range(count)
+            ]
             write_jsonl(own / f"{split}.jsonl", lines)
         return Product([f"{split}.jsonl" for split in splits], {"rows": splits})
 
@@ -35,20 +39,50 @@ def text(folder: Path, language: str, **splits: int) -> Manifest:
 
 
 @pytest.mark.parametrize(
-    ("splits", "held"), [({"train": 60}, 60), ({"train": FIRST}, FIRST), ({"train": 0, "dev": 30}, 30)]
+    ("splits", "held"), [({"train": 60}, 60), ({"train": FEW}, FEW), ({"train": 0, "dev": 30}, 30)]
 )
 def test_a_language_without_a_line_to_train_on_is_refused(tmp_path: Path, splits: dict[str, int], held: int) -> None:
     inputs = {"text/en": text(tmp_path, "en", train=200, dev=20), "text/de": text(tmp_path, "de", **splits)}
-    said = (
-        rf"text/de: found no line to train on beside {held} held-out ones; expected more than 100 lines, .*dev\.jsonl$"
-    )
+    said = rf"text/de: found no line to train on beside {held} held-out ones; expected more than 100 different lines"
     with pytest.raises(UserError, match=said):
         pretrain(tmp_path / "model", {"settings": {"pretraining": TINY}}, inputs)
 
 
 def test_a_line_more_than_are_held_out_is_trained_on(tmp_path: Path) -> None:
-    train, dev = corpus(TINY, {"text/de": text(tmp_path, "de", train=FIRST + 1)})
-    assert (len(train["de"]), len(dev["de"])) == (1, FIRST)
+    train, dev = corpus(TINY, {"text/de": text(tmp_path, "de", train=FEW + 1)})
+    assert (len(train["de"]), len(dev["de"])) == (1, FEW)
+
+
+def test_lines_are_held_out_of_all_places_with_their_copies(tmp_path: Path) -> None:
+    """A book's first chapters are no sample of it, and a line that trains scores no model."""
+    train, dev = corpus(TINY, {"text/de": text(tmp_path, "de", copies=3, train=1000)})
+    held = {row["text"] for row in dev["de"]}
+    assert len(dev["de"]) == len(held) == FEW and len(train["de"]) == 3 * (1000 - FEW)
+    assert not held & {row["text"] for row in train["de"]}
+    places = sorted(int(one.rpartition(" ")[2]) for one in held)
+    assert places[0] < 100 and places[-1] > 900 and 20 < sum(place < 500 for place in places) < 80
+    assert corpus(TINY, {"text/de": text(tmp_path, "de", copies=3, train=1000)})[1] == dev, "the same ones again"
+
+
+def test_no_task_trains_on_a_held_out_line(tmp_path: Path) -> None:
+    lines = text(tmp_path, "en", train=300)
+    rows = [
+        {"id": row["id"], "text_a": row["text"], "text_b": None} for row in read_jsonl(lines.folder / "train.jsonl")
+    ]
+
+    def write(own: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) -> Product:
+        write_jsonl(own / "train.jsonl", rows)
+        return Product(["train.jsonl"], {"rows": {"train": len(rows)}})
+
+    task = produce(tmp_path / "mnli/manifest.json", tmp_path / "spec.json", {}, write)
+    train, dev = corpus(TINY, {"mnli/en": task, "text/en": lines})
+    assert len(dev["en"]) == FEW and len(train["en"]) == 2 * (300 - FEW)
+    assert not {row["text"] for row in dev["en"]} & {row["text"] for row in train["en"]}
+
+
+def test_a_language_with_text_that_is_held_out_trains_on_all_of_the_other(tmp_path: Path) -> None:
+    train, dev = corpus(TINY, {"text/de": text(tmp_path, "de", train=40, dev=20)})
+    assert (len(train["de"]), len(dev["de"])) == (40, 20)
 
 
 def test_text_without_a_held_out_line_is_refused(tmp_path: Path) -> None:
