@@ -130,7 +130,8 @@ def _languages(run: Any) -> None:
     if run.languages != "all":
         spoken = {code for name in run.tasks for code in run.goes_by.languages_of(tasks.task(name))}
         for code in run.languages:
-            if run.data.origin == "world" and run.world is not None and code not in run.world.languages:
+            own = any(tasks.task(name).own and code in tasks.task(name).languages for name in run.tasks)
+            if run.data.origin == "world" and run.world is not None and code not in run.world.languages and not own:
                 known = " ".join(run.world.languages)
                 raise ValueError(f"languages: found {code!r}; the generated languages are {known}")
             if code not in spoken | {"en"} and not tasks.PRIVATE_USE.fullmatch(code):

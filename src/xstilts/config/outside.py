@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
 
 from xstilts.config.patterns import check_own_rows, check_patterns
 from xstilts.config.problems import lines_of
@@ -14,6 +14,7 @@ from xstilts.config.searched import Candidates, Gold, Texts, check_searched
 from xstilts.config.section import Section
 from xstilts.config.trainings import TrainingSettings
 from xstilts.config.values import read_list
+from xstilts.config.yaml_file import read_yaml
 from xstilts.data.readers.records import FORMATS
 from xstilts.data.registry import shipped_names
 from xstilts.errors import ConfigError
@@ -40,7 +41,20 @@ def _family(value: Any) -> Any:
     return value
 
 
-Labels = list[Annotated[str, BeforeValidator(str)]]
+def _label(value: Any) -> Any:
+    if isinstance(value, bool) or value is None:
+        raise ValueError("expected a text: YAML reads some words otherwise, which quotes keep: 'no'")
+    return str(value)
+
+
+def _two_or_more(labels: list[str]) -> list[str]:
+    if labels and (len(labels) < 2 or len(set(labels)) < len(labels) or not all(map(str.strip, labels))):
+        raise ValueError("expected two or more, each once, none of them empty")
+    return labels
+
+
+Spelling = Annotated[str, BeforeValidator(_label)]
+Labels = Annotated[list[Spelling], AfterValidator(_two_or_more)]
 
 
 class Hub(Section):
@@ -70,10 +84,8 @@ class Entry(Section):
         default=[],
         description="the label set, which a classification with training data needs; none: that of the target",
     )
-    label_names: dict[Annotated[str, BeforeValidator(str)], Annotated[str, BeforeValidator(str)]] = Field(
-        default={}, description="other spelling: label"
-    )
-    drop: Labels = Field(default=[], description="labels whose rows are left out")
+    label_names: dict[Spelling, Spelling] = Field(default={}, description="other spelling: label")
+    drop: list[Spelling] = Field(default=[], description="labels whose rows are left out")
     target: str | None = Field(default=None, description="training set of the target phase; none: this one")
     training: TrainingSettings | None = Field(
         default=None, description="how it is trained on where the configuration says nothing else"
@@ -117,6 +129,8 @@ class Entry(Section):
                 raise ValueError(
                     f"fields: found {found}; expected {' '.join(must)}, and of {' '.join(may)} what there is"
                 )
+        if len(answer := {"answer", "answer_start"} & set(self.fields)) == 1:
+            raise ValueError(f"fields: found {answer.pop()} alone; expected answer and answer_start, or answers")
         if self.drop and (self.family not in DROPPING or self.reader not in (None, *FORMATS)):
             raise ValueError(
                 f"drop: found {' '.join(self.drop)}; expected none: only records of {' and '.join(DROPPING)} are "
@@ -214,7 +228,7 @@ def check_files(paths: Sequence[str], folder: Path = Path()) -> dict[Path, dict[
 
 def _checked(path: Path, name: str, before: Sequence[str]) -> dict[str, Entry]:
     try:
-        raw = yaml.safe_load(path.read_bytes())
+        raw = read_yaml(path)
     except FileNotFoundError:
         raise ConfigError(f"tasks: found no file {name}; expected a YAML file, or a task's name") from None
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
@@ -224,7 +238,7 @@ def _checked(path: Path, name: str, before: Sequence[str]) -> dict[str, Entry]:
     tasks, training = shipped()
     for key in raw:
         if not isinstance(key, str) or not NAME.fullmatch(key):
-            raise ConfigError(f"{name}: found the name {key!r}; expected lower-case letters and digits")
+            raise ConfigError(f"{name}: found the name {key!r}; expected lower-case letters and digits, a letter first")
         if key in (*tasks, *training, *shipped_names(), *RESERVED, *before):
             raise ConfigError(f"{name}: found the name {key!r}, which is taken; expected another")
         if key in OF_MODULES:

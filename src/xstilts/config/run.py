@@ -200,10 +200,15 @@ class Run(Section):
         return encoder.pretraining is not None and (self.pretrain or encoder.weights is None)
 
     def languages_of(self, task_name: str) -> list[str]:
-        """The languages of a task in this run, in the order of its benchmark; a private-use code comes last."""
+        """The languages of a task in this run, in the order of its benchmark; a private-use code comes last.
+
+        Of a generated world the user's own tasks alone have other languages.
+        """
         task = tasks.task(task_name)
         chosen = [code for code in self.goes_by.languages_of(task) if self.languages == "all"]
         chosen += [c for c in self.languages if self.languages != "all" and self.goes_by.has_language(task, c)]
+        if self.data.origin == "world" and self.world is not None and not task.own:
+            chosen = [code for code in chosen if code in self.world.languages]
         return [code for code in chosen if not (facts(task.family).paired and code == "en")]
 
     def candidate_languages(self, task_name: str) -> list[str]:

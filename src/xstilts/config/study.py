@@ -28,7 +28,7 @@ WHOLE = "full"  # the method that needs no adapters
 def even(repeats: int) -> int:
     """Refuse an odd number of times: what drifts slowly would meet the arms unlike."""
     if repeats % 2:
-        raise ValueError(f"found {repeats}; expected an even number, as many forwards as backwards")
+        raise ValueError("expected an even number, as many forwards as backwards")
     return repeats
 
 

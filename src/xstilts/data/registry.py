@@ -154,6 +154,11 @@ def names() -> tuple[str, ...]:
     return tuple(_known())
 
 
+def own_data_sets(name: str) -> tuple[DataSet, ...]:
+    """Return the data sets of an entry of the user's own: one, or of queries that search candidates three."""
+    return _own(name, outside.entries()[name])
+
+
 def shipped_names() -> tuple[str, ...]:
     """Return the names of the package's own data sets."""
     return tuple(_registry()[0])

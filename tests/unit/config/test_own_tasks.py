@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from xstilts.config.outside import NAME, OF_MODULES
+from xstilts.cli import main
+from xstilts.config.layers import read_layers
+from xstilts.config.outside import NAME, OF_MODULES, check_files
 from xstilts.config.run import Run, load
 from xstilts.costs.work import Workload
 from xstilts.data.prepare import prepare
@@ -125,6 +127,10 @@ def test_no_spec_says_where_the_files_lie_and_each_says_what_its_job_uses(tmp_pa
         ({"fields": {"prompt": "a", "choice": "b"}}, "fields: found no choices label; expected prompt choices label"),
         ({"files": {"validation": "x"}}, "files: found validation; expected some of train dev test"),
         ({"files": None}, "found neither of files and hub"),
+        ({"labels": ["a"]}, "causes.labels: found \\['a'\\]; expected two or more, each once, none of them empty"),
+        ({"labels": ["a", "b", "a"]}, "causes.labels: .*each once"),
+        ({"labels": [True, False]}, "causes.labels.*: found True, as YAML reads it; put it in quotes"),
+        ({"fields": {"context": "c", "question": "q", "answer": "a"}, "family": "span_qa"}, "found answer alone"),
         ({"target": "mnli"}, "causes.target: found 'mnli', which is classification; expected multiple_choice"),
         (
             {"files": {"dev": "x-{language}"}},
@@ -183,6 +189,38 @@ def rows(folder: Path, name: str, language: str = "en") -> list[dict[str, Any]]:
     assert own is not None
     prepare(name, language, Path(own), folder / "made")
     return [json.loads(line) for line in (folder / "made/dev.jsonl").read_text().splitlines()]
+
+
+def test_a_key_that_stands_twice_in_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text("causes:\n  languages: [en, qu]\n  languages: [en]\n")
+    with pytest.raises(ConfigError, match=r"own.yaml: found no YAML \(found the key 'languages' twice .* line 3"):
+        check_files([str(tmp_path / "own.yaml")])
+
+
+def test_the_command_reads_the_data_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "train.csv").write_text("said,mood\nfine,good\nawful,bad\n")
+    (tmp_path / "dev-en.csv").write_text("said,mood\nfine,good\nwell,\n")
+    entry = {"family": "classification", "reader": "delimited", "languages": ["en", "qu"], "labels": ["good", "bad"]}
+    entry |= {
+        "files": {"train": "train.csv", "dev": "dev-{language}.csv"},
+        "fields": {"text_a": "said", "label": "mood"},
+    }
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump({"moods": entry}))
+    assert main(["tasks", str(tmp_path / "own.yaml")]) == 0
+    said = capsys.readouterr().out
+    assert "moods  en  train 2, dev 2 (1 with labels)" in said and "moods  qu  no dev or test file" in said
+    (tmp_path / "dev-qu.csv").write_text("said,mod\nfine,good\n")
+    assert main(["tasks", str(tmp_path / "own.yaml")]) == 2
+    assert "dev-qu.csv:1: found a header without mood" in capsys.readouterr().err
+
+
+def test_beside_a_generated_world_a_task_of_ones_own_has_its_own_languages(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump({"causes": CAUSES}))
+    picked = {"tasks": ["xnli", str(tmp_path / "own.yaml")], "sources": ["none"], "languages": ["en", "qaa", "qu"]}
+    run = load(read_layers(ROOT, ["demo"], picked))
+    assert run.languages_of("causes") == ["en", "qu"] and run.languages_of("xnli") == ["en", "qaa"]
+    with pytest.raises(ConfigError, match="languages: found 'yo'; the generated languages are"):
+        load(read_layers(ROOT, ["demo"], picked | {"languages": ["en", "yo"]}))
 
 
 def test_a_name_that_no_head_can_have_is_refused(tmp_path: Path) -> None:
