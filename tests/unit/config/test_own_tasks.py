@@ -129,7 +129,7 @@ def test_no_spec_says_where_the_files_lie_and_each_says_what_its_job_uses(tmp_pa
         ({"files": None}, "found neither of files and hub"),
         ({"labels": ["a"]}, "causes.labels: found \\['a'\\]; expected two or more, each once, none of them empty"),
         ({"labels": ["a", "b", "a"]}, "causes.labels: .*each once"),
-        ({"labels": [True, False]}, "causes.labels.*: found True, as YAML reads it; put it in quotes"),
+        ({"labels": [True, False]}, "causes.labels.0: found True; expected a text: YAML reads some words otherwise"),
         ({"fields": {"context": "c", "question": "q", "answer": "a"}, "family": "span_qa"}, "found answer alone"),
         ({"target": "mnli"}, "causes.target: found 'mnli', which is classification; expected multiple_choice"),
         (
