@@ -82,6 +82,16 @@ def test_a_reason_that_every_language_has_is_told_once(tmp_path, why, said):
     assert row["note"] == f"{said}, and so on for 2 more"
 
 
+def test_rows_without_a_label_are_said_where_others_have_one(tmp_path):
+    found = [data(tmp_path, "xnli", "de", {"dev": 30, "test": 40}, {"dev": 20, "test": 0})]
+    found.append(data(tmp_path, "tatoeba", "de", {"test": 20}, {"test": 10}))
+    tasks = {name: REGISTRY[name] for name in ("xnli", "tatoeba")}
+    tasks_table(read_counts(found), tasks, TRAINING, ["none"], tmp_path, "tasks")
+    said = (tmp_path / "tasks.md").read_text(encoding="utf-8")
+    assert "xnli: 20 of 30 dev rows in de have a label; the others are predicted and count in no score." in said
+    assert said.count("have a label") == 1, "a test file without any has a reason, and a pair is two rows"
+
+
 def test_every_split_has_a_row(tmp_path, counts):
     sizes_table(counts, tmp_path, "sizes")
     rows = read(tmp_path / "sizes.csv")

@@ -92,10 +92,24 @@ def tasks_table(
             for one in counts
             if one["cut"]
         ),
+        *_partly_labelled(counts, tasks),
         *notes,
     ]
     write_table(folder, stem, TASK_COLUMNS, rows, "Tasks", said)
     return rows
+
+
+def _partly_labelled(counts: Sequence[Mapping[str, Any]], tasks: Entries) -> list[str]:
+    """Name the evaluation files of which some rows have no label, and so no part in a score."""
+    evaluated = {entry["dataset"] for entry in tasks.values() if not facts(entry["family"]).paired}
+    return [
+        f"{one['dataset']}: {one['labelled'][split]:,} of {rows:,} {split} rows in {one['language']} have a label; the "
+        "others are predicted and count in no score."
+        for one in counts
+        if one["dataset"] in evaluated
+        for split, rows in one["rows"].items()
+        if 0 < one["labelled"].get(split, rows) < rows
+    ]
 
 
 def sizes_table(counts: Sequence[Mapping[str, Any]], folder: Path | str, stem: str) -> None:
