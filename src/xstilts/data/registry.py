@@ -81,7 +81,8 @@ class DataSet:
 
 def _known() -> dict[str, DataSet]:
     """Return the data sets of the registry and the user's own."""
-    return _with_own(outside.stamps())
+    stamped = outside.stamps()
+    return _with_own(stamped) if stamped else _registry()[0]
 
 
 @cache

@@ -60,23 +60,23 @@ class TrainingSet:
 
 def registry() -> tuple[dict[str, Task], dict[str, TrainingSet]]:
     """Return (tasks, training sets) by name: in the order of the paper's table, then the user's own."""
-    return _with_own(outside.stamps())
+    stamped = outside.stamps()
+    return _with_own(stamped) if stamped else shipped()
 
 
 @cache
 def _with_own(stamped: outside.Stamps) -> tuple[dict[str, Task], dict[str, TrainingSet]]:
-    tasks, training = shipped()
-    if own := outside.entries():
-        training = training | {
-            name: TrainingSet(name=name, **outside.training_set_of(name, entry))
-            for name, entry in own.items()
-            if "train" in outside.splits_of(entry)
-        }
-        tasks = tasks | {
-            name: Task(name=name, own=True, **outside.task_of(name, entry))
-            for name, entry in own.items()
-            if outside.evaluated_splits(entry)
-        }
+    (tasks, training), own = shipped(), outside.entries()
+    training = training | {
+        name: TrainingSet(name=name, **outside.training_set_of(name, entry))
+        for name, entry in own.items()
+        if "train" in outside.splits_of(entry)
+    }
+    tasks = tasks | {
+        name: Task(name=name, own=True, **outside.task_of(name, entry))
+        for name, entry in own.items()
+        if outside.evaluated_splits(entry)
+    }
     return tasks, training
 
 

@@ -217,7 +217,10 @@ def test_the_work_of_every_arm_is_estimated(tmp_path: Path, name: str) -> None:
     assert any(jobs.owner(*job) is jobs.study for job in computing)
     for rule, *words in computing:
         work = workload.of(rule, *words).work(rule, *words)
-        assert work.steps > 0 if rule.startswith("train") else work.forward > 0, (rule, words)
+        if rule == "predict" and jobs.owner(rule, *words).like(*words):
+            assert work.forward == 0, "one of the same weights answers"
+        else:
+            assert work.steps > 0 if rule.startswith("train") else work.forward > 0, (rule, words)
 
 
 def test_as_many_real_tokens_as_in_english_are_counted_from_the_english_features(tmp_path: Path) -> None:
