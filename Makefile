@@ -114,22 +114,22 @@ laptop: install
 
 .PHONY: laptop-rows laptop-r
 laptop-rows: install
-	-@$(call pin,laptop)
+	@$(call pin,laptop) || :
 	@$(call run,laptop,laptop$(if $(ENCODER),-$(call naming,--name)))
 
 laptop-seeds laptop-r: install
-	-@$(call pin,$@)
+	@$(call pin,$@) || :
 	@$(call run,$@,$@$(if $(ENCODER),-$(call naming,--name)))
 
 laptop laptop-seeds laptop-r: OWN = $(if $(ENCODER),$(call naming,$@))
 laptop-rows: OWN = $(if $(ENCODER),$(call naming,laptop))
 
 small: install
-	-@$(call pin,$@)
+	@$(call pin,$@) || :
 	@$(call run,$@)
 
 paper: install
-	-@$(call pin,paper)
+	@$(call pin,paper) || :
 	@$(call run,$(if $(RECIPE),recipes/$(RECIPE),paper),$(if $(RECIPE),paper-$(RECIPE)))
 
 # Without its own name an overlay of the user's own would take the place of the run that it changes.
@@ -140,7 +140,7 @@ NAMED = $(if $(filter-out paper,$(RUN)),grep -Eqs '^run: *$(RUN)( .*)?$$' config
 run: install
 	@$(if $(filter command line,$(origin RUN)),:,echo "error: say which: make run RUN=NAME, of config/runs/NAME.yaml"; exit 2)
 	@$(NAMED)
-	-@$(call pin,$(RUN))
+	@$(call pin,$(RUN)) || :
 	@$(call run,$(RUN))
 
 # Pins what a run reads from the Hugging Face Hub, with STUDY=NAME what a study reads too, in config/lock.yaml; what is
@@ -151,7 +151,7 @@ lock: install
 
 # Nothing is trained: the encoder as it is published, on retrieval, against its authors' numbers.
 verify-baseline: install
-	-@$(call pin,baseline)
+	@$(call pin,baseline) || :
 	@$(call SNAKEMAKE,baseline) --logger xstilts -- score_bucc2018 score_tatoeba && \
 	$(BIN)/xstilts verify-baseline results/baseline
 
@@ -160,7 +160,7 @@ verify-baseline: install
 study: install
 	@$(if $(CHOSEN),:,echo "error: say which: make study NAME=$(firstword $(STUDIES)); known: $(STUDIES)"; exit 2)
 	@$(NAMED)
-	-@$(call pin,$(RUN))
+	@$(call pin,$(RUN)) || :
 	@$(call SNAKEMAKE,$(RUN)) --logger xstilts -- studied && \
 	sed -n '1,/^## Arms/p' results/$(RUN)$(if $(ENCODER),-$(call naming,--name))/studies/$(firstword $(CHOSEN))/verdict.md
 
@@ -172,7 +172,7 @@ SMALL := encoders/mminilmv2-l12
 verify-small: install
 	@test -d $(SMALL) || { echo "error: $(SMALL) is not there; convert the encoder first: $(BIN)/xstilts convert" \
 	    "nreimers/mMiniLMv2-L12-H384-distilled-from-XLMR-Large $(SMALL)"; exit 2; }
-	-@$(call pin,$@)
+	@$(call pin,$@) || :
 	@$(call SNAKEMAKE,$@) --logger xstilts -- score_xnli score_mlqa && $(BIN)/xstilts verify-small results/$@
 
 # A new encoder on the benchmark, in a run of its own: the name says which one, and where it lies.
@@ -180,14 +180,14 @@ naming = $(shell PYTHONPATH=src $(BIN)/python -m xstilts.config.naming $(1) '$(s
 
 xtreme: install
 	@$(if $(ENCODER),:,echo "error: say which: make xtreme ENCODER=FOLDER-OR-HUB-ID"; exit 2)
-	-@$(call pin,xtreme)
+	@$(call pin,xtreme) || :
 	@$(call run,xtreme,$(or $(OTHER),xtreme)-$(call naming,--name))
 
 xtreme: OWN = $(call naming,$(or $(OTHER),xtreme))
 
 # Every source of the paper on XTREME-R.
 xtreme-r: install
-	-@$(call pin,xtreme_r)
+	@$(call pin,xtreme_r) || :
 	@$(call run,xtreme_r)
 
 pin = $(call SNAKEMAKE,$(1)) --quiet all -- lock

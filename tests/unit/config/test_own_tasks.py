@@ -326,6 +326,9 @@ def test_a_test_file_may_lack_its_labels_and_a_dev_file_may_not(tmp_path: Path) 
     (tmp_path / "dev.csv").write_text("said,mood,mood\nhello,neutral,entailment\n")
     with pytest.raises(DataError, match=r"dev.csv:1: found a header with mood more than once"):
         prepare("moods", "en", tmp_path, tmp_path / "made")
+    (tmp_path / "dev.csv").write_text('said,mood\nhello,neutral\n"well,neutral\nso,neutral\n')
+    with pytest.raises(DataError, match=r"dev.csv:3: found a broken table"):
+        prepare("moods", "en", tmp_path, tmp_path / "made")
 
 
 def test_labels_inside_another_key_and_a_test_file_without_any_beside_rows_to_drop(tmp_path: Path) -> None:

@@ -42,15 +42,18 @@ def delimited(source: Source) -> Iterator[tuple[Path, int, Record]]:
         content = decode(path, read(path))
         plain: dict[str, Any] = {"quoting": csv.QUOTE_NONE} if delimiter == "\t" and _is_plain(content) else {}
         table = csv.reader(io.StringIO(content, newline=""), strict=True, delimiter=delimiter, **plain)
+        begins = 1  # where the row begins that is read: a quote that nothing closes takes all lines to the end
         try:
             header = next(table)
             check_header(path, header, wanted)
+            begins = table.line_num + 1
             for values in table:
                 if len(values) != len(header):
                     raise DataError(path, f"{len(values)} columns", f"{len(header)} as in the header", table.line_num)
                 yield path, table.line_num, dict(zip(header, values, strict=True))
+                begins = table.line_num + 1
         except csv.Error as error:
-            raise DataError(path, f"a broken table ({error})", "quoted or plain columns", table.line_num) from None
+            raise DataError(path, f"a broken table ({error})", "quoted or plain columns", begins) from None
 
 
 def _is_plain(content: str) -> bool:
