@@ -247,6 +247,8 @@ def opened_by_name(jobs: Jobs, rule: str, *wildcards: Any) -> tuple[str, ...]:
         )
     if rule == "study":
         return (f"xstilts.studies.{jobs.run.study.replace('-', '_')}",) if jobs.run.study else ()
+    if rule == "overlaps":
+        return modules.of_facts(*sorted({dataset(path.parts[-3]).family for path in jobs.all_data()}))
     if rule == "table_tasks":
         return modules.of_facts(*(tasks.task(name).family for name in jobs.run.tasks))
     return ()
