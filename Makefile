@@ -13,7 +13,8 @@ BIN := .venv/bin
 PIP := python -m pip install --quiet --disable-pip-version-check
 RUN ?= demo
 PROFILE ?= profiles/default
-PICK := $(foreach key,sources tasks languages models seeds pretrain keep,$(if $($(key)),"$(key)=$$$(key)"))
+quoted = '$(subst ','\'',$(1))'
+PICK := $(foreach key,sources tasks languages models seeds pretrain keep,$(if $($(key)),$(call quoted,$(key)=$($(key)))))
 PICK += $(if $(BENCHMARK),benchmark=$(BENCHMARK))
 PICK += $(if $(RETRIEVAL),"retrieval={$$RETRIEVAL}")
 # A study is computed beside the run's rows, and what is equal to one of them is not computed twice.
