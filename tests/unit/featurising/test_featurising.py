@@ -3,7 +3,6 @@
 import importlib
 import json
 import os
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,10 @@ from family_tokenizers import LINES, trained
 from xstilts.artifacts import Manifest, Product, produce, read_manifest
 from xstilts.data.rows.subset import among
 from xstilts.errors import DataError, UserError
-from xstilts.families.features import IGNORED, Features, FeatureSettings
+from xstilts.families.features import Features, FeatureSettings
 from xstilts.families.lengths import feature_settings
 from xstilts.families.mlm import held_out
-from xstilts.families.stored import open_features, save_features
+from xstilts.families.stored import open_features
 from xstilts.featurising.job import featurise, tokenizer_files
 from xstilts.files import read_jsonl, write_json, write_jsonl
 from xstilts.modeling.fast_tokenizer import copy_tokenizer, open_tokenizer
@@ -359,42 +358,6 @@ def test_a_training_refuses_damaged_features_by_name(place: Place, name: str, da
         train_target(place.folder / "model", spec, {"encoder": place.encoder, "target/mnli": made})
     again = place.features("target/mnli", training("classification"), {"mnli/en": place.data("mnli/en", **rows)})
     assert path.read_bytes() == whole and again.digest == made.digest, "made anew, in the store too"
-
-
-def features(empty: bool = False) -> Features:
-    count = 0 if empty else 7
-    offsets = np.zeros(1, np.int64) if empty else np.array([0, 3, 7])
-    context = {"segment": np.zeros(count, np.int8), "central": np.ones(count, bool)}
-    targets = {"label": np.full(len(offsets) - 1, IGNORED, np.int64)}
-    return Features(
-        np.arange(count, dtype=np.int32), offsets, np.arange(len(offsets) - 1, dtype=np.int32), targets, context
-    )
-
-
-@pytest.mark.parametrize("empty", [False, True])
-def test_a_file_gives_back_what_was_stored(tmp_path: Path, empty: bool) -> None:
-    stored = features(empty)
-    save_features(stored, tmp_path / "one")
-    same(open_features(tmp_path / "one"), stored)
-    save_features(replace(stored, context=dict(reversed(stored.context.items()))), tmp_path / "two")
-    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes(), "equal features, equal bytes"
-
-
-@pytest.mark.parametrize("length", [0, 5, 40, -8, 1])
-def test_a_file_that_is_cut_off_or_too_long_is_named(tmp_path: Path, length: int) -> None:
-    path = tmp_path / "train.safetensors"
-    save_features(features(), path)
-    whole = path.read_bytes()
-    path.write_bytes(whole + b"x" if length == 1 else whole[:length])
-    with pytest.raises(DataError, match=r"train\.safetensors: found "):
-        open_features(path)
-
-
-def test_something_else_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "train.safetensors"
-    path.write_bytes((9).to_bytes(8, "little") + b"not json!" + bytes(20))
-    with pytest.raises(DataError, match=r"train\.safetensors: found a damaged header"):
-        open_features(path)
 
 
 def test_the_manifest_of_stored_features_is_read_like_any_other(place: Place) -> None:
