@@ -52,7 +52,7 @@ rule score:
 """
 FILES = """
 rule all:
-    input: expand("table/{{number}}", number=range(4))
+    input: "table"
 
 rule train:
     input: "spec/train/{{cell}}", expand("data/{{language}}", language=range({languages}))
@@ -65,13 +65,13 @@ rule predict:
     shell: "touch {{output}}"
 
 rule score:
-    input: "predict/{{cell}}", "spec/score/{{cell}}/{{language}}", "data/{{language}}"
+    input: "predict/{{cell}}", "spec/score/{{language}}", "data/{{language}}"
     output: "score/{{cell}}/{{language}}"
     shell: "touch {{output}}"
 
 rule table:
     input: expand("score/{{cell}}/{{language}}", cell=range({cells}), language=range({languages}))
-    output: "table/{{number}}"
+    output: "table"
     shell: "touch {{output}}"
 """
 STARTS = """
@@ -197,11 +197,12 @@ def _alone(settings: dict[str, Any], side: str, snakefile: str) -> Prepare:
     (folder / "Snakefile").write_text(snakefile.format(cells=cells, languages=languages), encoding="utf-8")
     scores = [f"{cell}/{number}" for cell in range(cells) for number in range(languages)]
     jobs = {"train": range(cells), "predict": range(cells), "score": scores}
-    read = [f"spec/{rule}/{name}" for rule, names in jobs.items() for name in names]
+    specs = jobs | {"score": range(languages)}
+    read = [f"spec/{rule}/{name}" for rule, names in specs.items() for name in names]
     made = [f"{rule}/{name}" for rule, names in jobs.items() for name in names]
     _touch(folder, [*read, *(f"data/{number}" for number in range(languages))])
     if settings["what"] == "idle":
-        _touch(folder, [*made, *(f"table/{number}" for number in range(4))])
+        _touch(folder, [*made, "table"])
         _snakemake(folder, "--cores", "1000", "--touch", "--quiet", "all", start=HURRIED)
     return _command(settings, folder, WORDS[settings["what"]])
 

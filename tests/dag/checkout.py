@@ -16,7 +16,7 @@ from xstilts.artifacts import seal
 ROOT = Path(__file__).parents[2]
 PARTS = ("Snakefile", "config.yaml", "config", "envs", "profiles", "resources", "src", "tests/tiny.yaml", "workflow")
 CONFIGURATION = ("config/runs/demo.yaml", "tests/tiny.yaml")
-SPEC = re.compile(r"--spec (\S+)/specs/(\S+)\.json")
+SPEC = re.compile(r"--spec (\S+)/specs/(\S+)\.json(?:.* --output \S+/scores/(\S+)\.json)?")
 
 # Every Python process starts with it: a job writes down what it imported of the package and of heavy libraries, and
 # which files it read.
@@ -34,6 +34,8 @@ if "--spec" in sys.argv:
 
     def write():
         spec = sys.argv[sys.argv.index("--spec") + 1]
+        if "/specs/score/" in spec:  # many jobs have one
+            spec = sys.argv[sys.argv.index("--output") + 1].replace("/scores/", "/specs/score/")
         modules = sorted(name for name in sys.modules if name.split(".")[0] == "xstilts" or name in HEAVY)
         files = sorted(name for name in read if name.startswith(("results/", "resources/")) and os.path.isfile(name))
         path = pathlib.Path(os.environ["PROBE"]) / spec.replace("/", "!")
@@ -57,7 +59,10 @@ class Checkout:
         return self.folder / "probes"
 
     def probe(self, spec: Path | str) -> tuple[set[str], set[str]] | None:
-        """Return (modules, files) that the job of a spec imported and read, None when it has not run here."""
+        """Return (modules, files) that the job of a spec imported and read, None when it has not run here.
+
+        Of scores the spec is the one that each would have if it were its own, as in ``declared``.
+        """
         path = self.probes / str(spec).replace("/", "!")
         if not path.is_file():
             return None
@@ -70,7 +75,7 @@ class Checkout:
         for line in self.snakemake("--detailed-summary").splitlines():
             cells = line.split("\t")
             if len(cells) > 5 and (match := SPEC.search(cells[5])):
-                spec = f"{match[1]}/specs/{match[2]}.json"
+                spec = f"{match[1]}/specs/{f'score/{match[3]}' if match[3] else match[2]}.json"
                 found.setdefault(spec, (set(cells[4].split(",")), set()))[1].add(cells[0])
         return found
 
@@ -105,8 +110,8 @@ class Checkout:
         """Return the jobs that a dry run plans, as ``rule`` or ``rule/wildcard/...``; targets of a user have no job."""
         output = self.snakemake("--dry-run", "--printshellcmds", *arguments)
         jobs = set()
-        for base, name in SPEC.findall(output):
-            rule, *wildcards = name.split("/")
+        for base, name, score in SPEC.findall(output):
+            rule, *wildcards = f"score/{score}".split("/") if score else name.split("/")
             if base == "results/store":
                 wildcards = wildcards[1:]  # the name of the origin
             if wildcards == [rule]:

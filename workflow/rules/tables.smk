@@ -4,6 +4,7 @@ rule collect_scores:
         unpack(inputs_for("collect_scores")),
     output:
         report(jobs.made("tables", "scores.csv"), caption="../report/scores.rst", category="Scores"),
+        jobs.made("tables", "seals.json"),
     log:
         jobs.log("collect_scores"),
     localrule: True

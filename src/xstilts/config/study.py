@@ -187,7 +187,7 @@ class Study(Section):
     @property
     def files(self) -> list[str]:
         """The names of what deciding the study writes."""
-        found = ["scores.csv", "costs.csv", "verdict.md", "verdict.json"]
+        found = ["scores.csv", "seals.json", "costs.csv", "verdict.md", "verdict.json"]
         tables, figures = (["gains"], ["gains"]) if self.families else (["arms", "contrasts"], ["forest", "pareto"])
         tables += ["speeds"] if self.serving else []
         drawn = [f"{name}.{form}" for name in figures for form in ("svg", "png")]

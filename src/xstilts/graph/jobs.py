@@ -260,6 +260,11 @@ class StudyJobs(Jobs):
     name: str = ""
     settings: Study = field(kw_only=True)
 
+    def spec_words(self, rule: str, *wildcards: object) -> tuple[object, ...]:
+        """The wildcards of a job by which its spec is named: of scores of the arms the study's name, too."""
+        named = super().spec_words(rule, *wildcards)
+        return (self.name, *named) if rule == "score" else named
+
     def plain(self, model: str) -> str:
         """The model whose pretrained encoder and features a model has: methods differ in training alone."""
         own = self.run.models[0]

@@ -196,8 +196,17 @@ class Places:
         """The scores of one task in one language."""
         return place(self.here, "scores", model, source, target, str(seed), task, f"{language}.json")
 
+    def spec_words(self, rule: str, *wildcards: object) -> tuple[object, ...]:
+        """The wildcards of a job by which its spec is named."""
+        return wildcards[-2:] if rule == "score" else wildcards
+
     def spec(self, rule: str, *wildcards: object) -> Path:
-        """The spec of a job; what all runs share stands in the store."""
+        """The spec of a job; what all runs share stands in the store.
+
+        All scores of a task in a language are made by the same settings and share one spec: of the thousands of jobs of
+        a run most are scores.
+        """
+        wildcards = self.spec_words(rule, *wildcards)
         base = self.store if rule in SHARED else self.here
         first = []
         if rule in SHARED:

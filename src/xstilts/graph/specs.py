@@ -50,14 +50,17 @@ def write_specs(jobs: Jobs) -> list[int]:
     codes = Codes(jobs.store / "code" / "digests.json", jobs.code / SCRIPTS)
     for rule, *wildcards in jobs.every():
         owner = jobs.owner(rule, *wildcards)
+        path = owner.spec(rule, *wildcards)
+        if path in own:
+            continue
         digest, modules_of_job = codes.of(f"{rule}.py", opened_by_name(owner, rule, *wildcards))
         spec = {
             "rule": rule,
-            "wildcards": [str(value) for value in wildcards],
+            "wildcards": [str(value) for value in owner.spec_words(rule, *wildcards)],
             "settings": settings_of(owner, rule, *wildcards),
             "code": digest,
         }
-        (shared if rule in SHARED else own)[jobs.spec(rule, *wildcards)] = dump_json(spec)
+        (shared if rule in SHARED else own)[path] = dump_json(spec)
         if digest not in seen:
             _write_changed(jobs.modules(digest), dump_json(modules_of_job))
             _write_changed(jobs.files(digest), dump_json(files_of(modules_of_job)))

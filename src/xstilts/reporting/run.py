@@ -13,6 +13,7 @@ from xstilts.errors import DataError
 from xstilts.files import read_json, read_jsonl
 from xstilts.reporting.aggregate import Scores, index_scores, task_entries
 from xstilts.reporting.scores import Cell, read_scores
+from xstilts.scoring import score_file
 from xstilts.tasks import registry
 from xstilts.tasks.benchmark import Benchmark, benchmark
 from xstilts.uncertainty.intervals import TOO_FEW_SEEDS
@@ -91,6 +92,26 @@ class RunFolder:
                     for seed in self.settings["seeds"]:
                         for language in languages:
                             yield Cell(model, source, target, seed, name, language)
+
+    @cached_property
+    def seals(self) -> dict[str, str]:
+        """The seals of the scores files that ``scores.csv`` was collected from."""
+        return read_json(self.tables / "seals.json")
+
+    def scored(self, cell: Cell) -> dict[str, Any] | None:
+        """Return the content of a cell's scores file, with its items; None where none was collected.
+
+        Raises:
+            DataError: the file is no longer the one that was collected.
+        """
+        seal = self.seals.get(cell.path("").as_posix())
+        if seal is None:
+            return None
+        path = cell.path(self.folder / "scores")
+        content = score_file.read_scores(path)
+        if content["seal"] != seal:
+            raise DataError(path, "other scores than those of scores.csv", "the file that it was collected from")
+        return content
 
     def data(self, name: str, language: str) -> Path:
         """The manifest of a prepared data set."""

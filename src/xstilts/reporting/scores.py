@@ -4,7 +4,7 @@ import csv
 import io
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,7 +75,7 @@ def expected_splits(task: Mapping[str, Any], language: str) -> list[str]:
 
 
 def _row(cell: Cell, split: str, metric: str, **values: Any) -> dict[str, Any]:
-    given = {"value": None, "examples": None, "status": "ok", "reason": "", **values}
+    given = {"value": None, "examples": None, "status": "ok", "reason": "", "seal": None, **values}
     return {**vars(cell), "split": split, "metric": metric, **given}
 
 
@@ -98,13 +98,14 @@ def _cell_rows(
         for metric in task["metrics"]:
             if scored is None:
                 reason = why or f"no labelled {split} rows for {cell.language}"
-                yield _row(cell, split, metric, status="missing", reason=reason)
+                yield _row(cell, split, metric, status="missing", reason=reason, seal=content["seal"])
                 continue
             value = scored["metrics"].get(metric)
             if not isinstance(value, int | float) or not math.isfinite(value):
                 raise DataError(path, f"{metric} of {value!r} on {split}", f"a finite number as {metric}")
             state = dict(zip(("status", "reason"), failed or ("ok", ""), strict=True))
-            yield _row(cell, split, metric, value=float(value), examples=int(scored["examples"]), **state)
+            counted = {"value": float(value), "examples": int(scored["examples"])}
+            yield _row(cell, split, metric, seal=content["seal"], **counted, **state)
 
 
 def collect_scores(
@@ -115,7 +116,7 @@ def collect_scores(
     rests_on: RestsOn | None = None,
     unavailable: Reasons | None = None,
 ) -> list[dict[str, Any]]:
-    """Return the rows of ``scores.csv`` for every expected cell, in the order of ``cells``.
+    """Return the rows of ``scores.csv`` for all expected cells, in their order, each with the seal of its file.
 
     Args:
         folder: holds the score files, ``MODEL/SOURCE/TARGET/SEED/TASK/LANGUAGE.json``.
@@ -134,6 +135,13 @@ def collect_scores(
         why = reason_for(unavailable or {}, cell.source, cell.task, cell.language)
         rows.extend(_cell_rows(cell.path(folder), cell, tasks[cell.task], failed, why))
     return rows
+
+
+def seals(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the seal of every scores file that rows are of, by its place below the folder of scores."""
+    columns = [field.name for field in fields(Cell)]
+    found = {tuple(row[column] for column in columns): row["seal"] for row in rows}
+    return {Cell(*key).path("").as_posix(): seal for key, seal in found.items() if seal is not None}
 
 
 def leftover_files(folder: Path | str, cells: Iterable[Cell]) -> list[Path]:

@@ -7,10 +7,10 @@ from typing import Any
 from xstilts.artifacts import read_manifest
 from xstilts.config.study import BEST
 from xstilts.files import dump_json, write_text
-from xstilts.reporting.failures import failed_trainings
 from xstilts.reporting.render import write_cells
 from xstilts.reporting.run import RunFolder
-from xstilts.reporting.scores import collect_scores, csv_text, write_scores
+from xstilts.reporting.scores import csv_text
+from xstilts.reporting.tables.scores import collect_scores
 from xstilts.studies.beside import beside
 from xstilts.studies.comparison import UNKNOWN, Design
 from xstilts.studies.costs import COLUMNS as COSTS
@@ -37,9 +37,7 @@ def run_study(run: RunFolder) -> None:
 
     The module of a study that compares no scores of arms has an ``answer`` of its own, not a ``DESIGN``.
     """
-    failed = failed_trainings(run.trainings)
-    rows = collect_scores(run.folder / "scores", list(run.cells()), run.tasks, failed, run.settings["rests_on"])
-    write_scores(run.tables / "scores.csv", rows, run.settings["recipe"])
+    rows = collect_scores(run)
     study, name = run.settings["study"], run.settings["name"]
     study["arms"] = {arm: study["arms"][arm] for arm in run.settings["order"]}
     module = importlib.import_module(f"xstilts.studies.{name.replace('-', '_')}")

@@ -1,6 +1,7 @@
 """Score files become one long table; what is expected and not there stays a row with its reason."""
 
 import pytest
+from planted_studies import plant
 
 from xstilts.errors import DataError
 from xstilts.reporting.failures import unclear_trainings
@@ -12,6 +13,7 @@ from xstilts.reporting.scores import (
     read_scores,
     write_scores,
 )
+from xstilts.reporting.tables.scores import collect_scores as collect_of_run
 from xstilts.scoring import score_file
 
 TASKS = {
@@ -166,3 +168,21 @@ def test_a_csv_without_a_column_is_refused(tmp_path):
     (tmp_path / "scores.csv").write_text("model,source\nm,none\n", encoding="utf-8")
     with pytest.raises(DataError, match="no column target"):
         read_scores(tmp_path / "scores.csv")
+
+
+def test_items_are_read_of_the_files_that_were_collected_and_of_no_others(tmp_path):
+    run = plant(tmp_path, "robustness", {})
+    known, later, *_ = run.cells()
+    kept = later.path(run.folder / "scores").rename(tmp_path / "later.json")
+    collect_of_run(run)
+    scored = run.scored(known)
+    assert scored is not None and scored["language"] == known.language and scored["splits"]["test"]["items"]["unit"]
+
+    kept.rename(later.path(run.folder / "scores"))
+    assert run.scored(later) is None, "scores.csv has nothing of it"
+
+    path = known.path(run.folder / "scores")
+    score_file.write_scores(path, {name: value for name, value in scored.items() if name != "seal"} | {"reason": "new"})
+    with pytest.raises(DataError, match=r"other scores than those of scores\.csv") as error:
+        run.scored(known)
+    assert str(path) in str(error.value)

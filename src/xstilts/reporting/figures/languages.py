@@ -27,7 +27,6 @@ from xstilts.reporting.render import METRICS, TITLES
 from xstilts.reporting.run import RunFolder
 from xstilts.reporting.tables.baselines import read_baselines
 from xstilts.reporting.tables.languages import language_values
-from xstilts.scoring.score_file import read_scores
 from xstilts.uncertainty.quantiles import student_quantile
 from xstilts.uncertainty.resampling import ratio
 from xstilts.uncertainty.seeds import Statistic, median_variance
@@ -74,8 +73,8 @@ def language_errors(run: RunFolder, model: str, task: str, metric: str, split: s
     """Return half the 95 % interval of every score by source and language, from the score files that are there."""
     runs: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for cell in run.cells():
-        if (cell.model, cell.task) == (model, task) and (path := cell.path(run.folder / "scores")).is_file():
-            splits = read_scores(path)["splits"]
+        if (cell.model, cell.task) == (model, task) and (content := run.scored(cell)):
+            splits = content["splits"]
             runs.setdefault((cell.source, cell.language), []).extend([splits[split]] if split in splits else [])
     found: dict[str, dict[str, float]] = {}
     for (source, language), scored in runs.items():

@@ -11,7 +11,6 @@ from xstilts.reporting.main.best import DEV_ENGLISH, ENGLISH
 from xstilts.reporting.main.results import Results, read_results
 from xstilts.reporting.run import POLICIES, RunFolder
 from xstilts.reporting.scores import csv_text
-from xstilts.scoring.score_file import read_scores
 from xstilts.uncertainty.best import Choosing, best_intervals, english_scores, whole_scores
 from xstilts.uncertainty.intervals import Drawn, Expected, Interval, Tables, draw_halves, draw_tables
 from xstilts.uncertainty.intervals import intervals as resample
@@ -40,10 +39,9 @@ def scores_of(run: RunFolder, model: str) -> dict[Key, Mapping[str, Any]]:
     """Return the contents of one model's score files that have scores, in the languages of a complete score."""
     found: dict[Key, Mapping[str, Any]] = {}
     for cell in run.cells():
-        path = cell.path(run.folder / "scores")
-        if cell.model == model and cell.language in run.tasks[cell.task]["languages"] and path.is_file():
-            content = read_scores(path)
-            if content["splits"]:
+        if cell.model == model and cell.language in run.tasks[cell.task]["languages"]:
+            content = run.scored(cell)
+            if content and content["splits"]:
                 found[cell.source, cell.seed, cell.task, cell.language] = content
     return found
 
