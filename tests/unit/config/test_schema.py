@@ -170,6 +170,15 @@ def test_recipes_change_what_their_sources_state():
         assert (run.run, run.recipe_name) == (f"paper-{recipe}", recipe) and run.source_names == load(BASE).source_names
 
 
+@pytest.mark.parametrize("recipe", ["jiant", "xtreme"])
+def test_a_recipe_trains_both_benchmarks_tags_alike(recipe):
+    run = load(overlaid(f"recipes/{recipe}"))
+    own, other = (target_training(run, "none", name, 1) for name in ("udpos", "udpos27"))
+    assert [own[key] for key in ("learning_rate", "optimisation")] == [
+        other[key] for key in ("learning_rate", "optimisation")
+    ]
+
+
 def test_the_recipe_throughput_counts_every_batch_in_tokens_and_leaves_the_rest_of_the_paper():
     overlay = yaml.safe_load((ROOT / "config/recipes/throughput.yaml").read_text(encoding="utf-8"))
     run, paper = load(merged(BASE, overlay)), load(BASE)
