@@ -179,6 +179,17 @@ def test_a_recipe_trains_both_benchmarks_tags_alike(recipe):
     ]
 
 
+def test_what_the_benchmark_alone_trains_on_has_neither_warm_up_nor_decay():
+    """XTREME-R's train_xcopa.sh, train_lareqa.sh and train_mewslix.sh; runs that were tuned keep what they had."""
+    for name in ("siqa-copa", "copa", "lareqa", "mewslix"):
+        training = target_training(load(BASE), "none", name, 1)
+        for link in (training, *training.get("before", ())):
+            assert (link["optimisation"]["warmup"], link["optimisation"]["weight_decay"]) == (0, 0), name
+    kept = load(overlaid("runs/demo"))
+    training = target_training(kept, "none", "siqa-copa", 1)
+    assert {link["optimisation"]["warmup"] for link in (training, *training["before"])} == {kept.optimisation.warmup}
+
+
 def test_the_recipe_throughput_counts_every_batch_in_tokens_and_leaves_the_rest_of_the_paper():
     overlay = yaml.safe_load((ROOT / "config/recipes/throughput.yaml").read_text(encoding="utf-8"))
     run, paper = load(merged(BASE, overlay)), load(BASE)
