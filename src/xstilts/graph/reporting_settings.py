@@ -79,8 +79,15 @@ def _vectors(run: Run) -> Settings | None:
 
 
 def _sets(run: Run, source: Source) -> list[str]:
-    """Return the training sets of a source whose settings it uses: a mixture's epochs and raw text have theirs."""
-    return run.training_sets(source) + ["multi"] * (source.base in run.mixtures) + [WITH_TEXT] * source.mlm
+    """Return the training sets of a source, of a chain all, whose settings it uses.
+
+    A mixture's epochs and raw text have theirs; of the controls one has those of MNLI, the other its own.
+    """
+    names = []
+    for stage in run.stages(source):
+        names += {"mnli-shuffled": ["mnli"], "mlm-en": ["mlm-en"]}.get(stage.base, run.training_sets(stage))
+        names += ["multi"] * (stage.base in run.mixtures) + [WITH_TEXT] * stage.mlm
+    return names
 
 
 def _blocks(run: Run) -> dict[str, str]:

@@ -62,6 +62,14 @@ def test_the_papers_configuration_is_its_whole_table() -> None:
     assert count == {"train_intermediate": 29 * 3, "translate": 9}
 
 
+def test_the_table_of_settings_has_those_of_controls_and_of_all_of_a_chain() -> None:
+    sources = ["none", "qqp-then-squad+mlm", "mnli-shuffled", "mlm-en", "multi-v1"]
+    found = settings_of(planned(sources=sources), "table_hyperparameters")["intermediate_sets"]
+    mixed = {"anli", "qqp", "hellaswag", "ccg", "cosmosqa", "csqa", "multi"}
+    assert set(found) == mixed | {"squad", "+mlm", "mnli", "mlm-en"}
+    assert len(found) == len(set(found))
+
+
 def test_every_job_has_a_spec_and_a_log_of_its_own_and_the_scores_of_a_language_share_a_spec() -> None:
     jobs = planned()
     every = list(jobs.every())

@@ -108,6 +108,9 @@ def test_settings_stand_by_training_set(tmp_path):
     found = {(row["phase"], row["set"]): tuple(row[name] for name in columns) for row in rows}
     assert found["intermediate", "anli"] == ("1e-05", 24, "examples", "2", "mine")
     assert found["target", "mnli"] == ("3e-06", 16384, "tokens", "2", "mine")
+    assert found["intermediate", "multi"] == ("1e-05", None, "of each set", "3", "mine")
+    assert not [row["own"] for row in rows if row["own"]]
+    assert "with +mlm" not in (tmp_path / "hyperparameters.md").read_text(encoding="utf-8")
     config["target"]["sets"]["squad"] |= {"warmup": 500, "weight_decay": 0.0}
     again = hyperparameters_table("mine", config, used, tmp_path, "again")
     own = {row["set"]: (row["warmup"], row["weight_decay"]) for row in again}
@@ -119,6 +122,21 @@ def test_settings_stand_by_training_set(tmp_path):
     assert "kind lora, phases target, rank 8; learning rate 0.0003 there instead of the table's." in said
     assert "adapters train" not in (tmp_path / "again.md").read_text(encoding="utf-8")
     assert "optimisation: warmup 0.1, " in (tmp_path / "hyperparameters.md").read_text(encoding="utf-8")
+
+
+def test_what_a_set_has_instead_of_the_runs_settings_stands_beside_it(tmp_path):
+    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    config["target"]["sets"]["mnli"] |= {"evaluate_every": 100, "chosen_on": "xnli"}
+    used = {"intermediate": ["mnli", "+mlm"], "target": ["mnli", "siqa", "mewslix"]}
+    rows = hyperparameters_table("mine", config, used, tmp_path, "hyperparameters")
+    assert [row["own"] for row in rows] == [
+        *("", ""),
+        "evaluate_every 100, chosen_on xnli",
+        "multiple_choice 128",
+        "dual_encoder 64, dual_query 64, in_batch 8",
+    ]
+    said = (tmp_path / "hyperparameters.md").read_text(encoding="utf-8")
+    assert "A source with +mlm trains on its labelled sets too with the rate 5e-06." in said
 
 
 def training(folder, source, target, seed, results=None, reason=None, history=True):

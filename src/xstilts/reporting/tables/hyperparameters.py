@@ -28,6 +28,9 @@ def hyperparameters_table(
 ) -> list[dict[str, Any]]:
     """Write and return the settings of each training set, and below the table those of the whole run.
 
+    Of a mixture (``multi``) the epochs alone are its own: each of its sets keeps its batch. What a set has instead of
+    the settings below the table stands in its column ``own``.
+
     Args:
         recipe: its name.
         config: the resolved configuration.
@@ -51,20 +54,42 @@ def hyperparameters_table(
                     "phase": phase,
                     "set": name,
                     "learning_rate": f"{float(rate):g}",
-                    "batch": settings.get("batch_size") or settings["batch_tokens"],
-                    "unit": "examples" if settings.get("batch_size") else "tokens",
+                    **_batch(name, settings),
                     "epochs": f"{float(settings['epochs']):g}" if "epochs" in settings else None,
                     "limit": settings.get("limit") or settings.get("sentences") or config["training"]["limit"],
                     **{key: f"{value:g}" for key, value in (shared | own).items()},
+                    "own": _own(settings),
                 }
             )
-    notes = [*remarks, *_methods(config)]
+    notes = [*remarks, *_with_text(config, used), *_methods(config)]
     for section in ("optimisation", "lengths", "selection", "evaluation"):
         values = ", ".join(f"{key} {'none' if value is None else value}" for key, value in config[section].items())
         notes.append(f"{section}: {values}.")
     columns = ("recipe", "phase", "set", "learning_rate", "batch", "unit", "epochs", "limit", "warmup", "weight_decay")
-    write_table(folder, stem, columns, rows, "Settings of the trainings", notes)
+    write_table(folder, stem, (*columns, "own"), rows, "Settings of the trainings", notes)
     return rows
+
+
+def _batch(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    if name == "multi":
+        return {"batch": None, "unit": "of each set"}
+    size = settings.get("batch_size")
+    return {"batch": size or settings["batch_tokens"], "unit": "examples" if size else "tokens"}
+
+
+def _own(settings: Mapping[str, Any]) -> str:
+    """Return in words what a training set has instead of the run's settings, and has no column."""
+    own = {**(settings.get("lengths") or {}), **{key: settings.get(key) for key in ("evaluate_every", "in_batch")}}
+    own["chosen_on"] = settings.get("chosen_on")
+    return ", ".join(f"{key} {value}" for key, value in own.items() if value is not None)
+
+
+def _with_text(config: Mapping[str, Any], used: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the sentence on trainings with raw text, whose labelled sets have its rate; none where there are none."""
+    if WITH_TEXT not in used.get("intermediate", ()):
+        return []
+    rate = float(config["intermediate"]["mlm"]["learning_rate"])
+    return [f"A source with {WITH_TEXT} trains on its labelled sets too with the rate {rate:g}."]
 
 
 def _methods(config: Mapping[str, Any]) -> list[str]:
