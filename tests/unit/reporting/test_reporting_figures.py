@@ -284,6 +284,18 @@ def test_curves_name_their_panels_and_signs(pictures, tmp_path):
     assert "source mnli" in words(pictures[1]) and "a line a seed" not in words(pictures[1])
 
 
+def test_the_curve_of_text_alone_is_of_minus_a_loss_and_not_in_percent(pictures, tmp_path):
+    loss, accuracy = ({"dev": {"x": {"metric": name}}} for name in ("negative loss (nats)", "accuracy"))
+    beside = {"dev": loss["dev"] | {"y": accuracy["dev"]["x"]}}
+    found = [
+        one | {"target": "none", "results": results}
+        for one, results in zip(curves(["mnli", "mlm-en", "both"], ["none"]), (accuracy, loss, beside), strict=True)
+    ]
+    learning_curves(found, "Intermediate phase", tmp_path, "curves")
+    labels = [part.axes[0].get_ylabel() for part in pictures[0].subfigs]
+    assert labels == ["dev score, %", "minus dev loss, nats", ""]
+
+
 def test_what_has_nothing_to_draw_is_low_and_says_so(pictures, tmp_path):
     language_bars({"none": {}, "mnli": {}}, ["en", "de"], "NER", "F1 (%)", tmp_path, "bars")
     learning_curves([], "Intermediate phase", tmp_path, "curves")

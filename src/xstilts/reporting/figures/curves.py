@@ -9,6 +9,7 @@ from xstilts.reporting.figures.style import GREY, WIDTH, Look, figure, headline,
 from xstilts.reporting.run import RunFolder
 
 CHOSEN: Any = {"marker": "o", "markersize": 4, "markerfacecolor": "white", "linestyle": ""}
+LOSS = "negative loss (nats)"  # what a training on text alone calls its dev score
 FAINT = 0.75  # lines that lie on each other stay visible
 
 
@@ -27,7 +28,7 @@ def learning_curves(trainings: Sequence[Mapping[str, Any]], title: str, folder: 
 
     Args:
         trainings: each with ``set`` (the panel), ``source``, ``target``, ``seed``, ``best_step`` and ``evaluations``, a
-            list of {"step", "loss", "score"} (score in percent).
+            list of {"step", "loss", "score"} (score in percent, of text alone minus the loss).
         title: phase and model.
         folder: where ``STEM.svg`` and ``STEM.png`` go.
         stem: name of the files.
@@ -50,14 +51,15 @@ def learning_curves(trainings: Sequence[Mapping[str, Any]], title: str, folder: 
             if place >= len(sets):
                 continue
             above, below = part.subplots(2, 1, sharex=True, height_ratios=(1.25, 1))
-            one = next(one for one in trainings if one["set"] == sets[place])
-            above.set_title(f"source {sets[place]}" if one["target"] == "none" else f"target {sets[place]}")
+            first = next(one for one in trainings if one["set"] == sets[place])
+            above.set_title(f"source {sets[place]}" if first["target"] == "none" else f"target {sets[place]}")
             for one in trainings:
                 if one["set"] == sets[place]:
                     _curve(above, below, one, look[one["source"]])
             below.set_xlabel("step")
+            if place % across == 0 or _in_nats(first):
+                above.set_ylabel("minus dev loss, nats" if _in_nats(first) else "dev score, %")
             if place % across == 0:
-                above.set_ylabel("dev score, %")
                 below.set_ylabel("loss")
             for axes in (above, below):
                 axes.locator_params(axis="y", nbins=4)
@@ -76,6 +78,12 @@ def learning_curves(trainings: Sequence[Mapping[str, Any]], title: str, folder: 
         beside = "after source" if sources else None
         drawn.legend(handles=handles, loc="outside lower center", ncols=columns, columnspacing=1.2, title=beside)
         return save(drawn, folder, stem)
+
+
+def _in_nats(one: Mapping[str, Any]) -> bool:
+    """Say whether a training's dev score is minus a loss: that of text alone, without labelled sets beside it."""
+    names = [entry["metric"] for entry in (one.get("results") or {}).get("dev", {}).values()]
+    return bool(names) and all(name == LOSS for name in names)
 
 
 def _curve(above: Any, below: Any, one: Mapping[str, Any], look: Look) -> None:
