@@ -2,8 +2,8 @@
 
 The published gain is over a baseline with one learning rate and the steps that a target has by itself. The other arms
 give that baseline something which has nothing to do with what an intermediate task teaches: a chosen rate, as many
-further steps as MNLI has, the mean of several weights, a training without meaning, text alone. It is decided on the
-tasks that train on a target: in retrieval nothing is trained, so no rate of the baseline was too low.
+further steps as MNLI has, the mean of several weights, a training without meaning, text alone. It is decided on all
+tasks but retrieval: in XTREME's nothing is trained, so no rate of the baseline was too low.
 """
 
 from xstilts.studies.comparison import NO, UNKNOWN, YES, Comparison, Design
