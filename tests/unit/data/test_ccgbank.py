@@ -17,7 +17,7 @@ EXPECTED = [("Gulls", "N"), ("steal", r"(S[dcl]\NP)/NP"), ("chips", "N"), (".", 
 
 
 def bank(folder: Path, content: str = GULLS) -> Path:
-    """Write a CCGbank of one file a section; section 01 and 22 belong to no split."""
+    """Write a CCGbank of one file a section; sections 22 to 24 belong to no split that is read."""
     files = {
         f"data/AUTO/{section:02}/wsj_{section:02}01.auto": content.format(number=f"{section:02}01")
         for section in range(25)
@@ -25,12 +25,14 @@ def bank(folder: Path, content: str = GULLS) -> Path:
     return write(folder, {**files, "data/AUTO/00/wsj_0002.auto": content.format(number="0002")})
 
 
-def test_sections_2_to_21_are_train_and_0_is_dev(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_sections_0_to_18_are_train_and_19_to_21_dev_as_the_papers_authors_have_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     mirror = tmp_path / "mirror"
     assert main(["ccgbank", str(bank(tmp_path / "bank")), str(mirror)]) == 0
-    assert capsys.readouterr().out == "train: 20 sentences\ndev: 2 sentences\n"
+    assert capsys.readouterr().out == "train: 20 sentences\ndev: 3 sentences\n"
     said, read = rows("ccg", "en", mirror, tmp_path / "rows")
-    assert said["rows"] == {"train": 20, "dev": 2} and said["reason"] is None
+    assert said["rows"] == {"train": 20, "dev": 3} and said["reason"] is None
     for row in [*read["train"], *read["dev"]]:
         assert list(zip(row["tokens"], row["tags"], strict=True)) == EXPECTED
 
@@ -58,4 +60,4 @@ def test_what_is_not_there_is_named_and_nothing_is_written(
 def test_a_line_that_is_no_derivation_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     broken = bank(tmp_path / "bank", GULLS.replace("Gulls N>)", "Gulls>)"))
     assert main(["ccgbank", str(broken), str(tmp_path / "mirror")]) == 2
-    assert "wsj_0201.auto:2: found '(<T S[dcl] 0 2>" in capsys.readouterr().err
+    assert "wsj_0001.auto:2: found '(<T S[dcl] 0 2>" in capsys.readouterr().err
