@@ -68,6 +68,16 @@ def test_sizes_are_counted(tmp_path, counts):
     assert "All of it." in (tmp_path / "tasks.md").read_text(encoding="utf-8")
 
 
+def test_a_chain_of_training_sets_counts_the_rows_of_all(tmp_path):
+    found = [data(tmp_path, "siqa", "en", {"train": 33410, "dev": 1954})]
+    found += [data(tmp_path, "copa", "en", {"train": 400, "dev": 100})]
+    found += [data(tmp_path, "xcopa", "et", {"dev": 100, "test": 500})]
+    tasks = {name: REGISTRY[name] for name in ("xcopa", "xcopa_copa")}
+    chain, alone = tasks_table(read_counts(found), tasks, TRAINING, ["none"], tmp_path, "tasks")
+    assert (chain["train"], chain["note"]) == (33810, "train: siqa, then copa")
+    assert (alone["train"], alone["note"]) == (400, "")
+
+
 @pytest.mark.parametrize(
     ("why", "said"),
     [

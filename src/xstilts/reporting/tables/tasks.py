@@ -41,6 +41,11 @@ def _english(counts: Sequence[Mapping[str, Any]], parts: Sequence[str], split: s
     return sum(size for size in sizes if size is not None) if any(size is not None for size in sizes) else None
 
 
+def _links(training: Entries, target: str) -> list[str]:
+    """Return the training sets of a target, of a chain all; none where nothing is trained."""
+    return list(training[target].get("chain") or (target,)) if target in training else []
+
+
 def _reasons(counts: Sequence[Mapping[str, Any]], parts: Sequence[str]) -> str:
     reasons = [one["reason"] for one in counts if one["dataset"] in parts and one["reason"]]
     return in_short("; ".join(reasons), "sizes.csv") if reasons else ""
@@ -60,7 +65,7 @@ def tasks_table(
     Args:
         counts: rows of ``read_counts``.
         tasks: the registry's evaluated tasks.
-        training: the registry's training sets (``family``, ``parts``).
+        training: the registry's training sets (``family``, ``parts``, ``chain``).
         sources: the intermediate training sets of the run; other names among the sources are left to ``notes``.
         folder: where ``STEM.{csv,md}`` go.
         stem: name of the files.
@@ -74,7 +79,8 @@ def tasks_table(
         row |= {"dev": _english(counts, parts, "dev"), "note": _reasons(counts, parts)}
         rows.append(row)
     for name, entry in tasks.items():
-        parts = training[entry["target"]]["parts"] if entry["target"] in training else []
+        links = _links(training, entry["target"])
+        parts = [part for link in links for part in training[link]["parts"]]
         test, dev = _sizes(counts, entry["dataset"], "test"), _sizes(counts, entry["dataset"], "dev")
         spoken = {one["language"] for one in counts if one["dataset"] == entry["dataset"] and one["rows"]}
         row = {"phase": "target", "task": name, "family": entry["family"], "data": entry["dataset"]}
@@ -83,10 +89,13 @@ def tasks_table(
         row |= {"test_min": min(test.values(), default=None), "test_max": max(test.values(), default=None)}
         row |= {"languages": len(spoken - {"en"} if facts(entry["family"]).paired else spoken)}
         row |= {"metric": " and ".join(entry["metrics"]), "note": _reasons(counts, [entry["dataset"]])}
+        if len(links) > 1:
+            row["note"] = "; ".join([f"train: {', then '.join(links)}", *filter(None, [row["note"]])])
         rows.append(row)
     said = [
-        "train: English rows of the training set; dev: English rows; dev_min to test_max: the smallest and "
-        "the largest number of labelled rows a language (retrieval: gold pairs). All counted in the data as read.",
+        "train: English rows of the training set (of a chain, of all its sets); dev: English rows; dev_min to "
+        "test_max: the smallest and the largest number of labelled rows a language (retrieval: gold pairs). "
+        "All counted in the data as read.",
         *(
             f"{one['dataset']}: no training file; train and dev are cut from {one['cut']}."
             for one in counts
