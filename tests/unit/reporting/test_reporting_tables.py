@@ -191,6 +191,7 @@ def test_the_sources_own_scores(tmp_path, trainings):
     assert (rows[4]["learned"], rows[4]["loss"], rows[4]["bound"]) == ("no", "1.099", 40.0)
     page = (tmp_path / "intermediate.md").read_text(encoding="utf-8")
     assert "mnli-shuffled: a control with permuted labels, which is not to learn" in page
+    assert "over the last tenth of steps (loss) or before the chosen checkpoint (not shown" in page
 
 
 def test_failed_trainings_are_found(trainings):

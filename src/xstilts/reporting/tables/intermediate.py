@@ -69,9 +69,9 @@ def intermediate_table(
     )
     notes = [
         f"English dev, {statistic} over seeds; collapsed: seeds that predict one class.",
-        "learned: dev exceeds bound, the upper end of the 95 % interval of the higher of majority and chance, and "
-        "loss, over the last tenth of the steps, lies 3 % below entropy, the loss of a model that reads nothing "
-        "(docs/metrics.md); means over seeds.",
+        "learned: dev exceeds bound, the upper end of the 95 % interval of the higher of majority and chance, and the "
+        "training loss lies 3 % below entropy, the loss of a model that reads nothing, over the last tenth of steps "
+        "(loss) or before the chosen checkpoint (not shown; docs/metrics.md). Means over seeds.",
         *remarks,
     ]
     controls = [source for source in dict.fromkeys(row["source"] for row in rows) if meant_not_to_learn(source)]
