@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from xstilts.artifacts import entries, remember
 from xstilts.data.rows.subset import first
 from xstilts.files import write_jsonl
-from xstilts.reporting.main.results import chosen_on_scored
+from xstilts.reporting.main.results import chosen_on_scored, contaminated
 from xstilts.reporting.run import RunFolder
 from xstilts.reporting.tables.overlaps import overlap_counts
 
@@ -48,4 +48,20 @@ def test_the_first_dev_examples_choose_and_are_found_among_those_that_a_limit_le
     assert found["rows"] == ("selection", str(both), str(LIMIT))
     assert chosen_on_scored(SimpleNamespace(tables=tmp_path)) == {
         ("pawsx", "dev"): f"pawsx {both} of {LIMIT} examples (en)"
+    }
+
+
+def test_of_evaluated_texts_that_were_trained_on_the_language_with_most_is_told(tmp_path: Path) -> None:
+    columns = "training,used,task,language,split,field,shared,texts"
+    rows = ["qqp,train,xnli,en,dev,text_a,100,100", "mnli,train,xnli,en,dev,text_a,90,100"]
+    rows += [
+        "mnli,train,xnli,en,dev,rows,90,100",
+        "mnli,train,xnli,de,dev,text_b,6,100",
+        "mnli,train,pawsx,en,dev,rows,4,100",
+    ]
+    (tmp_path / "overlaps.csv").write_text("\n".join([columns, *rows, ""]), encoding="utf-8")
+    run = SimpleNamespace(tables=tmp_path, settings={"trained_on": {"mnli": ["mnli"], "multi": ["mnli", "qqp"]}})
+    assert contaminated(run) == {
+        ("mnli", "xnli"): "90 of 100 evaluated rows (en) occur in the training data of mnli",
+        ("multi", "xnli"): "100 of 100 evaluated text_a texts (en) occur in the training data of qqp",
     }

@@ -136,17 +136,20 @@ def chosen_on_scored(run: RunFolder) -> dict[tuple[str, str], str]:
 
 
 def contaminated(run: RunFolder) -> dict[tuple[str, str], str]:
-    """A sentence for each (source, task) whose evaluated texts occur in the source's training data."""
+    """A sentence for each (source, task) whose evaluated texts were trained on, in the language where that is most."""
     path = run.tables / "overlaps.csv"
-    found: dict[tuple[str, str], str] = {}
+    most: dict[tuple[str, str], tuple[float, bool, str]] = {}  # of as much of a field and of whole rows the latter
     for row in read_numbers(path, ("shared", "texts")) if path.is_file() else []:
         if row["used"] != "train" or row["shared"] < CONTAMINATED * row["texts"]:
             continue
+        whole = row["field"] == "rows"
+        what = "rows" if whole else f"{row['field']} texts"
+        words = (
+            f"{row['shared']:.0f} of {row['texts']:.0f} evaluated {what} ({row['language']}) "
+            f"occur in the training data of {row['training']}"
+        )
         for source, names in run.settings["trained_on"].items():
             if row["training"] in names:
-                what = "rows" if row["field"] == "rows" else f"{row['field']} texts"
-                found[source, row["task"]] = (
-                    f"{row['shared']:.0f} of {row['texts']:.0f} evaluated {what} ({row['language']}) "
-                    f"occur in the training data of {row['training']}"
-                )
-    return found
+                place = (source, row["task"])
+                most[place] = max(most.get(place, (0.0, False, "")), (row["shared"] / row["texts"], whole, words))
+    return {place: words for place, (_, _, words) in most.items()}
