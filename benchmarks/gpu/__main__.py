@@ -1,24 +1,22 @@
 """What only a GPU decides, in one call of at most eight minutes: `make gpu-check`.
 
-Each check writes its numbers as soon as it has them, and one that fails says so and stops no other. The library is
-imported from this checkout, PyTorch and the rest as the machine has them. ``--smallest`` goes through all of it on any
-device, a CPU too, and measures nothing.
+Each check writes its numbers as soon as it has them, and one that fails, hangs or ends its process says so and stops no
+other. The library is imported from this checkout, PyTorch and the rest as the machine has them. ``--smallest`` goes
+through all of it on any device, a CPU too, and measures nothing.
 """
 
 import argparse
-import gc
 import sys
 import tempfile
-import time
 from datetime import date
 from pathlib import Path
 
 import torch
 
 from benchmarks.figure import OUTPUT
-from benchmarks.gpu import correct, fast
+from benchmarks.gpu import apart, correct, fast
 from benchmarks.gpu.setting import Check, Found, Where
-from benchmarks.machine import machine, versions
+from benchmarks.machine import versions
 from xstilts.files import write_json, write_text
 
 CHECKS: tuple[Check, ...] = (
@@ -42,23 +40,15 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-def run(where: Where, output: Path, wanted: list[str]) -> Found:
+def run(where: Where, output: Path, wanted: list[str], checks: tuple[Check, ...] = CHECKS) -> Found:
     """Run the checks in turn; write ``gpu.json`` and ``gpu.md`` after each."""
-    found: Found = {"machine": machine(), "versions": versions(), "date": date.today().isoformat(), "checks": {}}
-    for check in CHECKS:
-        if wanted and check.__name__ not in wanted:
+    found: Found = {"machine": {"gpu": None}, "versions": versions(), "date": date.today().isoformat(), "checks": {}}
+    for name, entry in apart.in_turn(where, [one for one in checks if not wanted or one.__name__ in wanted]):
+        if name == "machine":
+            found["machine"] = entry
             continue
-        began = time.perf_counter()
-        try:
-            entry = check(where)
-        except Exception as error:  # the others go on: a machine is lent for minutes
-            entry = {"failed": f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"}
-        gc.collect()
-        if where.device.type == "cuda":
-            torch.cuda.empty_cache()
-        entry["took_seconds"] = round(time.perf_counter() - began, 1)
-        found["checks"][check.__name__] = entry
-        print(f"{check.__name__}: {entry}", file=sys.stderr, flush=True)
+        found["checks"][name] = entry
+        print(f"{name}: {entry}", file=sys.stderr, flush=True)
         withdraw(found["checks"])
         write_json(output / "gpu.json", found)
         write_text(output / "gpu.md", table(found))

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -83,6 +85,50 @@ def test_no_setting_is_advised_whose_check_failed():
     withdraw(checks)
     assert checks["graphed_steps"]["advice"] == "optimisation: {graphed: false}, as graphs failed"
     assert checks["compiled_steps"]["advice"] == "optimisation: {compiled: true}"
+
+
+def fails(where):
+    raise RuntimeError("CUDA error: an illegal memory access was encountered\nand more")
+
+
+def ends(where):
+    os.kill(os.getpid(), signal.SIGABRT)
+
+
+def hangs(where):
+    time.sleep(600)
+
+
+def says_its_process(where):
+    return {"process": os.getpid(), "blocks": os.environ.get("PYTORCH_ALLOC_CONF")}
+
+
+def says_it_too(where):
+    return says_its_process(where)
+
+
+@pytest.mark.slow
+def test_a_check_of_a_gpu_that_fails_ends_or_hangs_stops_no_other(tmp_path, monkeypatch):
+    import torch
+
+    from benchmarks.gpu import apart
+    from benchmarks.gpu.setting import Where
+
+    for name in ("PYTORCH_ALLOC_CONF", "CUBLAS_WORKSPACE_CONFIG"):
+        monkeypatch.setenv(name, "as before")  # and put back afterwards
+        monkeypatch.delenv(name)
+    where = Where(torch.device("cpu"), True, tmp_path)
+    checks = (says_its_process, fails, says_it_too, ends, says_its_process, hangs, says_it_too)
+    found = [one for one in apart.in_turn(where, checks, each=30.0) if one[0] != "machine"]
+    assert [name for name, _ in found] == [check.__name__ for check in checks]
+    said = [entry.get("failed") for _, entry in found]
+    assert said[1] == "RuntimeError: CUDA error: an illegal memory access was encountered"
+    assert (said[3], said[5]) == ("its process ended with -6", "was not done in 30 s")
+    assert not any(said[::2])
+    assert len({entry["process"] for _, entry in found[::2]}) == 4, "what is left of a process is not relied on"
+    assert {entry["blocks"] for _, entry in found[::2]} == {"expandable_segments:True"}, "as in a job"
+    late = dict(apart.in_turn(where, (hangs, says_it_too), seconds=0.0))
+    assert {entry["failed"] for entry in late.values()} == {"did not begin before 0 s were over"} and len(late) == 2
 
 
 @pytest.mark.slow
