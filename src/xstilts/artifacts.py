@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import platform
-import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -17,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from xstilts.energy import Meter, computed_on
+from xstilts.energy import Meter, computed_on, taken, together
 from xstilts.errors import DataError, UserError
 from xstilts.files import check_names, dump_json, read_json, remove_leftover, sha256, sync, write_text
 from xstilts.locks import only_writer, whereabouts
@@ -100,7 +99,8 @@ class Product:
     """What a job has made: files by name relative to its folder, results for the manifest, or a reason for nothing.
 
     ``relied_on`` names the results that other jobs act on, beside the files: they belong to the digest. ``work`` is
-    what the job did, in steps, tokens, examples and seconds: a measurement, in no key and no digest.
+    what the job did, in steps, tokens, examples and seconds: a measurement, in no key and no digest. So is ``below``,
+    what processes below the job's own have ``energy.taken``.
     """
 
     files: list[str] = field(default_factory=list)
@@ -108,6 +108,7 @@ class Product:
     reason: str | None = None
     relied_on: tuple[str, ...] = ()
     work: dict[str, Any] = field(default_factory=dict)
+    below: Sequence[dict[str, Any]] = ()
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -212,7 +213,7 @@ def produce(
                 "digest": _digest(made, product),
                 "reason": product.reason,
                 "results": product.results,
-                "made": circumstances(began, meter) | {"commit": commit, "work": product.work},
+                "made": circumstances(began, meter, product.below) | {"commit": commit, "work": product.work},
             }
             found = remember(folder / RECEIPT, content)
         write_text(manifest, dump_json(found.content))
@@ -268,9 +269,10 @@ def _digest(files: dict[str, dict[str, Any]], product: Product) -> str:
     return hash_of(content)
 
 
-def circumstances(began: float, meter: Meter | None = None) -> dict[str, Any]:
+def circumstances(began: float, meter: Meter | None = None, below: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
     """Return where, when, with what and how long: recorded, never compared."""
-    usage = resource.getrusage(resource.RUSAGE_SELF)
+    spent, on = together([taken(), *below]), computed_on(meter)
+    on |= {name: spent.pop(name) for name in ("peak_gpu_memory_mb",) if name in spent}
     from importlib import metadata  # a tenth of the start of a job that scores, which writes no artifact
 
     versions = {"python": platform.python_version()}
@@ -281,10 +283,9 @@ def circumstances(began: float, meter: Meter | None = None) -> dict[str, Any]:
             continue
     return {
         "seconds": round(time.monotonic() - began, 3),
-        "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 3),
-        "peak_memory_mb": round(usage.ru_maxrss / 1024),
+        **spent,
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "machine": {"processor": platform.machine(), "cores": os.cpu_count(), **whereabouts(), **computed_on(meter)},
+        "machine": {"processor": platform.machine(), "cores": os.cpu_count(), **whereabouts(), **on},
         "threads": os.environ.get("OMP_NUM_THREADS"),
         "versions": versions,
     }

@@ -1,13 +1,14 @@
-"""The device that a job computed on, and the energy that it took by the counter of NVIDIA's driver (NVML).
+"""What a job computed on and took of it, and the energy by the counter of NVIDIA's driver (NVML).
 
 The counter is the whole device's, in millijoules. It is read before and after the work. It moves a few times a second:
 a window below five seconds says little and is not measured; nor is a device that several jobs share.
 """
 
 import os
+import resource
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 WINDOW = 5.0  # seconds
@@ -44,13 +45,39 @@ def computed_on(before: Meter | None = None) -> dict[str, Any]:
 
     Asked at the end of the work, when PyTorch knows which device that was: NVML counts devices in another order.
     """
-    torch: Any = sys.modules.get("torch")  # a job that computes has imported it
-    if torch is None or not torch.cuda.is_available():
+    torch = _on_gpu()
+    if torch is None:
         return {"device": "cpu"}
-    peak = torch.cuda.max_memory_allocated()
-    found = {"device": torch.cuda.get_device_name(), "peak_gpu_memory_mb": round(peak / 2**20)}
+    found = {"device": torch.cuda.get_device_name(), "peak_gpu_memory_mb": _peak(torch)}
     own = [_plain(torch.cuda.get_device_properties(number).uuid) for number in range(torch.cuda.device_count())]
     return found | (joules(own, before, read_meter()) if before else {})
+
+
+def taken() -> dict[str, Any]:
+    """Return what this process has taken so far: seconds of processors, and the most memory, of a GPU too."""
+    usage, torch = resource.getrusage(resource.RUSAGE_SELF), _on_gpu()
+    found = {
+        "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 3),
+        "peak_memory_mb": round(usage.ru_maxrss / 1024),
+    }
+    return found if torch is None else found | {"peak_gpu_memory_mb": _peak(torch)}
+
+
+def together(processes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what processes that run side by side have ``taken``: their sums, and the most that one GPU held."""
+    found = {name: round(sum(one[name] for one in processes), 3) for name in ("cpu_seconds", "peak_memory_mb")}
+    peaks = [one["peak_gpu_memory_mb"] for one in processes if "peak_gpu_memory_mb" in one]
+    return found | ({"peak_gpu_memory_mb": max(peaks)} if peaks else {})
+
+
+def _on_gpu() -> Any:
+    """Return PyTorch where this process computes on a GPU, else None."""
+    torch: Any = sys.modules.get("torch")  # a job that computes has imported it
+    return torch if torch is not None and torch.cuda.is_available() else None
+
+
+def _peak(torch: Any) -> int:
+    return round(torch.cuda.max_memory_allocated() / 2**20)
 
 
 def joules(devices: Sequence[str], before: Meter, after: Meter | None) -> dict[str, Any]:

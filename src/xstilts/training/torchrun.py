@@ -25,6 +25,7 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.run import get_args_parser, run
 
 from xstilts.artifacts import WORK, Manifest, Product, read_manifest
+from xstilts.energy import taken
 from xstilts.errors import UserError
 from xstilts.files import read_json, sync, write_json
 from xstilts.leases import is_out_of_memory
@@ -71,7 +72,8 @@ def start(
         except ChildFailedError as error:
             codes = {rank: failure.exitcode for rank, failure in error.failures.items()}
             raise first_failure(notes, codes, count) from None
-    return Product(**read_json(notes / "product.json"))
+    below = [read_json(notes / f"taken-{rank}.json") for rank in range(count)]
+    return Product(**read_json(notes / "product.json") | {"below": below})
 
 
 @contextmanager
@@ -154,6 +156,7 @@ def _train(path: Path, rank: int) -> None:
     ranks = Ranks(notes / "stop")
     inputs = {role: read_manifest(Path(one)) for role, one in job["inputs"].items()}
     product = train_parts(Path(job["folder"]), job["settings"], inputs, job["keep_head"], job["absent"], ranks)
+    write_json(notes / f"taken-{rank}.json", taken())
     if rank == 0:
         write_json(notes / "product.json", asdict(product))
     dist.destroy_process_group()

@@ -161,6 +161,8 @@ def test_two_processes_train_the_weights_and_scores_of_one(one: Trainings, two: 
         assert mine["loss"] == pytest.approx(theirs["loss"], abs=1e-6) and mine["score"] == theirs["score"]
     assert alone.results["dev"][name]["score"] == together.results["dev"][name]["score"]
     assert not (together.folder / WORK).exists()
+    taken = [one.content["made"]["peak_memory_mb"] for one in (alone, together)]
+    assert taken[1] > 1.9 * taken[0], "three processes, of which one counted"
 
 
 @pytest.mark.slow
