@@ -13,11 +13,11 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 import torch.distributed as dist
@@ -106,7 +106,8 @@ def _asking(stop: Path) -> Iterator[None]:
 
 def first_failure(notes: Path, codes: Mapping[int, int], count: int) -> Exception:
     """Return as an exception why processes ended: an error counts more than that one was killed, what follows least."""
-    said = {rank: read_json(path) for rank in codes if (path := notes / f"error-{rank}.json").is_file()}
+    there = {rank: notes / f"error-{rank}.json" for rank in codes}
+    said = {rank: read_json(path) for rank, path in there.items() if path.is_file() and path.stat().st_size}
     exceptions = {  # by kind, the one that counts most first
         USER: lambda who, found: UserError(f"{who}: {found['message']}"),
         OTHER: lambda who, found: RuntimeError(f"{who}:\n{found['traceback']}"),
@@ -124,8 +125,14 @@ def first_failure(notes: Path, codes: Mapping[int, int], count: int) -> Exceptio
     return UserError(f"processes ended: {', '.join(f'{rank} with {code}' for rank, code in sorted(codes.items()))}")
 
 
-def main(path: Path) -> int:
-    """Be one of the processes; return 1 after an error, and end the process here where all went well."""
+def main(path: Path) -> NoReturn:
+    """Be one of the processes, and end it: with 1 after an error.
+
+    Without Python's own end. After an error it lets go of NCCL's communicators and of a GPU on which a kernel may wait
+    for another process, which waits for this one: torchrun would not know of the error, and all would hang. Where all
+    went well, a thread of gloo's that lets go of a tensor as the interpreter is taken down has no lock to take any
+    more, and ends the process with SIGABRT (pytorch's pull request 179291 describes it).
+    """
     _die_with(read_json(path)["parent"])
     rank, notes = int(os.environ["RANK"]), path.parent
     if rank:
@@ -136,13 +143,17 @@ def main(path: Path) -> int:
         message = str(error) or type(error).__name__
         found = {"kind": _kind(error), "message": message, "traceback": traceback.format_exc()}
         place = notes / f"error-{rank}.json"
-        place.write_text(json.dumps(found), encoding="utf-8")
-        sync(place)
-        return 1
-    # All is written. Without Python's own end: a thread of gloo's that lets go of a tensor as the interpreter is taken
-    # down has no lock to take any more, and ends the process with SIGABRT (pytorch's pull request 179291 describes it).
+        with suppress(OSError):  # the disk may be full
+            place.write_text(json.dumps(found), encoding="utf-8")
+            sync(place)
+        _end(1)
+    _end(0)
+
+
+def _end(code: int) -> NoReturn:
+    sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0)
+    os._exit(code)
 
 
 def _train(path: Path, rank: int) -> None:
@@ -184,4 +195,4 @@ def _die_with(parent: int) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(Path(sys.argv[1])))
+    main(Path(sys.argv[1]))

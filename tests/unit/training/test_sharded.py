@@ -116,7 +116,8 @@ class Trainings:
         here = os.pathsep.join([str(self.made.folder), str(ROOT / "src")])
         environment = os.environ | {"XSTILTS_CHECKPOINT_MINUTES": "0.000001", "PYTHONPATH": here, "TRAP": trap}
         script = ROOT / "workflow/scripts/train_target.py"
-        return subprocess.run([sys.executable, script, *words], env=environment, capture_output=True, text=True)
+        command = [sys.executable, script, *words]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
 
     def kept(self, place: str) -> list[list[int]]:
         """Return the steps of the checkpoints of each process."""
@@ -124,12 +125,15 @@ class Trainings:
 
 
 # Springs in process RANK when a checkpoint of that step is about to get its name, in this process or its parent; or,
-# "end", when the interpreter is taken down.
+# "end", when the interpreter is taken down, which lasts for ever where the trap was an error (signal 0).
 TRAP = """
 import atexit, os, re, signal, sys, time
 def watch(event, arguments):
     rank, step, who, number = os.environ["TRAP"].split()
     if event == "os.rename" and re.search(rf"/rank-{rank}/.step-0*{step}.part$", str(arguments[0])):
+        if number == "0":
+            atexit.register(time.sleep, 3600)
+            raise OSError(28, "No space left on device", "model.safetensors")
         os.kill(os.getpid() if who == "own" else os.getppid(), int(number))
         time.sleep(60 if int(number) == signal.SIGKILL else 1)
 if os.environ.get("TRAP") and "RANK" in os.environ:
@@ -268,6 +272,14 @@ def test_processes_that_are_done_do_not_take_the_interpreter_down(tmp_path: Path
     """Where they did, a thread of gloo's ended one in ten with SIGABRT, and with it a training that was done."""
     done = Trainings(tmp_path, 2).train_apart("whole", "end")
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_a_process_with_an_error_ends_at_once_and_the_others_with_it(tmp_path: Path) -> None:
+    """Its interpreter may never come to an end: a kernel on its GPU waits for the others, and they wait for it."""
+    full = Trainings(tmp_path, 2).train_apart("full", "1 2 own 0")
+    assert full.returncode == 2, full.stderr
+    assert full.stderr.splitlines()[-1].startswith("error: process 1 of 2: [Errno 28] No space left on device")
 
 
 def wait_for_no_writer(folder: Path) -> None:
