@@ -233,11 +233,11 @@ def _named(files: Sequence[Path]) -> dict[str, Path]:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what killed writers left half-written: ``replacing``, checkpoints and safetensors (``.tmp``).
+    """Remove what killed writers left half-written: ``replacing``, checkpoints at any depth, safetensors (``.tmp``).
 
     Who writes a spec into a folder of the store holds no lock on the folder, only on the file.
     """
-    for path in [*folder.glob(".*"), *(folder / WORK).glob(".*")]:
+    for path in [*folder.glob(".*"), *(folder / WORK).rglob(".*")]:
         if path.suffix == ".part" and not path.is_dir():
             remove_leftover(path)
         elif path.suffix == ".part" or path.name.startswith(".tmp"):

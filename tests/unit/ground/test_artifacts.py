@@ -281,6 +281,26 @@ def test_what_a_job_killed_at_its_end_has_left_is_cleaned_by_the_next(job: Job, 
     assert job.calls == (2 if killed_at == "receipt" else 1)
 
 
+def test_half_a_checkpoint_of_a_process_or_of_a_link_goes_before_the_job_goes_on(job: Job) -> None:
+    work = job.manifest.parent / WORK
+
+    def killed(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) -> Product:
+        for place in ("rank-0/link-1", "rank-1", "link-1/done"):
+            (work / place / "step-00000001").mkdir(parents=True)
+            (work / place / ".step-00000002.part").mkdir()
+            (work / place / ".step-00000002.part/.tmpAbCdEf").write_text("half")
+        raise InterruptedError
+
+    def goes_on(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) -> Product:
+        assert not [*work.rglob(".*")] and len([*work.rglob("step-00000001")]) == 3
+        return job.make(folder, spec, inputs)
+
+    with pytest.raises(InterruptedError):
+        produce(job.manifest, job.spec, {}, killed)
+    produce(job.manifest, job.spec, {}, goes_on)
+    assert job.calls == 1
+
+
 def test_a_job_leaves_alone_what_somebody_else_writes_into_its_folder(job: Job) -> None:
     """Two jobs that fill one entry of a store each write its spec, and one of them makes it meanwhile."""
     with replacing(job.manifest.parent / "spec.json") as beside:
