@@ -122,6 +122,9 @@ def first_failure(notes: Path, codes: Mapping[int, int], count: int) -> Exceptio
         # torchrun asks the others with SIGTERM to end once one has.
         rank, number = min(killed.items(), key=lambda one: (one[1] == signal.SIGTERM, one))
         return UserError(f"process {rank} of {count}: was killed by signal {number} ({signal.strsignal(number)})")
+    if said:  # no other process was the cause: what ties them together was (NCCL, its shared memory, a timeout)
+        rank, found = min(said.items())
+        return UserError(f"process {rank} of {count}: {found['message']}")
     return UserError(f"processes ended: {', '.join(f'{rank} with {code}' for rank, code in sorted(codes.items()))}")
 
 

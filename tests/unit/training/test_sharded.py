@@ -383,4 +383,7 @@ def test_of_all_that_follows_from_one_failure_the_first_is_said(tmp_path: Path) 
     assert stopped == "process 1 of 3: was killed by signal 6 (Aborted)", "the others were asked to end after it"
     assert str(ended({0: 1, 1: 1, 2: -9}, r1="user", r0="peer")) == "process 1 of 3: why r1"
     assert "where" in str(ended({0: 1, 1: 1, 2: 1}, r1="other", **peers))
+    alone = ended({0: 1, 2: 1}, **peers)
+    assert isinstance(alone, UserError) and str(alone) == "process 0 of 3: why r0", "NCCL itself, and nobody's end"
+    assert str(ended({0: 1, 2: 3})) == "processes ended: 0 with 1, 2 with 3"
     assert isinstance(ended({0: 1, 1: 1, 2: 1}, r0="asked", r1="asked", r2="asked"), InterruptedError)
