@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 
 from xstilts.errors import UserError
@@ -37,7 +38,7 @@ def devices() -> list[str]:
         return []
     if "CUDA_VISIBLE_DEVICES" in os.environ:
         names = map(str.strip, os.environ["CUDA_VISIBLE_DEVICES"].split(","))
-        return [name for name in names if name not in ("", "-1")]
+        return [*takewhile(lambda name: name not in ("", "-1"), names)]  # CUDA sees none behind a name that is none
     count = len(_described()) or sum(line.startswith("GPU ") for line in _answer("--list-gpus"))  # else slices (MIG)
     return [str(number) for number in range(count)]
 

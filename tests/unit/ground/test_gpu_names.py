@@ -18,6 +18,8 @@ def test_devices_are_those_that_the_user_shows(monkeypatch):
     assert devices() == ["2", "3"], "a lock of one name, however it is written"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert devices() == []
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,-1,3")
+    assert devices() == ["2"], "as CUDA reads it: a lease would show the third to a job"
 
 
 LISTED = """GPU 0: NVIDIA H100 (UUID: GPU-aa)
