@@ -92,12 +92,13 @@ def operations(work: Work, size: Size) -> float:
     return operations_of_token(work, size) * (3 * work.tokens + work.forward)
 
 
-def memory_mb(work: Work, size: Size, rule: str, attempt: int = 1, reserve: float = 2) -> int:
+def memory_mb(work: Work, size: Size, rule: str, attempt: int = 1, reserve: float = 2, processes: int = 1) -> int:
     """Return the main memory to ask for: base, weights (a training: with optimiser and checkpoint), rows; then more.
 
     The bytes a row and the base are ``reserve`` times what the demo's jobs were measured to need at most; the weights
-    are counted. Those of a decoder in four bits are packed out of its files, whose pages count for nobody; an embedding
-    is there twice.
+    are counted. The processes of a divided training have a part of the weights each, and all of base and rows. The
+    weights of a decoder in four bits are packed out of its files, whose pages count for nobody; an embedding is there
+    twice.
     """
     method = work.method
     packed = method is not None and method.bits is not None and size.gated
@@ -107,7 +108,7 @@ def memory_mb(work: Work, size: Size, rule: str, attempt: int = 1, reserve: floa
         weights += 12 * trained_parameters(size, method, work.all_rows)
     mined = 12 * size.hidden * math.sqrt(work.pairs)
     searched = SEARCH if work.products else 0
-    measured = 1500 + 1250 * work.rows / 1e6
+    measured = processes * (1500 + 1250 * work.rows / 1e6)
     return round((reserve * measured + (weights + mined + searched) / 1e6) * 1.5 ** (attempt - 1))
 
 

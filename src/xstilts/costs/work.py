@@ -98,7 +98,9 @@ class Workload:
 
     def memory_mb(self, attempt: int, rule: str, *wildcards: str, reserve: float = 2) -> int:
         """Return the main memory that a job asks for, more at each attempt."""
-        return memory_mb(self.work(rule, *wildcards), self.size(wildcards[0])[0], rule, attempt, reserve)
+        divided = rule in ("train_intermediate", "train_target")
+        processes = self.jobs.run.encoders[wildcards[0]].gpus_per_job if divided else 1
+        return memory_mb(self.work(rule, *wildcards), self.size(wildcards[0])[0], rule, attempt, reserve, processes)
 
     def minutes(self, attempt: int, rule: str, *wildcards: str) -> int:
         """Return the time limit that a job asks for, longer at each attempt."""

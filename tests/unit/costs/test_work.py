@@ -35,6 +35,16 @@ def test_a_larger_training_asks_for_more_time_and_a_second_attempt_for_more_of_a
     assert paper.memory_mb(2, *large) > paper.memory_mb(1, *large) > 16_000 / 2
 
 
+def test_each_process_of_a_divided_training_has_its_own_memory_beside_its_part_of_the_weights(tmp_path: Path) -> None:
+    raw = yaml.safe_load(CONFIG)
+    raw["encoders"]["xlm-roberta-large"] |= {"gpus_per_job": 4}
+    divided, alone = (Workload(Jobs(load(one), ROOT, results=tmp_path)) for one in (raw, yaml.safe_load(CONFIG)))
+    more = divided.memory_mb(1, *TARGET, "mnli", "1") - alone.memory_mb(1, *TARGET, "mnli", "1")
+    assert more == pytest.approx(3 * 2 * (1500 + 1250 * 0.392702), rel=0.01), "a base, and all rows"
+    predicting = ("predict", "xlm-roberta-large", "none", "mnli", "1", "xnli")
+    assert divided.memory_mb(1, *predicting) == alone.memory_mb(1, *predicting), "on one GPU"
+
+
 def test_the_steps_of_the_paper_follow_from_rows_batches_and_epochs(paper: Workload) -> None:
     work = paper.work(*TARGET, "mnli", "1")
     assert work.steps == 2 * 98_176, "392,702 rows in batches of 4, twice"
