@@ -134,7 +134,10 @@ def _memory(profile: dict[str, Any], device: str, here: bool) -> float | None:
         if answer and all(word.isdecimal() for word in answer):
             return min(map(float, answer)) * 2**20
     told = re.search(r"(\d+) ?GB", device)
-    return float(told[1]) * 1e9 if told else next((gb * 1e9 for name, gb in GIGABYTES.items() if name in device), None)
+    if told:
+        return float(told[1]) * 1e9
+    known = (gb * 1e9 for name, gb in GIGABYTES.items() if re.search(rf"\b{name}(?!\d)", device))  # an A4000 is no A40
+    return next(known, None)
 
 
 def _profile(arguments: Sequence[str]) -> Path | None:

@@ -84,3 +84,11 @@ def test_the_memory_of_a_profiles_cards(
     assert machine_of(["--workflow-profile", str(tmp_path)]).memory is None, "no GPU"
     (tmp_path / "config.yaml").write_text(profile)
     assert machine_of(["--workflow-profile", str(tmp_path)], ["NVIDIA A100-SXM4-80GB"]).memory in (80e9, 40e9)
+
+
+def test_a_card_has_the_memory_of_its_own_name_and_not_of_one_that_begins_alike(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("executor: slurm\njobs: 4\n")
+    known = {"NVIDIA A40": 48e9, "NVIDIA A10G": 24e9, "NVIDIA L40S": 48e9, "Tesla T4": 16e9}
+    unknown = ("NVIDIA RTX A4000", "NVIDIA T400", "NVIDIA A1000 Laptop GPU")
+    for name, memory in {**known, **dict.fromkeys(unknown)}.items():
+        assert machine_of(["--workflow-profile", str(tmp_path)], [name]).memory == memory, name
