@@ -41,22 +41,27 @@ def read_expected(path: Path, model: str | None = None) -> list[Expected]:
     """Read the published numbers of a CSV, or those of one ``model`` in it.
 
     Raises:
-        DataError: there are none; it names the row without a number.
+        DataError: there are none, or a column lacks; it names the row without a number, or with another metric.
+        ConfigError: a task is not known.
     """
     if not path.is_file():
         raise DataError(path, "no such file", f"published numbers with the columns {' '.join(COLUMNS)}")
     with open(path, encoding="utf-8", newline="") as handle:
         lines = csv.DictReader(handle)
-        if not set(COLUMNS) <= set(lines.fieldnames or ()):
-            raise DataError(path, f"columns {lines.fieldnames}", " ".join(COLUMNS), 1)
+        needed = COLUMNS if model is None else ("model", *COLUMNS)
+        if not set(needed) <= set(lines.fieldnames or ()):
+            raise DataError(path, f"the columns {' '.join(lines.fieldnames or ())}", " ".join(needed), 1)
         found = []
         for line in lines:
             if model is not None and line["model"] != model:
                 continue
             try:
-                value = float(line["value"])
+                value = float(line["value"] or "")
             except ValueError:
                 raise DataError(path, f"value {line['value']!r}", "a number in percent", lines.line_num) from None
+            metrics = task(line["task"]).metrics
+            if line["metric"] not in metrics:
+                raise DataError(path, f"metric {line['metric']!r} of {line['task']}", " ".join(metrics), lines.line_num)
             found.append(Expected(line["task"], line["language"], line["metric"], line["split"], value))
     if not found:
         raise DataError(path, f"no rows{f' of {model}' if model else ''}", "published numbers")

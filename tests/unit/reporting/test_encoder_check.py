@@ -66,3 +66,23 @@ def test_a_mean_is_over_the_benchmarks_languages(tmp_path: Path, capsys: pytest.
     write(tmp_path, "xquad", "f1", "squad", 60.5)
     assert verify(tmp_path, "--expected", str(published)) == 0, capsys.readouterr().out
     assert capsys.readouterr().out.splitlines()[-1] == "1 of 1 within 1.5 points"
+
+
+HEAD = "model,task,language,metric,split,value\n"
+
+
+@pytest.mark.parametrize(
+    ("published", "said"),
+    [
+        (HEAD + "mminilmv2-l12,xnli,mean,accuracy,test\n", ":2: found value None; expected a number"),
+        (HEAD + "mminilmv2-l12,xnli,mean,acc,test,60\n", ":2: found metric 'acc' of xnli; expected accuracy"),
+        ("task,language,metric,split,value\nxnli,mean,accuracy,test,60\n", ":1: found the columns task"),
+    ],
+)
+def test_published_numbers_of_ones_own_are_checked(
+    published: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, "xnli", "accuracy", "mnli", 60)
+    (tmp_path / "own.csv").write_text(published, encoding="utf-8")
+    assert verify(tmp_path, "--expected", str(tmp_path / "own.csv")) == 2
+    assert f"own.csv{said}" in capsys.readouterr().err
