@@ -73,19 +73,23 @@ def compare(
         as a note is a warning.
 
     Raises:
-        UserError: as of `score`; the gold is not known, or the systems were scored against different gold.
+        UserError: as of `score`; the gold is not known, or the systems were scored against different gold or by
+            different benchmarks.
     """
     pandas = _pandas()
     golds = [Path(gold)] if gold is not None else []
-    golds += [_kept(system, "gold") for system in (a, b) if not isinstance(system, str | PathLike)]
+    golds += [Path(_kept(system, "gold")) for system in (a, b) if not isinstance(system, str | PathLike)]
     if not golds:
         raise UserError("compare: found no gold; give its folder, or what xstilts.score returned")
     if len({place.resolve() for place in golds}) > 1:
         raise UserError(f"compare: found gold {golds[0]} and {golds[-1]}; expected the same for both systems")
-    for system in (a, b):
-        if not isinstance(system, str | PathLike):
-            benchmark = str(_kept(system, "benchmark"))
-    places = [Path(one) if isinstance(one, str | PathLike) else _kept(one, "predictions") for one in (a, b)]
+    went_by = list(dict.fromkeys(_kept(one, "benchmark") for one in (a, b) if not isinstance(one, str | PathLike)))
+    if len(went_by) > 1:
+        raise UserError(
+            f"compare: found scores by {' and '.join(went_by)}; expected the same benchmark for both systems"
+        )
+    benchmark = went_by[0] if went_by else benchmark
+    places = [Path(one) if isinstance(one, str | PathLike) else Path(_kept(one, "predictions")) for one in (a, b)]
     with opened(places[0]) as first, opened(places[1]) as second, opened(golds[0]) as truth:
         comparison = compare_folders(first, second, truth, benchmark=of_name(benchmark))
     for note in comparison.notes:
@@ -103,11 +107,11 @@ def compare(
     return pandas.DataFrame(rows, columns=list(COMPARED))
 
 
-def _kept(table: "pd.DataFrame", which: str) -> Path:
-    """Return where a table of scores came from."""
+def _kept(table: "pd.DataFrame", which: str) -> str:
+    """Return what a table of scores says of how it was made."""
     if which not in table.attrs:
         raise UserError("compare: found a table without its folders; expected what xstilts.score returned, or a folder")
-    return Path(table.attrs[which])
+    return str(table.attrs[which])
 
 
 def _pandas():  # type: ignore[no-untyped-def]

@@ -76,3 +76,7 @@ def test_what_cannot_be_compared_is_refused_in_words(tmp_path: Path) -> None:
         xstilts.compare(scored, xstilts.score(PREDICTIONS, tmp_path / "gold"))
     with pytest.raises(UserError, match="a table without its folders"):
         xstilts.compare(pd.DataFrame({"task": []}), scored)
+    other = scored.copy()
+    other.attrs = scored.attrs | {"benchmark": "xtreme_r"}
+    with pytest.raises(UserError, match="scores by xtreme and xtreme_r; expected the same benchmark for both"):
+        xstilts.compare(scored, other)
