@@ -101,6 +101,23 @@ def test_tatoeba(tmp_path: Path) -> None:
         score_language("tatoeba", "de", {"test": path}, {"test": rows})
 
 
+def test_choices(tmp_path: Path) -> None:
+    labels = [0, None, 1, 2]
+    rows = [
+        {"id": str(number), "group": f"g{number // 2}", "choices": ["a", "b", "c"][: 3 if label == 2 else 2]}
+        | {"label": label}
+        for number, label in enumerate(labels)
+    ]
+    path = tmp_path / "test-de.tsv"
+    path.write_text("0\n1\n0\n2\n")
+    found = score_language("xcopa", "de", {"test": path}, {"test": rows})["splits"]["test"]
+    assert found["metrics"]["accuracy"] == pytest.approx(200 / 3) and found["examples"] == 3
+    assert found["items"] == {"unit": ["g0", "g1"], "correct": [1, 1], "total": [1, 2]}
+    path.write_text("0\n2\n0\n2\n")
+    with pytest.raises(DataError, match=r"test-de.tsv:2: found the choice 2; expected one below 2"):
+        score_language("xcopa", "de", {"test": path}, {"test": rows})
+
+
 def write_bucc(folder: Path, split: str, candidates: list[tuple[str, str, float]], threshold: float) -> None:
     (folder / f"candidates-{split}-de.tsv").write_text("".join(f"{a}\t{b}\t{s!r}\n" for a, b, s in candidates))
     kept = [f"{a}\t{b}\n" for a, b, score in candidates if score >= threshold]
@@ -131,9 +148,12 @@ def test_bucc_applies_the_threshold_of_dev_to_test(tmp_path: Path) -> None:
     assert splits["test"]["extra"]["best_possible_f1"] == pytest.approx(100 * 4 / 6)
     items = splits["test"]["items"]
     assert sum(items["gold"]) == 3 and dict(zip(items["unit"], items["score"], strict=True))["f4"] is None
-    assert "f0" not in items["unit"], "no threshold that dev can choose keeps it"
+    assert set(items["unit"]) == {"f1", "f2", "f3", "f4"}, "no threshold that dev can choose keeps f0"
     write_bucc(tmp_path, "test", test, 1.0)
     with pytest.raises(DataError, match=r"test-de.tsv: found other pairs"):
+        score_language("bucc2018", "de", paths, gold)
+    write_bucc(tmp_path, "test", [*test, ("f4", "e9", 0.4)], 1.1)
+    with pytest.raises(DataError, match=r"candidates-test-de.tsv:5: found the ids f4 e9; expected ids of"):
         score_language("bucc2018", "de", paths, gold)
     without_dev = score_language("bucc2018", "de", {"test": paths["test"]}, {"test": gold["test"]})
     assert without_dev["splits"] == {} and "no threshold can be tuned" in without_dev["reason"]

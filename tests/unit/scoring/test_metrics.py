@@ -22,6 +22,7 @@ ANSWERS = [
     ("en", "“quoted”", "quoted", 1, 1, 0, 0),
     ("en", "1,000", "1000", 1, 1, 1, 1),
     ("de", "50 €", "50", 2 / 3, 0, 2 / 3, 0),
+    ("en", "$50+", "50", 1, 1, 1, 1),
 ]
 
 
@@ -54,6 +55,7 @@ def test_mlqa_refuses_a_language_without_rules_but_not_a_generated_one() -> None
         ("Paris France", ["Paris"], 0, 2 / 3),
         ("Paris", ["the", "Paris"], 1, 1),
         ("", ["the"], 1, 1),
+        ("", ["the", "Paris"], 0, 0),
     ],
 )
 def test_squad_with_no_answer(guess: str, answers: list[str], exact: float, f1: float) -> None:
@@ -78,6 +80,7 @@ def test_span_vectors(gold: str, guess: str, f1: float) -> None:
 def test_spans() -> None:
     assert spans.spans(["SCONJ", "SCONJ", "NOUN", "NOUN"]) == [("SCONJ", 0, 0), ("SCONJ", 1, 1), ("NOUN", 2, 3)]
     assert spans.spans(["B-LOC", "I-LOC", "B-LOC", "I-ORG", "O"]) == [("LOC", 0, 1), ("LOC", 2, 2), ("ORG", 3, 3)]
+    assert spans.spans(["S-PER", "I-PER", "E-PER", "I-PER"]) == [("PER", 0, 0), ("PER", 1, 2), ("PER", 3, 3)]
     assert spans.token_accuracy([["NOUN", "VERB", "VERB"]], [["NOUN", "NOUN", "VERB"]]) == pytest.approx(200 / 3)
 
 
@@ -101,6 +104,13 @@ def test_bucc_threshold_vector() -> None:
 def test_bucc_threshold_when_all_candidates_are_kept() -> None:
     candidates = CANDIDATES[:2]
     assert threshold.extract(candidates, threshold.tune_threshold(candidates, GOLD)) == [("a", "1"), ("b", "2")]
+
+
+def test_of_two_prefixes_with_the_best_f1_bucc_takes_the_first() -> None:
+    candidates = [("a", "1", 1.4), ("b", "9", 1.3), ("c", "9", 1.2), ("d", "4", 1.1), ("e", "8", 0.9)]
+    gold = {("a", "1"), ("d", "4")}  # F1 is 2/3 after one and after four
+    assert threshold.best_prefix(candidates, gold) == 1
+    assert threshold.tune_threshold(candidates, gold) == pytest.approx(1.35)
 
 
 def test_bucc_without_a_right_candidate() -> None:
