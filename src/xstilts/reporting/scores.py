@@ -32,9 +32,6 @@ COLUMNS = (
     "recipe",
 )
 NOT_RUN = "not run yet"
-ANY = "*"
-
-Reasons = Mapping[tuple[str, str, str], str]
 
 
 @dataclass(frozen=True)
@@ -54,20 +51,6 @@ class Cell:
         return Path(folder).joinpath(*parts)
 
 
-def reason_for(reasons: Reasons, source: str, task: str, language: str) -> str | None:
-    """Return the reason that fits a cell; ``*`` in a key fits everything, and the most particular key wins."""
-    for key in (
-        (source, task, language),
-        (source, task, ANY),
-        (ANY, task, language),
-        (source, ANY, ANY),
-        (ANY, task, ANY),
-    ):
-        if key in reasons:
-            return reasons[key]
-    return None
-
-
 def expected_splits(task: Mapping[str, Any], language: str) -> list[str]:
     """Return the splits of a registry entry in which ``language`` has labels (``absent``: {split: [languages]})."""
     absent: Mapping[str, Collection[str]] = task.get("absent") or {}
@@ -80,19 +63,19 @@ def _row(cell: Cell, split: str, metric: str, **values: Any) -> dict[str, Any]:
 
 
 def _cell_rows(
-    path: Path, cell: Cell, task: Mapping[str, Any], failed: tuple[str, str] | None, unavailable: str | None
+    path: Path, cell: Cell, task: Mapping[str, Any], failed: tuple[str, str] | None
 ) -> Iterable[dict[str, Any]]:
     if not path.exists():
         for split in expected_splits(task, cell.language):
             for metric in task["metrics"]:
-                yield _row(cell, split, metric, status="missing", reason=unavailable or NOT_RUN)
+                yield _row(cell, split, metric, status="missing", reason=NOT_RUN)
         return
     content = score_file.read_scores(path)
     found = {key: content.get(key) for key in ("task", "language")}
     if found != {"task": cell.task, "language": cell.language}:
         raise DataError(path, f"scores of {found['task']} {found['language']}", f"those of {cell.task} {cell.language}")
     splits: Mapping[str, Any] = content.get("splits") or {}
-    why = content.get("reason") or unavailable
+    why = content.get("reason")
     for split in dict.fromkeys([*expected_splits(task, cell.language), *splits]):
         scored = splits.get(split)
         for metric in task["metrics"]:
@@ -114,7 +97,6 @@ def collect_scores(
     tasks: Mapping[str, Mapping[str, Any]],
     failures: Failures | None = None,
     rests_on: RestsOn | None = None,
-    unavailable: Reasons | None = None,
 ) -> list[dict[str, Any]]:
     """Return the rows of ``scores.csv`` for all expected cells, in their order, each with the seal of its file.
 
@@ -124,7 +106,6 @@ def collect_scores(
         tasks: the registry's entries (``metrics``, ``splits``, ``languages`` and where given ``absent``).
         failures: (model, source, target, seed) of the trainings that collapsed or learned nothing: status and reason.
         rests_on: of a source the trainings that its cells go on from; of one that is not in it the source's own.
-        unavailable: (source, task, language) with ``*`` for any: why a cell cannot be had.
 
     Raises:
         DataError: a score file is broken, belongs to another cell, or holds no finite number.
@@ -132,8 +113,7 @@ def collect_scores(
     rows: list[dict[str, Any]] = []
     for cell in cells:
         failed = of_cell(failures or {}, (cell.model, cell.source, cell.target, cell.seed), rests_on or {})
-        why = reason_for(unavailable or {}, cell.source, cell.task, cell.language)
-        rows.extend(_cell_rows(cell.path(folder), cell, tasks[cell.task], failed, why))
+        rows.extend(_cell_rows(cell.path(folder), cell, tasks[cell.task], failed))
     return rows
 
 

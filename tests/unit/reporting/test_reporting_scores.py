@@ -65,6 +65,7 @@ def test_reasons_and_collapse_are_kept(tmp_path):
         Cell("m", "none", "mnli", 1, "xnli", "en"),
         Cell("m", "none", "mnli", 2, "xnli", "en"),
     ]
+    put(tmp_path, cells[0], {}, reason="QQP cannot be had")
     put(tmp_path, cells[1], {"dev": {"accuracy": 33.3}})
     put(tmp_path, cells[2], {}, reason="labels are not in the mirror")
     rows = collect_scores(
@@ -72,7 +73,6 @@ def test_reasons_and_collapse_are_kept(tmp_path):
         cells,
         TASKS,
         failures={("m", "none", "mnli", 1): ("collapsed", "one class on English dev")},
-        unavailable={("qqp", "*", "*"): "QQP cannot be had"},
     )
     by_cell = {(row["source"], row["seed"], row["split"]): (row["status"], row["reason"]) for row in rows}
     assert by_cell["qqp", 1, "dev"] == ("missing", "QQP cannot be had")
