@@ -76,6 +76,6 @@ def behind(chain: Chain, rests_on: RestsOn) -> list[Chain]:
     return [(model, name, "none" if phase == "none" else target, seed) for name, phase in named]
 
 
-def meant_not_to_learn(source: str) -> bool:
-    """Say whether a source is a control that has nothing to learn: its labels are permuted."""
-    return source.endswith("-shuffled")
+def meant_not_to_learn(source: str, target: str = "none") -> bool:
+    """Say whether a training is a control that has nothing to learn: permuted labels, which no target's are."""
+    return source.endswith("-shuffled") and target == "none"

@@ -127,7 +127,7 @@ def _failed(run: RunFolder, model: str) -> dict[tuple[str, str, int], str]:
         for task, entry in run.tasks.items():
             for seed in run.settings["seeds"]:
                 chain = (model, source, entry["target"], seed)
-                rested = [one for one in behind(chain, run.settings["rests_on"]) if not meant_not_to_learn(one[1])]
+                rested = [one for one in behind(chain, run.settings["rests_on"]) if not meant_not_to_learn(*one[1:3])]
                 own = [] if entry["target"] == "none" else [chain]
                 states = [found[one][0] for one in (*own, *rested) if one in found]
                 if states:

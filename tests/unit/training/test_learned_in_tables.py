@@ -1,5 +1,6 @@
 """From trainings to tables: a source with permuted labels is marked, the same source with its own labels is not."""
 
+import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -121,3 +122,16 @@ def test_the_tables_say_so(run: RunFolder, capsys: pytest.CaptureFixture[str]) -
     assert (one["training"], one["status"]) == ("m/mnli-shuffled/none/1", permuted)
     assert read_json(run.tables / "verification.json")["unclear_trainings"] == []
     assert f"m/mnli-shuffled/none/1 {permuted} (a control: its labels are permuted): " in capsys.readouterr().err
+
+
+def test_a_target_after_a_control_was_to_be_learned(run: RunFolder) -> None:
+    """Its labels are right: where it learns nothing, nobody meant it."""
+    models = run.folder / "models/m/mnli-shuffled"
+    shutil.copytree(models / "none", models / "mnli")
+    try:
+        verify(RunFolder(run.settings | {"languages": {}, "targets": ["mnli"]}, run.folder, run.tables))
+    finally:
+        shutil.rmtree(models / "mnli")
+    control, target = read_json(run.tables / "verification.json")["failed_trainings"]
+    assert control["training"] == "m/mnli-shuffled/none/1" and "expected" in control
+    assert target["training"] == "m/mnli-shuffled/mnli/1" and "expected" not in target

@@ -39,7 +39,7 @@ def page(run: RunFolder) -> str:
     failed = {"/".join(map(str, chain)): found for chain, found in failed_trainings(run.trainings).items()}
     counts = {status: sum(one == status for one, _ in failed.values()) for status in ("collapsed", "not learned")}
     counts["trainings"] = len(run.trainings)
-    counts["of a control"] = sum(meant_not_to_learn(chain.split("/")[1]) for chain in failed)
+    counts["of a control"] = sum(meant_not_to_learn(*chain.split("/")[1:3]) for chain in failed)
     cells = {str(status): int(count) for status, count in run.frame["status"].value_counts().items()}
     figures = _figures(run)
     several = len(run.settings["models"]) > 1
@@ -73,7 +73,7 @@ def page(run: RunFolder) -> str:
         published=[one for one in figures if one["stem"].startswith("published")],
         costs=costs(run.folder),
         studies=_studies(run.folder),
-        failed=[(chain, *found, meant_not_to_learn(chain.split("/")[1])) for chain, found in failed.items()],
+        failed=[(chain, *found, meant_not_to_learn(*chain.split("/")[1:3])) for chain, found in failed.items()],
         partly=not_learned_of_mixtures(one for one in run.trainings if one["target"] == "none"),
         unclear=unclear_trainings(run.trainings),
         missing=missing(run),
