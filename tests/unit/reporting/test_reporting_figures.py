@@ -296,6 +296,13 @@ def test_the_curve_of_text_alone_is_of_minus_a_loss_and_not_in_percent(pictures,
     assert labels == ["dev score, %", "minus dev loss, nats", ""]
 
 
+def test_short_trainings_have_whole_steps_below_their_curves(pictures, tmp_path):
+    history = [{"step": step, "loss": 1.0, "score": 50.0} for step in range(1, 9)]
+    learning_curves([{**curves(["udpos"], ["none"])[0], "evaluations": history}], "Target phase", tmp_path, "curves")
+    axes = [one for part in pictures[0].subfigs for one in part.axes if one.get_xlabel() == "step"]
+    assert axes and all(float(tick).is_integer() for one in axes for tick in one.get_xticks())
+
+
 def test_what_has_nothing_to_draw_is_low_and_says_so(pictures, tmp_path):
     language_bars({"none": {}, "mnli": {}}, ["en", "de"], "NER", "F1 (%)", tmp_path, "bars")
     learning_curves([], "Intermediate phase", tmp_path, "curves")

@@ -64,7 +64,7 @@ def learning_curves(trainings: Sequence[Mapping[str, Any]], title: str, folder: 
             for axes in (above, below):
                 axes.locator_params(axis="y", nbins=4)
                 axes.ticklabel_format(axis="y", useOffset=False)
-                axes.locator_params(axis="x", nbins=3)
+                axes.locator_params(axis="x", nbins=3, integer=True)
             below.ticklabel_format(axis="x", style="plain")
             below.xaxis.set_major_formatter(lambda value, _: f"{value / 1000:g}k" if value >= 1000 else f"{value:g}")
         headline(drawn, title)
