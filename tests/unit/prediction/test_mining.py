@@ -31,3 +31,16 @@ def test_the_same_pairs_are_mined() -> None:
     on_device = mining.mine(source, target, search=partial(nearest_on, HERE))
     assert ours and [pair[:2] for pair in ours] == [pair[:2] for pair in on_device]
     assert np.allclose([pair[2] for pair in ours], [pair[2] for pair in on_device], atol=1e-6)
+
+
+def test_a_pair_whose_score_is_not_above_0_is_no_pair() -> None:
+    """The second source is unlike both targets; the second target is nearest to the first source, which is taken."""
+    near = np.array([[0.9, 0.5], [-0.05, -0.3]], dtype=np.float32), np.array([[0, 1], [1, 0]])
+    back = np.array([[0.9, -0.3], [0.5, -0.05]], dtype=np.float32), np.array([[0, 1], [0, 1]])
+    ((source, target, score),) = mining.pair_by_margin(near, back)
+    assert (source, target) == (0, 0) and np.isclose(score, 0.9 / ((0.7 + 0.3) / 2))
+
+
+def test_a_row_of_zeros_has_no_direction() -> None:
+    found = mining.normalized(np.array([[0, 0], [3, 4]], dtype=np.float64))
+    assert found.dtype == np.float32 and np.allclose(found, [[0, 0], [0.6, 0.8]])
