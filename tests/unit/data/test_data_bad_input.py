@@ -23,6 +23,7 @@ CSQA_DEV = {
     )
 }
 BUCC = "targets/bucc2018/de-en/de-en.sample."
+MLQA = "targets/mlqa/MLQA_V1/dev/dev-context-en-question-en.json"
 HELLA = {"ctx_a": "A man sits.", "ctx_b": "he", "endings": ["a", "b", "c", "d"], "label": 3}
 HELLA_DEV = {"intermediate/hellaswag/hellaswag_val.jsonl": json.dumps(HELLA)}
 
@@ -213,6 +214,24 @@ CASES = {
         "en",
         {SQUAD: squad({"id": "7", "answers": [("", 0)]}), **SQUAD_DEV},
         ["train-v1.1.json: found 1 training rows without labels"],
+    ),
+    "passage without its context": (
+        "mlqa",
+        "en",
+        {MLQA: '{"data": [{"paragraphs": [{"qas": []}]}]}'},
+        ["question-en.json: found no key 'context' in article 1"],
+    ),
+    "question without an id": (
+        "mlqa",
+        "en",
+        {MLQA: '{"data": [{"paragraphs": [{"context": "Ada", "qas": [{"answers": []}]}]}]}'},
+        ["question-en.json: found no key 'id' in article 1"],
+    ),
+    "question without a list of answers": (
+        "mlqa",
+        "en",
+        {MLQA: '{"data": [{"paragraphs": [{"context": "Ada", "qas": [{"id": "7", "question": "Who?"}]}]}]}'},
+        ["question-en.json: found no key 'answers' in article 1"],
     ),
     "not a SQuAD document": ("xquad", "de", {"targets/xquad/xquad.de.json": '{"rows": []}'}, ["found no key 'data'"]),
     "article that is no object": (

@@ -55,14 +55,18 @@ def misplaced(source: Source) -> set[str]:
     passages = 0
     first: DataError | None = None
     for _, paragraph, where in _passages(path):
-        asked = need(path, None, paragraph, "qas", list, where)
+        context = need(path, None, paragraph, "context", str, where)
+        asked = [
+            (need(path, None, question, "id", str, where), need(path, None, question, "answers", list, where))
+            for question in need(path, None, paragraph, "qas", list, where)
+        ]
         try:
-            for question in asked:
-                for answer in need(path, None, question, "answers", list, where):
-                    _answer(path, need(path, None, question, "id", str, where), paragraph["context"], answer)
+            for name, answers in asked:
+                for answer in answers:
+                    _answer(path, name, context, answer)
         except DataError as error:
             first = first or error
-            found.update(question["id"] for question in asked)
+            found.update(name for name, _ in asked)
             passages += 1
     if first is not None and passages > source.data.misplaced:
         raise first
