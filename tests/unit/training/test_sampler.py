@@ -1,12 +1,14 @@
 """Which examples each step takes: epochs, batches of tokens, and mixtures, as functions of the seed."""
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from xstilts.artifacts import Manifest
 from xstilts.errors import UserError
-from xstilts.training.sampler import CAP, Component, schedule
+from xstilts.training.sampler import CAP, Component, schedule, steps_of
 
 
 def test_every_epoch_sees_every_unit_once():
@@ -24,6 +26,16 @@ def test_an_empty_training_set_is_refused_and_not_looked_for_a_batch_for_ever(to
         schedule([empty], seed=1)
     with pytest.raises(UserError, match="training set 2 of 2: found 0 units"):
         schedule([whole, empty], seed=1)
+
+
+@pytest.mark.parametrize(("limit", "steps"), [(None, 3 * 13), (40, 3 * 5), (1000, 3 * 13)])
+def test_the_steps_of_a_training_set_are_those_of_the_rows_that_it_reads(limit, steps):
+    part = {"data": ["mnli/en", "snli/en"], "limit": limit, "batch_size": 8, "epochs": 3}
+    data = {
+        name: Manifest(Path(name), {"results": {"rows": {"train": rows}}})
+        for name, rows in (("mnli/en", 60), ("snli/en", 40))
+    }
+    assert steps_of(part, data) == steps
 
 
 def lengths_of(units, seed=0):
