@@ -112,6 +112,7 @@ def test_every_split_has_a_row(tmp_path, counts):
 def test_settings_stand_by_training_set(tmp_path):
     config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
     config["target"]["sets"]["mnli"] |= {"batch_size": None, "batch_tokens": 16384}
+    config["optimisation"]["averaged"] = 3
     used = {"intermediate": ["anli", "multi"], "target": ["mnli", "squad"]}
     rows = hyperparameters_table("mine", config, used, tmp_path, "hyperparameters")
     columns = ("learning_rate", "batch", "unit", "epochs", "recipe")
@@ -132,6 +133,9 @@ def test_settings_stand_by_training_set(tmp_path):
     assert "kind lora, phases target, rank 8; learning rate 0.0003 there instead of the table's." in said
     assert "adapters train" not in (tmp_path / "again.md").read_text(encoding="utf-8")
     assert "optimisation: warmup 0.1, " in (tmp_path / "hyperparameters.md").read_text(encoding="utf-8")
+    assert "averaged" not in said, "of none-averaged alone, which is no row here"
+    hyperparameters_table("mine", config | {"sources": ["none", "none-averaged"]}, used, tmp_path, "averaged")
+    assert "averaged 3" in (tmp_path / "averaged.md").read_text(encoding="utf-8")
 
 
 def test_what_a_set_has_instead_of_the_runs_settings_stands_beside_it(tmp_path):

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from xstilts.config.sources import WITH_TEXT
+from xstilts.config.sources import AVERAGED, WITH_TEXT
 from xstilts.reporting.main.marks import recipe_sentence
 from xstilts.reporting.render import write_table
 from xstilts.reporting.run import RunFolder
@@ -63,7 +63,10 @@ def hyperparameters_table(
             )
     notes = [*remarks, *_with_text(config, used), *_methods(config)]
     for section in ("optimisation", "lengths", "selection", "evaluation"):
-        values = ", ".join(f"{key} {'none' if value is None else value}" for key, value in config[section].items())
+        own = {
+            key: value for key, value in config[section].items() if key != "averaged" or AVERAGED in config["sources"]
+        }
+        values = ", ".join(f"{key} {'none' if value is None else value}" for key, value in own.items())
         notes.append(f"{section}: {values}.")
     columns = ("recipe", "phase", "set", "learning_rate", "batch", "unit", "epochs", "limit", "warmup", "weight_decay")
     write_table(folder, stem, (*columns, "own"), rows, "Settings of the trainings", notes)
