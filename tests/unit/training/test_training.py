@@ -4,6 +4,7 @@ import itertools
 import random
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +122,19 @@ def test_interrupted_training_ends_in_the_same_bytes(tmp_path, stops):
     assert f"checkpoint of step {stops[-1]}" in said[0]
     assert same(whole, again)
     assert history == history_again
+
+
+def test_the_time_of_earlier_attempts_counts(tmp_path):
+    slow = itertools.chain([1.0], itertools.repeat(0.0))  # seconds of the first dev set
+
+    def evaluate(now):
+        time.sleep(next(slow))
+        return {"score": 0.0}
+
+    with pytest.raises(Interrupted):
+        run(tmp_path, evaluate=evaluate, stop=after(2))
+    _, progress, _ = run(tmp_path, evaluate=evaluate)
+    assert progress.seconds > checkpoint.latest(tmp_path, print)[1]["seconds"] >= 1.0
 
 
 def test_interrupted_training_of_pairs_meets_the_same_candidates_and_ends_in_the_same_bytes(tmp_path):
