@@ -42,6 +42,17 @@ def test_the_last_tenth_is_that_of_the_training_set_in_a_mixture() -> None:
     assert [steps for _, _, steps in interval_losses(history, "b")] == [1] * 9
 
 
+def test_the_last_tenth_goes_over_several_evaluations() -> None:
+    history = [{"step": 2 * (number + 1), "loss": 3.0} for number in range(47)]
+    history += [{"step": 96, "loss": 2.0}, {"step": 98, "loss": 1.5}, {"step": 100, "loss": 1.0}]
+    assert last_loss(history, "a") == pytest.approx((4 * 3.0 + 2 * 2.0 + 2 * 1.5 + 2 * 1.0) / 10)
+
+
+def test_a_score_at_the_bound_does_not_exceed_it() -> None:
+    assert verdict(UNREAD["bound"], UNREAD, [0.1], CHANCE) == "no"
+    assert verdict(UNREAD["bound"] + 0.1, UNREAD, [0.1], CHANCE) == "yes"
+
+
 def test_a_training_set_without_a_step_has_not_learned() -> None:
     history = [{"step": 1, "loss": 1.0, "steps_a": 1, "loss_a": 1.0, "steps_b": 0}]
     assert signs("b", UNREAD | {"score": 20.0}, history, 1, CHANCE) == {

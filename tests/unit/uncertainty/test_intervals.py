@@ -12,7 +12,7 @@ from xstilts.scoring.threshold import Candidate, Pair
 from xstilts.tasks import task as task_entry
 from xstilts.tasks.benchmark import XTREME
 from xstilts.uncertainty import intervals as uncertainty
-from xstilts.uncertainty.estimates import holm, median_draws
+from xstilts.uncertainty.estimates import draw_seed_noise, estimate, holm, median_draws
 from xstilts.uncertainty.intervals import Interval, all_languages, intervals
 from xstilts.uncertainty.resampling import Key, resample_task
 from xstilts.uncertainty.seeds import Statistic
@@ -37,8 +37,17 @@ def row(rows: list[Interval], source: str, task: str = "xnli") -> Interval:
 
 def test_holm() -> None:
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert holm([0.5, 0.9]) == [1.0, 1.0]
+    assert holm([0.6, 0.9]) == [1.0, 1.0], "no probability is above 1"
     assert holm([]) == []
+
+
+def test_no_difference_is_impossible() -> None:
+    """Davison and Hinkley's count: of n resamples none is further off, and p is 1 / (1 + n)."""
+    draws = np.random.default_rng(1).normal(0, 0.1, (1, 999))
+    found = estimate(np.array([[50.0]]), draws, draw_seed_noise(1, 999, 1, "mean"))
+    assert found.p == pytest.approx(1 / 1000)
+    equal = estimate(np.array([[0.0]]), draws, draw_seed_noise(1, 999, 1, "mean"))
+    assert equal.p == 1
 
 
 def test_accuracy_has_the_binomial_standard_error() -> None:
@@ -393,3 +402,12 @@ def test_a_cell_of_which_one_training_failed_keeps_its_own_variance() -> None:
     assert found["b"].variance == pytest.approx(np.var([60.0, 60.5, 33.3], ddof=1)) and found["b"].freedom == 2
     quiet = seed_variances(columns, ("avg", "avg_metric"), {}).cells["tatoeba", "accuracy"]
     assert quiet["a"].freedom > 2
+
+
+def test_an_average_of_which_one_training_failed_keeps_its_own_variance() -> None:
+    scores = {f"s{number}": {1: 60.0, 2: 61.0, 3: 62.0} for number in range(20)}
+    of_average = scores | {"s0": {1: 60.0, 2: 61.0, 3: 5.0}}
+    columns = {(task, "f1"): scores for task in XTREME.tasks}
+    found = seed_variances(columns, ("avg", "avg_metric"), of_average).cells["avg", "avg_metric"]
+    assert found["s0"].variance == pytest.approx(np.var([60, 61, 5], ddof=1)) and found["s0"].freedom == 2
+    assert found["s1"].variance < found["s0"].variance
