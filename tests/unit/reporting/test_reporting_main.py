@@ -21,7 +21,7 @@ from reporting_examples import (
 from xstilts.artifacts import remember
 from xstilts.files import read_json
 from xstilts.reporting import run as run_module
-from xstilts.reporting.aggregate import expected_languages, task_entries
+from xstilts.reporting.aggregate import Pairing, expected_languages, pair, task_entries
 from xstilts.reporting.main.notes import name_cells
 from xstilts.reporting.main.results import lacking_candidates
 from xstilts.reporting.main.terminal import format_terminal
@@ -380,3 +380,29 @@ def test_a_search_without_the_candidates_of_some_languages_is_named(tmp_path: Pa
     ]
     remember(tmp_path / "lareqa-candidates/de/manifest.json", told | {"reason": "de.json is not there"})
     assert lacking_candidates(["lareqa"], tmp_path) == [], "the cells say themselves why they are empty"
+
+
+def test_nine_tasks_that_lack_a_language_have_no_average():
+    tasks = one_language()
+    tasks["xnli"] = {**tasks["xnli"], "languages": ["en", "de"]}
+    found = read(main_csv(v1_table(tasks=tasks)))
+    assert found["squad"]["avg"] == "" and float(found["squad"]["avg_available"]) == pytest.approx(8.3, abs=0.051)
+    whole = [*score_rows(v1_rows()), *score_rows(v1_rows(), language="de")]
+    assert read(main_csv(v1_table(tasks=tasks, scores=frame(whole))))["squad"]["avg"] != ""
+
+
+def test_a_difference_that_rounds_to_nothing_has_no_sign():
+    values = {("none", "xnli", "accuracy"): 50.0, ("mnli", "xnli", "accuracy"): 50.0 - 1e-9}
+    tasks = {"xnli": one_language()["xnli"]}
+    assert read(main_csv(main_table(frame(score_rows(values)), ["none", "mnli"], tasks)))["mnli"]["xnli"] == "0.0"
+
+
+def test_of_equally_large_sets_of_languages_the_commonest_counts():
+    cell = {1: {"en": 1.0, "de": 2.0}, 2: {"en": 1.0, "fr": 2.0}, 3: {"en": 3.0, "fr": 4.0}}
+    assert pair(cell, cell) == Pairing((2, 3), (2, 3), ("en", "fr"))
+
+
+def test_arms_without_a_common_seed_count_the_seeds_that_have_the_languages_of_both():
+    grid = {1: {"en": 1.0, "de": 2.0}, 2: {"en": 3.0}}
+    base = {7: {"en": 4.0, "de": 5.0}, 8: {"de": 6.0}}
+    assert pair(grid, base) == Pairing((1,), (7,), ("de", "en"))
