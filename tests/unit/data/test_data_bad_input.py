@@ -179,6 +179,12 @@ CASES = {
         {SQUAD: squad({"id": "7"}, {"id": "7"}), **SQUAD_DEV},
         ["train-v1.1.json: found the id '7' twice; expected unique ids"],
     ),
+    "a column twice": (
+        "cosmosqa",
+        "en",
+        {COSMOS: COSMOS_HEAD.replace("id,", "id,question,") + "1,p,c,q,w,x,y,z,1\n", **COSMOS_DEV},
+        ["train.csv:1: found a header with question more than once"],
+    ),
     "duplicate csv id": (
         "cosmosqa",
         "en",

@@ -11,7 +11,8 @@ from xstilts.reporting.claims import Claim, claims, failures, gain, in_languages
 from xstilts.reporting.judging import FAILS, HOLDS, UNKNOWN, judge, judge_gain
 from xstilts.reporting.published import read_published
 from xstilts.reporting.render import write_both
-from xstilts.reporting.tables.claims import COLUMNS, claims_markdown, with_reported
+from xstilts.reporting.tables.claims import COLUMNS, _of_best, claims_markdown, with_reported
+from xstilts.tasks.benchmark import XTREME
 from xstilts.uncertainty.best import seed_noise
 from xstilts.uncertainty.contrasts import contrast
 from xstilts.uncertainty.intervals import draw_tables, intervals, runs_of
@@ -299,3 +300,16 @@ def test_the_files(tmp_path):
     assert "medians over seeds" in claims_markdown(rows, "title", generated=True, statistic="median")
     real = claims_markdown(rows, "title", generated=False, encoder="mini")
     assert "not the paper's languages" not in real and "The encoder is mini" in real
+
+
+def test_a_gain_that_rests_on_a_training_that_failed_is_not_identified():
+    """Over the benchmark only the failed source counts, over the run's own none its failure too."""
+    gains = {"rule": "best-en", "task": "avg", "column": "avg", "seeds": 3, "over_benchmark": 5.0, "over_lower": 1.0}
+    gains |= {"over_upper": 9.0, "difference": 2.0, "diff_lower": 1.0, "diff_upper": 3.0}
+
+    def verdicts(failed, baseline_failed):
+        return [(one["verdict"], one["reason"]) for one, _ in _of_best([gains], failed, baseline_failed, XTREME)]
+
+    assert verdicts("", "") == [("holds", ""), ("holds", "")]
+    assert verdicts("best-en failed", "") == [("not identified", "best-en failed")] * 2
+    assert verdicts("", "none failed") == [("holds", ""), ("not identified", "none failed")]

@@ -149,3 +149,11 @@ def test_what_was_planned_stands_beside_what_was_measured(tmp_path):
     assert (training["jobs"], training["time"], training["planned"]) == (2, "0:01:30", "0:01:01")
     assert rows["prediction"]["time"] == "1:01:40" and rows["prediction"]["planned"] == "", "not all were planned"
     assert rows["all"]["planned"] == "" and rows["all"]["tokens"] == 30
+
+
+def test_a_training_that_went_on_took_the_time_of_all_its_tries(tmp_path):
+    work = {"tokens": 10, "seconds": 90.0}
+    made = {"seconds": 20.0, "machine": {"device": "cpu"}, "peak_memory_mb": 1024, "work": work}
+    content = {"rule": "train_target", "wildcards": ["m", "none", "mnli", "1"], "made": made}
+    write_text(tmp_path / "models/m/none/mnli/1/manifest.json", json.dumps(content))
+    assert [row["time"] for row in costs(tmp_path)] == ["0:01:30", "0:01:30"]

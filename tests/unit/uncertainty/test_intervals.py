@@ -104,6 +104,13 @@ def test_few_units_are_never_all_left_out() -> None:
     assert (found.lower, found.upper, found.units) == (pytest.approx(29.24, abs=0.01), 100, 3)
 
 
+def test_the_deviations_of_few_units_are_those_of_students_t() -> None:
+    right = np.array([1] * 6 + [0] * 4)
+    found = resample_task({("none", 1, "pawsx", "de"): accuracy_scores(right)}, "pawsx", "dev", 20_000, 1)
+    error = 100 * right.std(ddof=1) / np.sqrt(10)
+    assert found is not None and found.draws.std() == pytest.approx(error * 2.262 / 1.960, rel=0.02)
+
+
 def test_intervals_of_ten_documents_cover() -> None:
     """Documents whose questions go well or badly together: 47 % when questions are drawn one by one."""
     rng, covered = np.random.default_rng(1), []
