@@ -47,6 +47,24 @@ def test_snli_without_agreement_is_dropped(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("test", "labels", "expected"),
+    [
+        ("a\tb\nc\td\n", None, [None, None]),  # as XTREME writes it
+        ("a\tb\tneutral\nc\td\tcontradictory\n", None, ["neutral", "contradiction"]),  # the labelled original
+        ("a\tb\nc\td\n", "neutral\nentailment\n", ["neutral", "entailment"]),
+    ],
+)
+def test_test_files_of_pairs_may_have_their_labels_or_not(
+    test: str, labels: str | None, expected: list[str | None], tmp_path: Path
+) -> None:
+    files: dict[str, str | bytes] = {"targets/xnli/dev-de.tsv": "a\tb\tneutral\n", "targets/xnli/test-de.tsv": test}
+    files |= {"targets/xnli/test-labels.tsv": labels} if labels else {}
+    said, found = rows("xnli", "de", write(tmp_path, files), tmp_path / "output")
+    assert [row["label"] for row in found["test"]] == expected
+    assert said["labelled"]["test"] == sum(label is not None for label in expected)
+
+
 def test_qqp_keeps_quotes_and_empty_questions(tmp_path: Path) -> None:
     head = "id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate\n"
     content = head + '9\t1\t2\tWhat is "it?\tWhy?\t1\n10\t3\t4\tIs this one?\t\t0\n'

@@ -65,6 +65,15 @@ def test_tagging(tmp_path: Path) -> None:
     assert scores["items"]["tp"] == [1, 2] and scores["items"]["pred"] == [2, 2] and scores["items"]["gold"] == [3, 2]
 
 
+def test_a_tag_that_the_gold_alone_has_may_be_predicted(tmp_path: Path) -> None:
+    path = tmp_path / "test-de.tsv"
+    path.write_text("NOUN\n_\n")
+    rows = {"test": [sentence_row(0, "ein Wort", "NOUN _")]}
+    assert score_language("udpos", "de", {"test": path}, rows)["splits"]["test"]["metrics"]["f1"] == 100
+    with pytest.raises(DataError, match=r"test-de.tsv:2: found the tag '_', which does not exist"):
+        score_language("udpos", "de", {"test": path}, {"test": [sentence_row(0, "ein Wort", "NOUN VERB")]})
+
+
 def test_answers_are_summed_by_passage_and_missing_ones_are_wrong(tmp_path: Path) -> None:
     rows = [question_row(0, "p", "der Hund"), question_row(1, "p", "50"), question_row(2, "r", "x")]
     (tmp_path / "dev-de.json").write_text(json.dumps({"q0": "Hund", "q1": "50 €", "other": "x"}))

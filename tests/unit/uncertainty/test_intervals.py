@@ -330,6 +330,15 @@ def test_untrained_encoder_stands_for_every_seed_in_retrieval() -> None:
     assert found.seeds == 3 and found.p_holm is not None
 
 
+def test_an_average_has_the_seeds_that_every_task_has() -> None:
+    def runs(**cells: float) -> uncertainty.Runs:
+        return {"none": {int(seed[1:]): (value, np.zeros(4)) for seed, value in cells.items()}}
+
+    found = uncertainty.average_runs([runs(s1=10.0, s2=20.0), runs(s2=40.0, s3=50.0)])
+    assert list(found["none"]) == [2] and np.sum(found["none"][2][0]) == 30
+    assert uncertainty.average_runs([runs(s1=10.0), {}]) == {}
+
+
 def test_average_is_named_avg_only_over_all_tasks_and_languages() -> None:
     scores: Scores = {}
     view = {}
