@@ -64,6 +64,15 @@ def of(package: Path, *opened: str) -> str:
             function.cache_clear()
 
 
+def test_machinery_does_not_count_but_what_it_imports_does(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digest, "MACHINERY", frozenset({"toy", "toy.first"}))
+    before = of(package)
+    (package / "toy/first.py").write_text("from toy.second import number\n\n\ndef run():\n    return number + 2\n")
+    assert of(package) == before
+    (package / "toy/second.py").write_text("number = 2\n")
+    assert of(package) != before
+
+
 def test_a_digest_follows_imports(package: Path) -> None:
     before = of(package)
     (package / "toy/second.py").write_text("number = 2\n")
