@@ -10,7 +10,7 @@ from scoring_golden import HERE
 
 from xstilts.cli import main
 from xstilts.scoring.reading import Question
-from xstilts.xtreme.compare import compare_folders, linked_passages, p_text
+from xstilts.xtreme.compare import _unit, compare_folders, linked_passages, p_text
 from xstilts.xtreme.frames import compare
 
 PREDICTIONS, GOLD = HERE / "made_up/predictions", HERE / "made_up/labels"
@@ -88,3 +88,8 @@ def test_three_lines_of_xnli_are_of_one_premise(tmp_path: Path) -> None:
 def test_small_p_values_are_said_to_be_small() -> None:
     assert [p_text(p, 20_000) for p in (1 / 20_001, 0.0421, 1.0)] == ["< 0.0001", "0.0421", "1.0000"]
     assert p_text(1 / 1_001, 1_000) == "< 0.0010"
+
+
+def test_lines_of_one_number_are_one_item_of_parallel_tasks_alone() -> None:
+    assert _unit("pawsx", "de", "3", {}) == _unit("pawsx", "fr", "3", {})
+    assert _unit("panx", "de", "3", {}) != _unit("panx", "fr", "3", {})
