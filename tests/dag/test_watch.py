@@ -82,6 +82,12 @@ def test_a_finished_run_is_all_done(run: Checkout) -> None:
     assert text.endswith("no snakemake runs here\neverything is done\n")
 
 
+def test_a_plan_of_a_part_changes_nothing_of_what_is_watched(run: Checkout) -> None:
+    before = watch(run).splitlines()[1:]
+    run.plan("--config", "sources=none", "tasks=xnli")
+    assert watch(run).splitlines()[1:] == before
+
+
 def test_a_running_job_is_shown_with_place_progress_and_speed_and_a_killed_one_as_stopped(
     run: Checkout, tmp_path: Path
 ) -> None:

@@ -120,6 +120,7 @@ onstart:
             check_cpu(workload, keys)
     except UserError as error:
         raise WorkflowError(str(error)) from None
+    started()
 
 
 # Whose configuration has each encoder: the run's, or that of its study.

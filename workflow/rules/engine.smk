@@ -9,6 +9,7 @@ from snakemake.persistence.file import FilePersistence
 from xstilts.costs.host_memory import machine_memory_mb
 from xstilts.data.fetching.public import lacks_something
 from xstilts.graph.specs import release, sign
+from xstilts.graph.started import keep_started
 from xstilts.locks import lock as lock_file, open_lock
 
 incomplete = set()  # downloads that lack something which the run reads
@@ -36,8 +37,16 @@ def plan_again(build=workflow._build_dag):
     if missing := workflow.async_run(missing_outputs()):
         workflow.dag.forcefiles.update(missing)
         workflow.async_run(workflow.dag.update_needrun())
+    if runs and not len(workflow.dag):
+        started()
     if not runs:
         release(held_specs)
+
+
+def started():
+    """Write down what this command makes, of which nothing or something is left to be done: `xstilts watch` reads it."""
+    every = [(job.rule.name, tuple(job.wildcards), tuple(map(Path, job.output))) for job in workflow.dag.jobs]
+    keep_started(jobs, every)
 
 
 def share_one_machine():

@@ -11,6 +11,13 @@ from xstilts.errors import UserError
 from xstilts.graph.jobs import Jobs
 
 STORE = "store"
+OF_STUDY = {  # by rule what it makes in the study's folder
+    "predict_study": ("predicted.csv",),
+    "measure_speed": ("speed", "manifest.json"),
+    "measure_serving": ("serving", "manifest.json"),
+    "measure_latency": ("latency", "manifest.json"),
+    "study": ("verdict.md",),
+}
 # What says nothing of a mistake in the settings: what was read, where in the rules the refusal stands.
 PLACES = ("Using workflow specific profile", "Config file config.yaml is extended", "WorkflowError in file", '  File "')
 
@@ -109,7 +116,7 @@ def wildcards_of(rule: str, output: Path) -> tuple[str, ...]:
 
 
 def output_of(jobs: Jobs, rule: str, *wildcards: str) -> Path:
-    """Return what a job makes: the manifest of an artifact, or a score file."""
+    """Return what a job makes: the manifest of an artifact, a score file, a file of a study, the marker of a drop."""
     model, source, target, seed, *rest = (*wildcards, *[""] * 6)[:6]
     if rule == "world":
         return jobs.world
@@ -143,6 +150,10 @@ def output_of(jobs: Jobs, rule: str, *wildcards: str) -> Path:
         return jobs.prediction(model, source, target, seed, rest[0])
     if rule == "score":
         return jobs.score(model, source, target, seed, rest[0], rest[1])
+    if rule == "drop":
+        return jobs.marker(model, source, target, seed)
+    if rule in OF_STUDY:
+        return jobs.made("studies", model, *OF_STUDY[rule])
     raise ValueError(f"no place for rule {rule!r}")
 
 

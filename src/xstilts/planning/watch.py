@@ -8,6 +8,7 @@ import os
 import re
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from xstilts.config.run import load
 from xstilts.errors import ConfigError, DataError, UserError
 from xstilts.files import read_json, read_object
 from xstilts.graph.jobs import REPORTING, Jobs
+from xstilts.graph.started import read_started
 from xstilts.leases import lease_folder
 from xstilts.locks import LOCK, holder, lock
 from xstilts.planning.dryrun import output_of
@@ -29,6 +31,7 @@ ALWAYS = ("collect_scores", "table_main", "verify")  # tables of every run, what
 STEP = re.compile(r"step (\d+)/(\d+) .*?([\d,]+) tokens/s  (\d+:\d\d) left(.*)")
 LANGUAGE = re.compile(r"^\S+: \d+ examples$", re.MULTILINE)
 OLD = "made with other settings or code"
+MANIFEST = "manifest.json"
 TAIL = 4000  # bytes of a log that are read
 
 
@@ -50,7 +53,7 @@ class Seen:
 
 
 def look(results: Path, name: str) -> list[Seen]:
-    """Return every job of a run as it stands.
+    """Return every job of a run as it stands: of the command that was started last, else of what was planned.
 
     Raises:
         UserError: there is no such run.
@@ -59,6 +62,10 @@ def look(results: Path, name: str) -> list[Seen]:
     if not path.is_file():
         known = sorted(found.parent.name for found in results.glob("*/configuration.json"))
         raise UserError(f"{path}: no such run; known: {' '.join(known) or 'none'}")
+    if started := read_started(path.parent):
+        with suppress(ConfigError):  # of another version
+            jobs = Jobs(load(started[0]), Path(), results=results)
+            return [_seen(jobs, rule, words, outputs) for rule, words, outputs in started[1]]
     try:
         run = load(read_object(path))
     except ConfigError as error:
@@ -70,15 +77,17 @@ def look(results: Path, name: str) -> list[Seen]:
     return [job for job in seen if job.rule not in REPORTING or job.state != "waiting" or job.rule in ALWAYS]
 
 
-def _seen(jobs: Jobs, rule: str, wildcards: tuple[str, ...]) -> Seen:
+def _seen(jobs: Jobs, rule: str, wildcards: tuple[str, ...], outputs: Sequence[Path] = ()) -> Seen:
     log = jobs.log(rule, *wildcards)
     said = _last(log)
-    if rule in REPORTING or rule == "baseline":  # which of them a run needs, the rules know: a log says that it ran
-        state = "failed" if _has_failed(log) else "done" if log.is_file() else "waiting"
+    if rule in REPORTING or rule == "baseline":
+        # Which of them a run needs, and what they make, the rules know: of a plan alone only the log says that one ran.
+        there = all(path.is_file() for path in outputs) if outputs else log.is_file()
+        state = "failed" if _has_failed(log) else "done" if there else "waiting"
         return Seen(rule, wildcards, state, {}, said if state == "failed" else "", 0)
-    output = output_of(jobs, rule, *wildcards)
-    there = output.is_file()
-    if rule == "score":
+    output, *others = outputs or (output_of(jobs, rule, *wildcards),)
+    there = all(path.is_file() for path in (output, *others))
+    if output.name != MANIFEST:
         failed = not there and _has_failed(log)
         return Seen(rule, wildcards, "done" if there else "failed" if failed else "waiting", {}, said * failed, 0)
     folder = output.parent

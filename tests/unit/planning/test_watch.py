@@ -1,0 +1,85 @@
+"""What `xstilts watch` counts: the jobs of the command that was started last, whatever was planned since."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from xstilts.config.layers import read_layers
+from xstilts.config.run import load
+from xstilts.graph.jobs import Jobs
+from xstilts.graph.specs import release, write_specs
+from xstilts.graph.started import STARTED, keep_started
+from xstilts.planning.watch import Seen, look
+
+ROOT = Path(__file__).parents[3]
+Planned = Callable[..., Jobs]
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Planned:
+    """Plan the demo, or a part of it."""
+
+    def planned(**changes: Any) -> Jobs:
+        jobs = Jobs(load(read_layers(ROOT, ["demo"], {"run": "small", **changes})), ROOT, tmp_path)
+        release(write_specs(jobs))
+        return jobs
+
+    return planned
+
+
+def states(seen: list[Seen], *rules: str) -> list[tuple[str, str]]:
+    return [(job.name, job.state) for job in seen if job.rule in rules]
+
+
+def test_a_plan_of_another_part_changes_nothing_of_what_is_watched(plan: Planned, tmp_path: Path) -> None:
+    jobs = plan(tasks=["xnli"], languages=["en"], sources=["none"])
+    table, world = jobs.made("tables", "main.csv"), jobs.world
+    keep_started(jobs, [("table_main", (), (table,)), ("world", (), (world,)), ("all", (), ())])
+    before = look(tmp_path, "small")
+    assert [job.name for job in before] == ["table_main", "world"]
+    plan(tasks=["tatoeba"], languages=["qaa"], sources=["none", "mnli"])
+    assert look(tmp_path, "small") == before
+    keep_started(jobs, [("world", (), (world,)), ("lock", (), ())])
+    assert look(tmp_path, "small") == before, "what makes nothing of the run is no start of it"
+    keep_started(jobs, [("table_tasks", (), (jobs.made("tables", "tasks.csv"),))])
+    assert len(look(tmp_path, "small")) == 3, "a further target with the same settings is a part of the same run"
+    (tmp_path / "small" / STARTED).write_text('{"jobs": [')
+    assert len(look(tmp_path, "small")) > 2, "a damaged one counts as none: what was planned last is shown"
+
+
+def test_a_table_is_done_where_it_stands_and_not_by_the_log_of_another_one(plan: Planned, tmp_path: Path) -> None:
+    jobs = plan(tasks=["xnli"], languages=["en"], sources=["none"])
+    table, log = jobs.made("tables", "main.csv"), jobs.log("table_main")
+    keep_started(jobs, [("table_main", (), (table,))])
+    log.parent.mkdir(parents=True)
+    log.write_text("")
+    assert states(look(tmp_path, "small"), "table_main") == [("table_main", "waiting")]
+    table.parent.mkdir()
+    table.write_text("source\n")
+    assert states(look(tmp_path, "small"), "table_main") == [("table_main", "done")]
+    log.write_text("error: no such column\n")
+    assert states(look(tmp_path, "small"), "table_main") == [("table_main", "failed")]
+
+
+def test_a_run_with_a_study_is_watched_too(plan: Planned, tmp_path: Path) -> None:
+    jobs = plan(study="order")
+    asked = ("predict_study", "measure_speed", "study")
+    found = states(look(tmp_path, "small"), *asked)
+    assert found and all(state == "waiting" for _, state in found)
+    predicted = jobs.of_study("predicted.csv")[0]
+    predicted.parent.mkdir(parents=True)
+    predicted.write_text("arm\n")
+    assert ("predict_study order", "done") in states(look(tmp_path, "small"), *asked)
+
+
+def test_weights_that_are_dropped_are_counted(plan: Planned, tmp_path: Path) -> None:
+    jobs = plan(tasks=["xnli"], languages=["en"], sources=["none"], keep="sources")
+    (model,) = jobs.dropped()
+    keep_started(jobs, [("drop", tuple(map(str, model)), (jobs.marker(*model),))])
+    assert [job.state for job in look(tmp_path, "small")] == ["waiting"]
+    jobs.marker(*model).parent.mkdir(parents=True)
+    jobs.marker(*model).write_text(json.dumps({"bytes": 1}))
+    assert [job.state for job in look(tmp_path, "small")] == ["done"]
