@@ -84,7 +84,7 @@ class LogHandler(LogHandlerBase):
             if event not in (LogEvent.SHELLCMD, LogEvent.DEBUG_DAG):
                 self._print(self.format(record))
         elif "planned" in told:
-            self._open().plan(told["planned"], told["workload"], sys.argv[1:])
+            self._open().plan(told["planned"], told["workload"], sys.argv[1:], told["named"])
         elif event == LogEvent.RUN_INFO:
             self._open().total = told["stats"]["total"]
         elif event == LogEvent.JOB_INFO:

@@ -101,9 +101,9 @@ onstart:
     for path in planned & incomplete:  # under the lock that keeps others from a folder where a run goes on
         try_again(path)
     keys = [(job.rule.name, tuple(job.wildcards)) for job in workflow.dag.needrun_jobs()]
-    logger.info(
-        "", extra={"planned": keys, "workload": workload}
-    )  # to `--logger xstilts`, which says how long they take
+    named = sum(not job.output for job in workflow.dag.needrun_jobs())  # `all`, `tables`: they make nothing
+    told = {"planned": keys, "workload": workload, "named": named}
+    logger.info("", extra=told)  # to `--logger xstilts`, which says how long they take
     if planned & set().union(*(one.from_hub() for one in jobs.all)) and not LOCK.is_file():
         ways = f"make lock RUN={run.run}{f' STUDY={run.study}' if run.study else ''}, or this command line with `-- lock`"
         raise WorkflowError(f"{LOCK}: is missing; pin what comes from the Hub first: {ways}")

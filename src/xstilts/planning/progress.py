@@ -59,9 +59,11 @@ class Progress:
     failed: dict[int, str] = field(default_factory=dict)
     took: dict[Key, float | None] = field(default_factory=dict)
     expected: Expected | None = None
+    named: int = 0  # targets that only name others, such as `all`: Snakemake counts them as jobs
 
-    def plan(self, keys: Sequence[Key], workload: Workload, arguments: Sequence[str]) -> None:
+    def plan(self, keys: Sequence[Key], workload: Workload, arguments: Sequence[str], named: int = 0) -> None:
         """Estimate what the planned jobs take, on the machine that a command line of Snakemake means."""
+        self.named = named
         self.expected = expect(workload, keys, arguments)
         keep_planned(workload.jobs.results / workload.jobs.run.run, self.expected.jobs)
 
@@ -92,7 +94,7 @@ class Progress:
                 job.begun = time.time()
         at_work = [job for job in jobs if job.begun is not None or job.log is None or time.time() - job.since < SOON]
         steps = {job.key: job.step() for job in at_work}
-        parts = [f"{self.done:,} of {self.total:,} jobs"]
+        parts = [self._counts()]
         parts += [f"{len(self.failed):,} failed"] if self.failed else []
         if self.expected is not None:
             since = {job.key: (time.time() - (job.begun or job.since), _third(steps[job.key])) for job in at_work}
@@ -103,11 +105,16 @@ class Progress:
         names += [f"{len(jobs) - len(at_work):,} waiting"] if len(jobs) > len(at_work) else []
         return ", ".join(parts) + (": " if names else "") + ", ".join(names)
 
+    def _counts(self) -> str:
+        """Return how many jobs are done of all that make something: others end last, and at once."""
+        total = self.total - self.named
+        return f"{min(self.done, total):,} of {total:,} jobs"
+
     def last(self) -> str:
         """Return how the run ended."""
         failed = f", {len(self.failed):,} failed" if self.failed else ""
         minutes, seconds = divmod(round(time.time() - self.started), 60)
-        return f"{self.done:,} of {self.total:,} jobs{failed}, in {minutes // 60}:{minutes % 60:02}:{seconds:02}"
+        return f"{self._counts()}{failed}, in {minutes // 60}:{minutes % 60:02}:{seconds:02}"
 
 
 def _third(step: tuple[int, float, float] | None) -> float | None:

@@ -115,3 +115,10 @@ def test_the_plan_says_what_the_processor_lacks(
         (tmp_path / "cpuinfo").write_text(f"model name\t: any\nflags\t\t: {flags}\n", encoding="utf-8")
     machine = machine_of(["--workflow-profile", "none"])
     assert machine.bfloat16 == has and ("without arithmetic in bfloat16" in machine.words) != has
+
+
+def test_targets_that_only_name_others_are_no_jobs() -> None:
+    progress = Progress(started=0.0, done=83, total=84, named=1)
+    assert progress.line() == "83 of 83 jobs"
+    progress.done = 84
+    assert progress.last().startswith("83 of 83 jobs, in ")
