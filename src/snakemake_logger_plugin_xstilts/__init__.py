@@ -89,7 +89,7 @@ class LogHandler(LogHandlerBase):
             self._open().total = told["stats"]["total"]
         elif event == LogEvent.JOB_INFO:
             key = told["rule_name"], tuple((told["wildcards"] or {}).values())
-            self._open().begin(told["jobid"], key, next(iter(told["log"]), None))
+            self._open().begin(told["jobid"], key, next(iter(told["log"]), None), record.created)
             if not (self.terminal or self.next):
                 self._draw()
         elif event == LogEvent.JOB_FINISHED and self.progress:

@@ -67,10 +67,10 @@ class Progress:
         self.expected = expect(workload, keys, arguments)
         keep_planned(workload.jobs.results / workload.jobs.run.run, self.expected.jobs)
 
-    def begin(self, number: int, key: Key, log: str | None) -> None:
-        """Take a job that was handed out; it is no longer a failed one."""
+    def begin(self, number: int, key: Key, log: str | None, since: float | None = None) -> None:
+        """Take a job that was handed out, now or at a time that is known; it is no longer a failed one."""
         self.failed.pop(number, None)
-        self.running[number] = Running(key, Path(log) if log else None, time.time())
+        self.running[number] = Running(key, Path(log) if log else None, time.time() if since is None else since)
 
     def finish(self, number: int) -> None:
         """Take a job that ended well."""
