@@ -1,12 +1,14 @@
 """How long jobs should take, each and all together: by measured speeds, and by those of the run that goes on."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from xstilts.costs.time import DEVICES, TOKENISING, seconds
 from xstilts.costs.work import Workload
-from xstilts.files import read_json, write_json
+from xstilts.errors import DataError
+from xstilts.files import read_object, write_json
 from xstilts.graph.inputs import read_by
 from xstilts.planning.dryrun import output_of
 from xstilts.planning.hardware import Machine, machine_of
@@ -105,9 +107,14 @@ class Expected:
 def keep_planned(folder: Path, jobs: Mapping[Key, Link]) -> None:
     """Write down in a run's folder what its jobs should take, beside what earlier calls planned: for its page."""
     path = folder / PLANNED
-    known = read_json(path) if path.is_file() else {}
     new = {"/".join([rule, *wildcards]): job.seconds for (rule, wildcards), job in jobs.items() if rule in COMPUTING}
-    if new:
+    if not new:
+        return
+    try:
+        known = read_object(path) if path.is_file() else {}
+    except DataError:
+        known = {}  # a damaged one: it is only a memory
+    with suppress(OSError):  # a full disk: the jobs say so
         write_json(path, known | new)
 
 

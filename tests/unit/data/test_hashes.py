@@ -28,3 +28,13 @@ def test_a_damaged_memory_costs_a_reading_only(tmp_path: Path) -> None:
     (tmp_path / "hashes.json").write_text('{"half')
     (tmp_path / "x").write_text("x")
     assert Hashes(tmp_path / "hashes.json").of(tmp_path / "x") == sha256(tmp_path / "x")
+
+
+def test_a_store_that_may_only_be_read_is_no_reason_to_refuse_a_plan(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_text("a")
+    os.utime(path, (1, 1))
+    hashes = Hashes(Path("/proc/store/hashes.json"))  # where nobody can make a folder
+    hashes.learnt = True
+    hashes.save()
+    assert hashes.of(path) == sha256(path)

@@ -1,6 +1,8 @@
 """How long a run still takes, by its estimates and by what finished jobs took."""
 
+import json
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from xstilts.graph.jobs import Jobs
 from xstilts.planning import hardware
 from xstilts.planning.hardware import Machine, machine_of
 from xstilts.planning.progress import Progress
-from xstilts.planning.remaining import Expected, Key, Link, estimate, wall_seconds
+from xstilts.planning.remaining import PLANNED, Expected, Key, Link, estimate, keep_planned, wall_seconds
 from xstilts.planning.speeds import Measured, Speeds
 
 ROOT = Path(__file__).parents[3]
@@ -122,3 +124,20 @@ def test_targets_that_only_name_others_are_no_jobs() -> None:
     assert progress.line() == "83 of 83 jobs"
     progress.done = 84
     assert progress.last().startswith("83 of 83 jobs, in ")
+
+
+def test_a_job_runs_whose_log_spoke_before_its_event_was_read(tmp_path: Path) -> None:
+    log, handed_out = tmp_path / "log", time.time() - 60
+    log.write_text("step 300/400  loss 1  2,500 tokens/s  0:07 left\n")
+    os.utime(log, (handed_out + 1, handed_out + 1))
+    progress = Progress(total=1)
+    progress.begin(1, ("train_target", ("a",)), str(log), handed_out)
+    assert progress.line() == "0 of 1 jobs, 2,500 tokens/s: train_target a (75 %)"
+
+
+def test_a_damaged_memory_of_plans_is_written_anew(tmp_path: Path) -> None:
+    key, link = training("a", 10)
+    for text in ("{", "[]"):
+        (tmp_path / PLANNED).write_text(text)
+        keep_planned(tmp_path, {key: link})
+        assert json.loads((tmp_path / PLANNED).read_text()) == {"train_target/a": 10}

@@ -1,6 +1,7 @@
 """Hashes of the mirror's files, remembered: a plan reads a file again only when its inode, size or times differ."""
 
 import time
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
@@ -41,7 +42,11 @@ class Hashes:
         return digest
 
     def save(self) -> None:
-        """Write what was learnt, whole or not at all; two that write at once lose some of it, and hash again."""
+        """Write what was learnt, whole or not at all; two that write at once lose some of it, and hash again.
+
+        A folder that may only be read stays as it is, and a full one.
+        """
         if self.learnt:
-            write_text(self.memory, dump_json(self.known))
+            with suppress(OSError):
+                write_text(self.memory, dump_json(self.known))
             self.learnt = False
