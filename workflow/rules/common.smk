@@ -24,6 +24,7 @@ from xstilts.config.run import load
 from xstilts.data.fetching.lock import LOCK
 from xstilts.data.fetching.public import try_again
 from xstilts.errors import UserError
+from xstilts.graph.checkpoints import unusable
 from xstilts.graph.inputs import inputs_of
 from xstilts.graph.jobs import Jobs
 from xstilts.graph.places import PRETRAINED
@@ -110,6 +111,8 @@ onstart:
     needrun = [
         (job.rule.name, tuple(job.wildcards), list(map(Path, job.output))) for job in workflow.dag.needrun_jobs()
     ]
+    if (wrong := unusable(jobs, keys)) and not workflow.touch:
+        raise WorkflowError("; ".join(wrong))
     surely, perhaps = needed_again(jobs, needrun)
     if surely and not workflow.touch:
         raise WorkflowError(f"weights that were dropped (keep) are needed again: {restoring(surely)}")

@@ -87,6 +87,7 @@ rule adopt_source:
         jobs.log("adopt_source", "{model}", "{source}", "{seed}"),
     wildcard_constraints:
         source=one_of(run.own_encoders),
+    priority: 26  # what is wrong with it is to be known before a training of days
     localrule: True
     conda:
         environment

@@ -20,13 +20,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the plan; UserError when a model does not fit the profile's cards, or its weights were dropped."""
+    """Print the plan; UserError when a model does not fit the cards, cannot be used, or its weights were dropped."""
     given = options.snakemake
     plan = make_plan(given[1:] if given[:1] == ["--"] else given)
     sys.stdout.write(plan_text(plan))
     if options.jobs:
         sys.stdout.write("\n" + jobs_text(plan))
-    problems, (surely, perhaps) = plan.too_large(), plan.without_weights()
+    problems, (surely, perhaps) = [*plan.too_large(), *plan.unusable()], plan.without_weights()
     if perhaps:
         print(f"\nweights that were dropped (keep) may be needed again: {restoring(perhaps)}")
     if surely:

@@ -11,6 +11,7 @@ from xstilts.data.fetching import lock
 from xstilts.data.registry import SPLITS, dataset, locate, paths
 from xstilts.doctor.findings import Finding, ok, problem, warning
 from xstilts.errors import DataError, UserError
+from xstilts.graph.checkpoints import places_of_model
 from xstilts.graph.jobs import Jobs
 from xstilts.modeling.check import check_encoder, check_fits
 from xstilts.tasks import training_set
@@ -34,8 +35,9 @@ def encoders(jobs: Jobs) -> list[Finding]:
         if folder.is_dir():
             try:
                 check_encoder(folder)
-                for model in _folders_of_models(jobs) if name not in places else ():
-                    check_fits(folder, model)
+                for model in jobs.run.models if name not in places else ():
+                    for place in places_of_model(jobs, model):
+                        check_fits(folder, place)
             except UserError as error:
                 found.append(problem(f"{name}: {error}"))
             else:
@@ -62,16 +64,6 @@ def _without_head(jobs: Jobs, name: str, folder: Path) -> list[Finding]:
             "encoder that has one, or other sources"
         )
     ]
-
-
-def _folders_of_models(jobs: Jobs) -> list[Path]:
-    """Where the run's models can be looked at whose source a checkpoint of the user's own is to be."""
-    found = []
-    for model in jobs.run.models:
-        encoder, made = jobs.run.encoders[model], jobs.pretrained(model).parent
-        given = Path(encoder.weights).expanduser() if encoder.weights and encoder.layers is None else made
-        found += [place for place in (made, given) if (place / "config.json").is_file()][:1]
-    return found
 
 
 def _on_the_hub(jobs: Jobs, name: str, weights: str) -> Finding:

@@ -1,6 +1,6 @@
 """One place for an encoder that comes from outside: what would give wrong numbers later is refused before it is used.
 
-Fetching, adopting a source and ``xstilts doctor`` all ask ``check_encoder``.
+Fetching, adopting a source and ``xstilts doctor`` ask ``check_encoder``; a run asks ``check_files`` before it begins.
 """
 
 from pathlib import Path
@@ -37,13 +37,20 @@ def check_encoder(folder: Path) -> None:
 
 def check_model(folder: Path, tokenizer: bool = False) -> None:
     """Refuse a folder in which a file is lacking or only seems to be there, and weights not whole or not finite."""
+    check_files(folder, tokenizer)
+    for path in _weights(folder):
+        _check_finite(path)
+
+
+def check_files(folder: Path, tokenizer: bool = False) -> None:
+    """Refuse what is seen without reading the weights: a file that is lacking, cut off, or only seems to be there."""
     names = [path for pattern in ("*config.json", *TOKENIZER_FILES, *WEIGHTS) for path in _named(folder, pattern)]
     for path in names:
         check_there(path)
     check_names(str(folder), [path.name for path in names], tokenizer)
     if not isinstance(read_json(folder / "config.json"), dict):
         raise DataError(folder / "config.json", "no object", "the settings of an encoder")
-    check_weights(folder)
+    _check_whole(folder)
 
 
 def check_names(place: str, names: list[str], tokenizer: bool = True) -> None:
@@ -72,9 +79,13 @@ def _named(folder: Path, pattern: str) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.match(pattern)) if folder.is_dir() else []
 
 
-def check_weights(folder: Path) -> None:
-    """Refuse weights that are not whole (an index names each file) or not finite."""
-    files = [path for pattern in WEIGHTS for path in _named(folder, pattern) if path.suffix == ".safetensors"]
+def _weights(folder: Path) -> list[Path]:
+    return [path for pattern in WEIGHTS for path in _named(folder, pattern) if path.suffix == ".safetensors"]
+
+
+def _check_whole(folder: Path) -> None:
+    """Refuse weights that are not whole: an index names each file."""
+    files = _weights(folder)
     for path in files:
         read_header(path)
     if (folder / INDEX).is_file():
@@ -82,8 +93,6 @@ def check_weights(folder: Path) -> None:
         lacking = sorted({*wanted.values()} - {path.name for path in files})
         if lacking:
             raise DataError(folder / INDEX, f"{lacking[0]}, which is not there", "every file that it names")
-    for path in files:
-        _check_finite(path)
 
 
 def _check_finite(path: Path) -> None:

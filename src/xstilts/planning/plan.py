@@ -8,6 +8,7 @@ from xstilts.config.run import load
 from xstilts.costs.cards import card_bytes, remedy
 from xstilts.costs.work import Workload
 from xstilts.files import read_json
+from xstilts.graph.checkpoints import unusable
 from xstilts.graph.inputs import read_by
 from xstilts.graph.jobs import Jobs
 from xstilts.graph.weights import needed_again
@@ -79,6 +80,10 @@ class Plan:
                     f"{self.machine.device} has {memory / 2**30:,.0f}; set {remedy(jobs, model, memory)}"
                 )
         return list(dict.fromkeys(found))
+
+    def unusable(self) -> list[str]:
+        """Return a line for each folder of the user's own that pending jobs would refuse."""
+        return unusable(self.jobs, [(one.job.rule, one.job.wildcards) for one in self.pending])
 
     def without_weights(self) -> tuple[list[Path], list[Path]]:
         """Return the models whose dropped weights the pending jobs need, and those that they may need."""

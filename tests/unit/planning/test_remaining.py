@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from snakemake_logger_plugin_xstilts import PLACE
 from xstilts.config.layers import read_layers
 from xstilts.config.run import load
 from xstilts.costs.work import Workload
@@ -141,3 +142,9 @@ def test_a_damaged_memory_of_plans_is_written_anew(tmp_path: Path) -> None:
         (tmp_path / PLANNED).write_text(text)
         keep_planned(tmp_path, {key: link})
         assert json.loads((tmp_path / PLANNED).read_text()) == {"train_target/a": 10}
+
+
+def test_a_refusal_before_the_first_job_is_one_line_as_one_of_settings_is() -> None:
+    for place in ("<module>", "__onstart"):
+        said = f'WorkflowError in file "/a/common.smk", line 9:\nown: found none\n  File "/a/common.smk", line 9, in {place}'
+        assert PLACE.sub(r"error: \1", said) == "error: own: found none"
