@@ -58,7 +58,7 @@ def build_index(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest],
     shared = {name: value for name, value in settings.items() if name != "languages"}
     weights = hash_of([model.digest, below.digest]) if below else model.digest
     hashes = features.content["files"]
-    files, made = [IDS], 0
+    files, made, earlier = [IDS], 0, 0.0  # seconds of earlier attempts, whose blocks are not made again
     embed = None
     for code, parts in counts.items():
         for split, count in parts.items():
@@ -67,14 +67,19 @@ def build_index(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest],
                 name = f"{split}-{code}-{number:05}.safetensors"
                 receipt = folder / f".receipt-{name}.json"
                 key = hash_of([spec["code"], shared, weights, hashes[stored]["sha256"], begin, size])
-                if made_before(receipt, key) is None:
+                started = time.monotonic()
+                if done := made_before(receipt, key):
+                    earlier += done.content.get("seconds", 0)
+                    made += min(size, count - begin) if "seconds" in done.content else 0
+                else:
                     if embed is None:
                         for one in (model, features, *([below] if below else [])):
                             one.check()
                         embed = _embedder(model.folder, settings, below.folder if below else None)
                     part = take(open_features(features.folder / stored), np.arange(begin, min(begin + size, count)))
                     _save(embed(part), folder / name)
-                    remember(receipt, {"key": key, "files": entries(folder, [name])})
+                    took = round(time.monotonic() - started, 3)
+                    remember(receipt, {"key": key, "files": entries(folder, [name]), "seconds": took})
                     made += len(part)
                     print(f"{code}: {begin + len(part):,} of {count:,} candidates", file=sys.stderr, flush=True)
                 files.append(name)
@@ -87,7 +92,7 @@ def build_index(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest],
         "left_out": absent,
         "blocks": files[1:],
     }
-    work = {"examples": made, "seconds": round(time.monotonic() - began, 3)}
+    work = {"examples": made, "seconds": round(time.monotonic() - began + earlier, 3)}
     return Product(files, results, relied_on=("blocks",), work=work)
 
 

@@ -20,7 +20,8 @@ def predict_task(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]
 
     A language is keyed by the model's weights, its data, their features and the decoding, not by the list of languages,
     and is recorded as soon as it is done: a further language, or going on after a crash, costs its own forward passes
-    only. What was done for a language that is not asked for this time is kept too.
+    only. What was done for a language that is not asked for this time is kept too. The work of a product is that of all
+    its languages, whichever attempt did it; what was taken over from ``like`` is the work of that.
 
     Args:
         folder: the artifact.
@@ -63,25 +64,30 @@ def predict_task(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]
             f"xstilts.{settings.get('predictor') or facts(settings['family']).prediction}"
         )
         predict = predictor.open_predictor(model.folder, settings, below and below.folder, **index)
-    began, examples = time.monotonic(), 0
+    began, did = time.monotonic(), dict[str, float](examples=0)
     for code in waiting:
+        started, before = time.monotonic(), dict(did)
         data[code].check()
         features.check([*stored[code].values()])
         rows = {split: rows_of(data[code], split, settings["limit"]) for split in stored[code]}
         opened = {split: open_features(features.folder / name) for split, name in stored[code].items()}
         names = predict(folder, code, rows, opened)
-        receipt = {"key": key[code], "files": entries(folder, names)}
-        done[code] = remember(folder / RECEIPT.format(code), receipt)
-        examples += sum(map(len, rows.values()))
+        made = entries(folder, names)
+        did = getattr(predict, "work", {}) | {"examples": before["examples"] + sum(map(len, rows.values()))}
+        took = {name: round(value - before.get(name, 0), 3) for name, value in did.items()}
+        took["seconds"] = round(time.monotonic() - started, 3)
+        done[code] = remember(folder / RECEIPT.format(code), {"key": key[code], "files": made, "work": took})
         print(f"{code}: {sum(map(len, rows.values()))} examples", file=sys.stderr, flush=True)
     print(f"{len(waiting)} of {len(data)} languages needed forward passes", file=sys.stderr, flush=True)
     languages = {code: {"reason": found.reason, "splits": [*stored[code]]} for code, found in data.items()}
     files = [name for found in done.values() if found for name in found.content["files"]]
     if not files:
         return Product(reason="; ".join(sorted({found.reason or "" for found in data.values()})))
-    work = {"languages": len(waiting), "examples": examples, "seconds": round(time.monotonic() - began, 3)}
-    if waiting:
-        work |= getattr(predict, "work", {})  # what it did beside forward passes
+    spent = [found.content.get("work", {}) for code, found in done.items() if found and code not in waiting]
+    earlier = sum(one.get("seconds", 0) for one in spent)  # of earlier attempts, whose languages are not made again
+    work: dict[str, Any] = {"languages": len(waiting), "seconds": round(time.monotonic() - began + earlier, 3)}
+    for name in dict.fromkeys([*did, *(name for one in spent for name in one if name != "seconds")]):
+        work[name] = round(did.get(name, 0) + sum(one.get(name, 0) for one in spent), 3)
     return Product(files, {"languages": languages}, work=work)
 
 

@@ -83,7 +83,7 @@ def _seconds(made: Mapping[str, Any]) -> float:
 
 
 def _interrupted(made: Mapping[str, Any]) -> bool:
-    """Say whether a training has earlier attempts behind it, whose energy nobody read."""
+    """Say whether a job has earlier attempts behind it, whose energy nobody read."""
     return (made.get("work") or {}).get("seconds", 0.0) > made["seconds"] + 1
 
 
@@ -149,7 +149,7 @@ def null_test(made: Mapping[str, list[str]], plus: str, minus: str) -> NullTest:
 
 
 def _in_one_go(prediction: Mapping[str, Any]) -> bool:
-    """Say whether a prediction made all its languages at once: what it took counts those of its last attempt."""
+    """Say whether a prediction made all its languages at once: else the model was loaded more than once."""
     made, languages = prediction["made"].get("work") or {}, prediction["results"].get("languages", ())
     return bool(made.get("languages", len(languages)) == len(languages))
 

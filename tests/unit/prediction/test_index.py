@@ -15,7 +15,7 @@ from xstilts.errors import DataError
 from xstilts.families import dual_encoder
 from xstilts.families.features import Features, FeatureSettings
 from xstilts.families.stored import save_features
-from xstilts.files import write_json
+from xstilts.files import read_json, write_json
 from xstilts.modeling.encoder import EncoderShape, build_masked_lm, save_encoder
 from xstilts.modeling.model import build_model
 from xstilts.prediction import index
@@ -148,6 +148,9 @@ def test_a_killed_job_goes_on_with_the_next_block(task: Task, monkeypatch: pytes
     monkeypatch.undo()
     whole = task.index()
     assert embedded(capsys) == ["en: 16", "en: 20"]
+    work = whole.content["made"]["work"]
+    taken = [read_json(path)["seconds"] for path in whole.folder.glob(".receipt-*.json")]
+    assert work["examples"] == 40 and work["seconds"] >= sum(taken), "of both attempts"
     found = vectors(whole)
     assert vectors(task.index()).tobytes() == found.tobytes() and embedded(capsys) == []
     (whole.folder / "test-de-00001.safetensors").write_bytes(b"edited")

@@ -8,7 +8,7 @@ from encoder_jobs import Made, retrieval
 from family_tokenizers import LINES
 
 from xstilts.errors import DataError
-from xstilts.files import write_json
+from xstilts.files import read_json, write_json
 from xstilts.modeling.fetch import fetch_model
 from xstilts.prediction.languages import predict_task
 
@@ -84,7 +84,8 @@ def test_answers_of_the_same_weights_are_taken_over_and_others_are_made(task: Ta
     capsys.readouterr()
     other = task.made.make(predict_task, "other", "predict", "m", "none", "none", 2, "tatoeba", **given)
     assert "sw: " in (said := capsys.readouterr().err) and "1 of 3 languages needed forward passes" in said
-    assert other.content["made"]["work"]["languages"] == 1
+    work, english = other.content["made"]["work"], read_json(task.folder / ".receipt-de.json")["work"]
+    assert work["languages"] == 1 and work["examples"] == english["examples"], "the others are the first one's work"
     for code in ("de", "fr"):
         assert (other.folder / f"test-{code}.tsv").read_bytes() == (task.folder / f"test-{code}.tsv").read_bytes()
     assert set(other.content["files"]) == {f"test-{code}.tsv" for code in CODES}
@@ -105,3 +106,8 @@ def test_what_was_done_before_a_job_died_is_not_done_again(task: Task, capsys) -
         task.predict("de", "fr")
     rows.write_bytes(whole)
     assert task.predicted(capsys, "de", "fr") == ["fr"]
+    names = ("manifest.json", ".receipt-de.json", ".receipt-fr.json")
+    manifest, first, second = (read_json(task.folder / name) for name in names)
+    done = manifest["made"]["work"]
+    assert done["languages"] == 1 and done["examples"] == 2 * first["work"]["examples"] > 0, "those of both attempts"
+    assert done["seconds"] >= first["work"]["seconds"] + second["work"]["seconds"] > second["work"]["seconds"]

@@ -68,7 +68,7 @@ def test_predictions_of_other_examples_are_no_equal_work(tmp_path: Path) -> None
 
 
 def test_a_prediction_that_was_interrupted_is_in_no_pair(tmp_path: Path) -> None:
-    """Its manifest says what the last attempt took, which made fewer languages."""
+    """Its last attempt made fewer languages."""
     made = {arm: predictions(tmp_path / arm, [2.0, 2.0, 2.01, 1.99]) for arm in ("a", "b")}
     one = Path(made["b"][1])
     content = read_json(one)
