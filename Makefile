@@ -46,7 +46,7 @@ $(if $(RECIPE),$(if $(filter $(RECIPES),$(RECIPE)),,$(call refuse,RECIPE=$(RECIP
 BENCHMARKS := xtreme xtreme_r
 OTHER := $(filter-out xtreme,$(BENCHMARK))
 $(if $(BENCHMARK),$(if $(filter $(BENCHMARKS),$(BENCHMARK)),,$(call refuse,BENCHMARK=$(BENCHMARK),$(BENCHMARK),$(BENCHMARKS))))
-$(if $(OTHER),$(if $(filter-out demo demo-seeds xtreme plan,$(MAKECMDGOALS)),\
+$(if $(OTHER),$(if $(filter-out demo demo-seeds xtreme plan install,$(MAKECMDGOALS)),\
     $(error error: BENCHMARK is read by make demo, demo-seeds, xtreme and plan; the sources of the paper on XTREME-R: make xtreme-r)))
 $(if $(filter $(RUNS),$(RUN))$(wildcard results/$(RUN)/specs),,$(call refuse,RUN=$(RUN),$(RUN),$(RUNS)))
 $(if $(wildcard $(PROFILE)/config.yaml),,$(call refuse,PROFILE=$(PROFILE),$(PROFILE),$(PROFILES)))
@@ -214,15 +214,25 @@ ALONE = test ! -e .snakemake/alive || \
 	$(PYTHON) -c 'import fcntl; fcntl.flock(open(".snakemake/alive", "r+"), fcntl.LOCK_EX | fcntl.LOCK_NB)' 2>/dev/null || \
 	{ echo "error: .venv would change, and a run goes on here whose jobs import from it; wait for its end, or stop it"; exit 2; }
 
+PARTS := envs/lock.txt envs/cpu.txt envs/cuda.txt envs/link.py
+.venv/installed: $(PARTS) $(filter stale,$(firstword $(STALE)))
+
 .PHONY: stale
+ifndef INSTALLING
+stale: ;
+
+# Of two that begin at once in a new clone one installs, and the other one waits for it and looks again.
+.venv/installed:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	{ echo "error: $(PYTHON) is $$($(PYTHON) --version 2>&1); expected Python 3.11, 3.12 or 3.13: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
+	@$(PYTHON) envs/turn.py $(MAKE) --no-print-directory install
+else
 stale:
 	@$(ALONE)
 	@echo "making .venv anew: it is of another Python or of another place"
 	@rm -rf .venv
 
-.venv/installed: envs/lock.txt envs/cpu.txt envs/cuda.txt envs/link.py $(filter stale,$(firstword $(STALE)))
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
-	{ echo "error: $(PYTHON) is $$($(PYTHON) --version 2>&1); expected Python 3.11, 3.12 or 3.13: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
+.venv/installed:
 	@$(ALONE)
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/$(PIP) --require-hashes --no-deps -r envs/cpu.txt 2>/dev/null || true  # a build without CUDA, where pip is offered one
@@ -231,6 +241,7 @@ stale:
 	$(BIN)/$(PIP) --require-hashes --no-deps -r envs/cuda.txt
 	@$(BIN)/python envs/link.py
 	@touch $@
+endif
 
 # What will run and why, and what it takes: make plan RUN=paper PROFILE=profiles/cuda; JOBS=1 lists every job and file.
 plan: OWN = $(if $(ENCODER),$(call naming,$(or $(OTHER),$(RUN))),$(if $(OTHER),run=$(RUN)-$(OTHER)))

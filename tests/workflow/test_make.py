@@ -229,6 +229,30 @@ def test_a_venv_stays_as_it_is_while_a_run_goes_on(bare: Path) -> None:
     assert "a run goes on" not in done.stdout and "Invalid requirement" in done.stderr, "it began"
 
 
+FAKE = f"""#!/bin/sh
+case "$*" in
+    "-m venv .venv") mkdir -p .venv/bin; echo venv >> did; sleep 1; cp "$0" .venv/bin/python; touch .venv/bin/pip;;
+    *"-m pip check"*) ;;
+    *"-m pip install"*) echo "begin $(pwd)/.venv" | tee -a .venv/bin/pip >> did; sleep 0.5; echo end >> did;;
+    *link.py) ;;
+    *) exec {sys.executable} "$@";;
+esac
+"""
+
+
+def test_of_two_that_begin_at_once_in_a_new_clone_one_installs(bare: Path) -> None:
+    fake = bare / "fake"
+    fake.write_text(FAKE)
+    fake.chmod(0o755)
+    call = ["make", "install", "PYTHON=./fake"]
+    both = [subprocess.Popen(call, cwd=bare, env=PLAIN, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [process.communicate(timeout=100)[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    did = (bare / "did").read_text().split("\n")[:-1]
+    assert did == ["venv", f"begin {bare}/.venv", "end", f"begin {bare}/.venv", "end"], "each step once"
+    assert "waits for another make, which is installing here" in "".join(said)
+
+
 def test_a_home_that_may_not_be_written_is_not_needed(tmp_path: Path) -> None:
     def cache(home: Path) -> str:
         command = ["make", "--no-print-directory", "--eval=show: ; @echo $$XDG_CACHE_HOME", "show"]
