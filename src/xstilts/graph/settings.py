@@ -153,7 +153,7 @@ def table_hyperparameters(jobs: Jobs) -> Settings:
 def predict_study(jobs: Jobs, name: str) -> Settings:
     """Return the whole configuration of a study's arms: what they cost is predicted from it, memory too."""
     assert jobs.study is not None
-    machine: Any = {"mirror": True, "keep": True, "optimisation": {"checkpoint_minutes"}}
+    machine: Any = {"mirror": True, "keep": True, "task_files": True, "optimisation": {"checkpoint_minutes"}}
     return {"study": jobs.study.settings.model_dump(), "configuration": jobs.study.run.model_dump(exclude=machine)}
 
 

@@ -19,6 +19,7 @@ from xstilts.data.registry import dataset
 from xstilts.errors import ConfigError, DataError
 from xstilts.graph.jobs import Jobs
 from xstilts.graph.settings import settings_of
+from xstilts.studies.predicted import predict_study
 from xstilts.tasks import outside, task
 from xstilts.uncertainty.best import best_intervals
 from xstilts.uncertainty.intervals import draw_tables, intervals
@@ -111,6 +112,15 @@ def test_no_spec_says_where_the_files_lie_and_each_says_what_its_job_uses(tmp_pa
     differing = {job[0] for job in other if job[0] != "prepare" and other[job] != specs[1][job]}
     assert not differing - {"prepare"}, "fields decide how rows are read, and nothing else"
     assert {job[1] for job in other if job[0] == "prepare" and other[job] != specs[1][job]} == {"causes"}
+
+
+def test_a_prediction_of_what_a_study_costs_does_not_say_where_they_lie_either(tmp_path: Path) -> None:
+    run = loaded(tmp_path, {"causes": CAUSES}, study="robustness")
+    settings = settings_of(Jobs(run, ROOT, tmp_path / "results"), "predict_study", "robustness")
+    assert str(tmp_path) not in json.dumps(settings)
+    folder = tmp_path / "results/paper/studies/robustness"
+    predict_study(settings, folder, ROOT)
+    assert (folder / "predicted.csv").is_file(), "the job knows the files by its environment"
 
 
 @pytest.mark.parametrize(
