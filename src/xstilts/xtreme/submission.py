@@ -6,8 +6,10 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from xstilts.artifacts import read_manifest
 from xstilts.errors import DataError, UserError
 from xstilts.files import name_beside, replacing
+from xstilts.locks import LOCK
 from xstilts.tasks import Task, task
 from xstilts.tasks.benchmark import XTREME, Benchmark
 from xstilts.xtreme.formats import check_predictions, file_name
@@ -35,7 +37,8 @@ def seeds_of(source: Path) -> list[str]:
 def collect(source: Path, seed: str, partial: bool = False, benchmark: Benchmark = XTREME) -> tuple[Files, list[str]]:
     """Return the test predictions of every task and language of a benchmark, and a line for each that lacks some.
 
-    Whatever is missing raises UserError, unless the submission may be ``partial``: then only when nothing is there.
+    Whatever is missing raises UserError, unless the submission may be ``partial``: then only when nothing is there. A
+    file counts where the manifest of a finished prediction lists it.
     A retrieval task whose encoder was not trained (source `none`) may lie under another seed when it has only one.
     """
     files: Files = {}
@@ -46,20 +49,35 @@ def collect(source: Path, seed: str, partial: bool = False, benchmark: Benchmark
         if entry.target == "none" and source.name == "none" and len(others) == 1:
             folder = others[0]
         absent = []
-        languages = benchmark.languages_of(entry)
+        languages, made = benchmark.languages_of(entry), _made(folder)
         for language in languages:
             path = folder / file_name(entry, language)
-            if path.is_file():
+            if path.is_file() and (made is None or path.name in made):
                 files[f"{benchmark.folder(name)}/{path.name}"] = path
             else:
                 absent.append(language)
         if absent:
             of = "all languages" if len(absent) == len(languages) else " ".join(absent)
-            missing.append(f"  {name}: {of} ({folder}/{file_name(entry, 'LANGUAGE')})")
+            why = ", which no finished prediction lists" if made is not None else ""
+            missing.append(f"  {name}: {of} ({folder}/{file_name(entry, 'LANGUAGE')}{why})")
     if missing and not (partial and files):
         more = "" if partial else "; --partial packs what is there"
         raise UserError(f"{source} with seed {seed} is incomplete{more}; missing:\n" + "\n".join(missing))
     return files, missing
+
+
+def _made(folder: Path) -> list[str] | None:
+    """Return the files of a finished prediction, checked against their hashes; None in a folder that no job wrote.
+
+    Files of a job that was stopped lie beside those of before, of other weights; a language that was left out stays.
+    """
+    if not (folder / LOCK).is_file():
+        return None
+    if not (folder / "manifest.json").is_file():
+        return []
+    manifest = read_manifest(folder / "manifest.json")
+    manifest.check()
+    return list(manifest.content["files"])
 
 
 def _tasks(benchmark: Benchmark) -> list[tuple[str, Task]]:

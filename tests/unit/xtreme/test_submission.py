@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from scoring_golden import HERE
 
+from xstilts.artifacts import Product, produce
 from xstilts.cli import main
+from xstilts.files import write_json
 from xstilts.tasks import task
 from xstilts.tasks.benchmark import XTREME
 
@@ -69,6 +71,26 @@ def test_an_incomplete_run_is_refused_with_all_that_is_missing(
     error = capsys.readouterr().err
     assert "xnli: sw ur (" in error and "bucc2018: all languages (" in error and "pawsx" not in error
     assert not (tmp_path / "x.zip").exists()
+
+
+def test_what_no_finished_prediction_lists_is_missing_and_what_was_changed_is_named(
+    run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A job that was stopped leaves files of new weights beside those of before."""
+    folder = run_folder / "predictions/small/mnli/mnli/1/xnli"
+    call = ["submission", str(run_folder), "--source", "mnli", "-o", str(tmp_path / "x.zip")]
+    write_json(tmp_path / "spec.json", {"rule": "predict", "wildcards": [], "settings": {}, "code": ""})
+    listed = sorted(path.name for path in folder.glob("test-*.tsv") if path.name != "test-sw.tsv")
+    produce(folder / "manifest.json", tmp_path / "spec.json", {}, lambda *_: Product(listed))
+    assert main(call) == 2
+    assert "xnli: sw (" in (said := capsys.readouterr().err) and "which no finished prediction lists" in said
+    (folder / "manifest.json").rename(tmp_path / "manifest.json")
+    assert main(call) == 2
+    assert "xnli: all languages (" in capsys.readouterr().err
+    (tmp_path / "manifest.json").rename(folder / "manifest.json")
+    (folder / "test-de.tsv").write_text("entailment\n")
+    assert main([*call, "--partial"]) == 2
+    assert "test-de.tsv: found SHA-256" in capsys.readouterr().err and not (tmp_path / "x.zip").exists()
 
 
 def test_a_broken_file_is_refused(run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
