@@ -177,8 +177,13 @@ def _write_changed(path: Path, content: str) -> None:
     if _differs(path, content):
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = name_beside(path)
-        beside.write_text(content, encoding="utf-8")
-        beside.replace(path)  # not synced to the disk: there are thousands, and a lost one is written again
+        try:
+            beside.write_text(content, encoding="utf-8")
+            beside.replace(path)  # not synced to the disk: there are thousands, and a lost one is written again
+        except OSError as error:  # a full disk names no file
+            with suppress(OSError):
+                beside.unlink()
+            raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 def opened_by_name(jobs: Jobs, rule: str, *wildcards: Any) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Specs on the disk: written when they change and only then, with what lies in a folder and without where it lies."""
 
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -187,3 +188,17 @@ def test_other_weights_of_an_older_date_in_the_same_folder_are_another_encoder(t
     (tmp_path / "model.safetensors").write_text("y")
     os.utime(tmp_path / "model.safetensors", (1_000_000_000, 1_000_000_000))
     assert all(one != other for one, other in zip(before, settings(), strict=True))
+
+
+def test_a_full_disk_is_named_by_the_file_and_leaves_no_part_of_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, content: str, encoding: str) -> None:
+        path.touch()
+        raise OSError(errno.ENOSPC, "No space left on device")  # as `write` says it: without a name
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match=r"No space left on device: '.*\.json'") as caught:
+        write_specs(Jobs(load(BASE | PART | SMALL), ROOT, tmp_path / "results"))
+    assert Path(caught.value.filename).is_relative_to(tmp_path)
+    assert not [*tmp_path.rglob("*.part")]
