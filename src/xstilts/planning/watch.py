@@ -95,9 +95,7 @@ def _seen(jobs: Jobs, rule: str, wildcards: tuple[str, ...], outputs: Sequence[P
         return Seen(rule, wildcards, "done", {}, "", 0)
     held = holder(folder)
     if held is not None:
-        signs = [log, folder / LOCK, *folder.glob(".receipt*.json"), *(folder / WORK).glob("step-*")]
-        alive = max((path.stat().st_mtime for path in signs if path.exists()), default=time.time())
-        return Seen(rule, wildcards, "running", held, progress(log), max(0.0, time.time() - alive))
+        return Seen(rule, wildcards, "running", held, progress(log), max(0.0, time.time() - _last_sign(log, folder)))
     if (folder / BEGUN).is_file():
         if _has_failed(log) and not said.startswith("error: asked to stop"):
             return Seen(rule, wildcards, "failed", {}, said, 0)
@@ -107,6 +105,16 @@ def _seen(jobs: Jobs, rule: str, wildcards: tuple[str, ...], outputs: Sequence[P
     if not there and _has_failed(log):
         return Seen(rule, wildcards, "failed", {}, said, 0)
     return Seen(rule, wildcards, "waiting", {}, OLD if there else "", 0)
+
+
+def _last_sign(log: Path, folder: Path) -> float:
+    """Return when a job last wrote something; what goes away meanwhile, as old checkpoints do, is none."""
+    found = []
+    with suppress(OSError):
+        for path in (log, folder / LOCK, *folder.glob(".receipt*.json"), *(folder / WORK).glob("step-*")):
+            with suppress(OSError):
+                found.append(path.stat().st_mtime)
+    return max(found, default=time.time())
 
 
 def _up_to_date(jobs: Jobs, manifest: Path, rule: str, wildcards: tuple[str, ...]) -> bool:

@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
+from xstilts.artifacts import WORK
+from xstilts.cli import main
 from xstilts.config.layers import read_layers
 from xstilts.config.run import load
 from xstilts.graph.jobs import Jobs
 from xstilts.graph.specs import release, write_specs
 from xstilts.graph.started import STARTED, keep_started
+from xstilts.locks import only_writer
 from xstilts.planning.watch import Seen, look
 
 ROOT = Path(__file__).parents[3]
@@ -83,3 +86,25 @@ def test_weights_that_are_dropped_are_counted(plan: Planned, tmp_path: Path) -> 
     jobs.marker(*model).parent.mkdir(parents=True)
     jobs.marker(*model).write_text(json.dumps({"bytes": 1}))
     assert [job.state for job in look(tmp_path, "small")] == ["done"]
+
+
+def test_a_checkpoint_that_goes_away_meanwhile_ends_no_watching(
+    plan: Planned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = plan(tasks=["xnli"], languages=["en"], sources=["none"])
+    (cell,) = jobs.target_trainings()
+    trained = jobs.trained(*cell)
+    keep_started(jobs, [("train_target", tuple(map(str, cell)), (trained,))])
+    (trained.parent / WORK).mkdir(parents=True)
+    (trained.parent / WORK / "step-00000001").symlink_to("removed")
+    monkeypatch.setattr(Path, "exists", lambda path: True)  # it was there a moment ago
+    with only_writer(trained.parent):
+        (job,) = look(tmp_path, "small")
+    assert job.state == "running" and job.quiet < 60
+
+
+@pytest.mark.parametrize("word", ["-1", "nan", "1e9"])
+def test_a_pause_that_is_none_is_refused(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["watch", "demo", "--every", word])
+    assert f"found {word}; expected a number from 0" in capsys.readouterr().err
