@@ -11,10 +11,12 @@ from pathlib import Path
 from xstilts.costs.work import Workload
 from xstilts.planning.remaining import Expected, Key, expect, keep_planned
 from xstilts.planning.report import duration
+from xstilts.planning.speeds import COMPUTING
 from xstilts.planning.watch import STEP, tail
 
 SOON = 5.0  # seconds in which the log of a job that begins at once says something
 NOT_WHOLE = ("going on from the checkpoint", ": waits for process ")  # what another job had begun, or made
+PART = re.compile(r"^(\d+) of (\d+) languages needed forward passes$", re.MULTILINE)
 # From where on the plugin for SLURM says nothing: it points to logs whose ends stand below.
 EMPTY = re.compile(
     r"[.\s]*(Detailed failure reason unavailable|Reasons?: Step \d+: Unable|For further error details).*", re.S
@@ -129,12 +131,21 @@ def _speaks(job: Running) -> bool:
 
 
 def _went_on(job: Running) -> bool:
-    """Say whether a job only ended what an earlier one had begun: its seconds say nothing of a whole one."""
+    """Say whether a job only ended what an earlier one had begun: its seconds say nothing of a whole one.
+
+    One that found its work done says no more than who it is, and a prediction in how many languages it had work.
+    """
     try:
         with open(job.log or os.devnull, encoding="utf-8", errors="replace") as log:
-            return any(words in line for line in islice(log, HEAD) for words in NOT_WHOLE)
+            head = list(islice(log, HEAD))
     except OSError:
         return False
+    if any(words in line for line in head for words in NOT_WHOLE):
+        return True
+    if job.log is None or job.key[0] not in COMPUTING:
+        return False
+    parts = PART.findall(tail(job.log))
+    return len(head) < 2 or any(int(needed) < int(of) for needed, of in parts[-1:])
 
 
 def failure(name: str, said: str | None, logs: Sequence[str]) -> str:

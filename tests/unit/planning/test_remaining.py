@@ -149,3 +149,21 @@ def test_a_refusal_before_the_first_job_is_one_line_as_one_of_settings_is() -> N
         file = 'ile "/a/common.smk", line 9'
         said = f"WorkflowError in f{file}:\nown: found none\n  F{file}, in {place}"
         assert PLACE.sub(r"error: \1", said) == "error: own: found none"
+
+
+@pytest.mark.parametrize(
+    ("rule", "said", "whole"),
+    [
+        ("predict", "de: 20 examples\n1 of 3 languages needed forward passes\n", False),
+        ("predict", "de: 20 examples\n1 of 1 languages needed forward passes\n", True),
+        ("train_target", "", False),
+        ("train_target", "step 10/100\n", True),
+        ("score", "", True),
+    ],
+)
+def test_what_found_its_work_done_corrects_nothing(tmp_path: Path, rule: str, said: str, whole: bool) -> None:
+    progress, log = Progress(), tmp_path / "log"
+    log.write_text(f"a/manifest.json: process 1 on host\n{said}" if rule != "score" else "")
+    progress.begin(1, (rule, ("a",)), str(log))
+    progress.finish(1)
+    assert (progress.took[rule, ("a",)] is not None) == whole
