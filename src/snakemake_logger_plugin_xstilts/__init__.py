@@ -27,9 +27,7 @@ KNOWN = (
 )
 HINT = "Complete log(s): "
 # Where in the rules a refusal of settings stands, before and behind it: of no use to whoever wrote the settings.
-PLACE = re.compile(
-    r'\AWorkflowError in file ".*", line \d+:\n(.*?)(\n  File ".*", line \d+, in (<module>|__onstart))?\Z', re.S
-)
+PLACE = re.compile(r'\AWorkflowError in file ".*", line \d+:\n(.*?)(\n  File ".*", line \d+, in \S+)*\Z', re.S)
 CLEAR = "\r\x1b[K"
 
 

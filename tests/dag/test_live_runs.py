@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from checkout import CONFIGURATION, Checkout
+from checkout import CONFIGURATION, Checkout, check_out
 
 pytestmark = pytest.mark.slow
 OVERLAPS = "results/tiny/tables/overlaps.csv"
@@ -192,3 +192,11 @@ def test_a_comment_that_is_written_under_a_run_stops_nothing(twin: Checkout) -> 
     with open(hook, "a") as more:
         more.write(EDIT.format(metric=METRIC, change=REMARK, moment="while it works"))
     twin.snakemake(SCORES[0])
+
+
+def test_a_lock_of_snakemake_s_that_cannot_be_opened_is_one_line(tmp_path: Path) -> None:
+    place = check_out(tmp_path)
+    (tmp_path / ".snakemake/alive").mkdir(parents=True)
+    said = place.snakemake("--workflow-profile", "none", "--logger", "xstilts", check=False)
+    last = [line for line in said.splitlines() if line.strip()][-1]
+    assert last.startswith("error: ") and last.endswith("/.snakemake/alive: Is a directory"), said

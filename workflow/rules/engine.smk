@@ -30,8 +30,13 @@ def plan_again(build=workflow._build_dag):
     lacking |= dict.fromkeys(map(jobs.text_in, jobs.fetched_texts()))
     incomplete.update(path for path, codes in lacking.items() if lacks_something(path, codes))
     if runs:
-        sign(held_specs)
-        forget_dead_locks(Path(workflow.persistence.path))
+        try:
+            sign(held_specs)
+            forget_dead_locks(Path(workflow.persistence.path))
+        except UserError as error:  # a disk without locks
+            raise WorkflowError(str(error)) from None
+        except OSError as error:
+            raise WorkflowError(f"{error.filename}: {error.strerror}") from None
     workflow.dag.forcefiles.update(map(str, incomplete))
     build()
     if missing := workflow.async_run(missing_outputs()):

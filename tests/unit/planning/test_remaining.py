@@ -145,7 +145,7 @@ def test_a_damaged_memory_of_plans_is_written_anew(tmp_path: Path) -> None:
 
 
 def test_a_refusal_before_the_first_job_is_one_line_as_one_of_settings_is() -> None:
-    for place in ("<module>", "__onstart"):
+    for place in ("<module>", "__onstart", "plan_again"):
         file = 'ile "/a/common.smk", line 9'
         said = f"WorkflowError in f{file}:\nown: found none\n  F{file}, in {place}"
         assert PLACE.sub(r"error: \1", said) == "error: own: found none"
