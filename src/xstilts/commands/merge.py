@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from xstilts.artifacts import read_manifest
+from xstilts.commands import new_folder
 from xstilts.errors import UserError
 
 
@@ -23,8 +24,6 @@ def run(options: argparse.Namespace) -> int:
 
     if not is_adapter(options.folder):
         raise UserError(f"{options.folder}: found no {CONFIG}; expected a model that was trained by LoRA or IA3")
-    if options.dest.exists():
-        raise UserError(f"{options.dest}: is there already; expected a folder to be made")
     made = read_manifest(options.folder / "manifest.json")
     made.check()
     inputs = made.content["inputs"]
@@ -34,12 +33,13 @@ def run(options: argparse.Namespace) -> int:
         raise UserError(
             f"{below.folder}: is not the encoder that {options.folder} was trained on: it was made anew since"
         )
-    below.check()
-    names = save_merged(options.folder, below.folder, options.dest)
-    for name in ("head.json", "head.safetensors"):
-        if name in made.content["files"]:
-            copy_file(options.folder / name, options.dest / name)
-            names.append(name)
+    with new_folder(options.dest) as dest:
+        below.check()
+        names = save_merged(options.folder, below.folder, dest)
+        for name in ("head.json", "head.safetensors"):
+            if name in made.content["files"]:
+                copy_file(options.folder / name, dest / name)
+                names.append(name)
     print(f"{options.dest}: {' '.join(names)}")
     if any((at / PIECES).is_file() for at in (below.folder, *below.folder.parents)):
         print(

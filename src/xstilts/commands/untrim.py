@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from xstilts.artifacts import read_manifest
+from xstilts.commands import new_folder
 from xstilts.errors import UserError
 
 
@@ -32,20 +33,14 @@ def run(options: argparse.Namespace) -> int:
             f"{options.folder}: found {ADAPTERS}; expected a whole model (xstilts merge makes one, with the vocabulary "
             "of the run)"
         )
-    if options.dest.exists():
-        raise UserError(f"{options.dest}: is there already; expected a folder to be made")
-    if (options.folder / "manifest.json").is_file():
-        read_manifest(options.folder / "manifest.json").check()
-    whole = Path(read_manifest(trimmed / "manifest.json").content["inputs"]["encoder"]["manifest"])
-    options.dest.mkdir(parents=True)
-    try:
-        names = untrim(options.folder, trimmed, whole.parent, options.dest)
-    except UserError:
-        options.dest.rmdir()
-        raise
-    for name in ("head.json", "head.safetensors"):
-        if (options.folder / name).is_file():
-            copy_file(options.folder / name, options.dest / name)
-            names.append(name)
+    with new_folder(options.dest) as dest:
+        if (options.folder / "manifest.json").is_file():
+            read_manifest(options.folder / "manifest.json").check()
+        whole = Path(read_manifest(trimmed / "manifest.json").content["inputs"]["encoder"]["manifest"])
+        names = untrim(options.folder, trimmed, whole.parent, dest)
+        for name in ("head.json", "head.safetensors"):
+            if (options.folder / name).is_file():
+                copy_file(options.folder / name, dest / name)
+                names.append(name)
     print(f"{options.dest}: {' '.join(names)}")
     return 0
