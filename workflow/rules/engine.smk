@@ -50,7 +50,7 @@ def plan_again(build=workflow._build_dag):
 
 def started():
     """Write down what this command makes, of which nothing or something is left to be done: `xstilts watch` reads it."""
-    every = [(job.rule.name, tuple(job.wildcards), tuple(map(Path, job.output))) for job in workflow.dag.jobs]
+    every = [(job.rule.name, tuple(job.wildcards), tuple(map(str, job.output))) for job in workflow.dag.jobs]
     keep_started(jobs, every)
 
 

@@ -65,7 +65,7 @@ def look(results: Path, name: str) -> list[Seen]:
     if started := read_started(path.parent):
         with suppress(ConfigError):  # of another version
             jobs = Jobs(load(started[0]), Path(), results=results)
-            return [_seen(jobs, rule, words, outputs) for rule, words, outputs in started[1]]
+            return [_seen(jobs, rule, words, [*map(Path, made)]) for rule, words, made in started[1]]
     try:
         run = load(read_object(path))
     except ConfigError as error:

@@ -40,14 +40,14 @@ def states(seen: list[Seen], *rules: str) -> list[tuple[str, str]]:
 def test_a_plan_of_another_part_changes_nothing_of_what_is_watched(plan: Planned, tmp_path: Path) -> None:
     jobs = plan(tasks=["xnli"], languages=["en"], sources=["none"])
     table, world = jobs.made("tables", "main.csv"), jobs.world
-    keep_started(jobs, [("table_main", (), (table,)), ("world", (), (world,)), ("all", (), ())])
+    keep_started(jobs, [("table_main", (), (str(table),)), ("world", (), (str(world),)), ("all", (), ())])
     before = look(tmp_path, "small")
     assert [job.name for job in before] == ["table_main", "world"]
     plan(tasks=["tatoeba"], languages=["qaa"], sources=["none", "mnli"])
     assert look(tmp_path, "small") == before
-    keep_started(jobs, [("world", (), (world,)), ("lock", (), ())])
+    keep_started(jobs, [("world", (), (str(world),)), ("lock", (), ())])
     assert look(tmp_path, "small") == before, "what makes nothing of the run is no start of it"
-    keep_started(jobs, [("table_tasks", (), (jobs.made("tables", "tasks.csv"),))])
+    keep_started(jobs, [("table_tasks", (), (str(jobs.made("tables", "tasks.csv")),))])
     assert len(look(tmp_path, "small")) == 3, "a further target with the same settings is a part of the same run"
     (tmp_path / "small" / STARTED).write_text('{"jobs": [')
     assert len(look(tmp_path, "small")) > 2, "a damaged one counts as none: what was planned last is shown"
@@ -56,7 +56,7 @@ def test_a_plan_of_another_part_changes_nothing_of_what_is_watched(plan: Planned
 def test_a_table_is_done_where_it_stands_and_not_by_the_log_of_another_one(plan: Planned, tmp_path: Path) -> None:
     jobs = plan(tasks=["xnli"], languages=["en"], sources=["none"])
     table, log = jobs.made("tables", "main.csv"), jobs.log("table_main")
-    keep_started(jobs, [("table_main", (), (table,))])
+    keep_started(jobs, [("table_main", (), (str(table),))])
     log.parent.mkdir(parents=True)
     log.write_text("")
     assert states(look(tmp_path, "small"), "table_main") == [("table_main", "waiting")]
@@ -81,7 +81,7 @@ def test_a_run_with_a_study_is_watched_too(plan: Planned, tmp_path: Path) -> Non
 def test_weights_that_are_dropped_are_counted(plan: Planned, tmp_path: Path) -> None:
     jobs = plan(tasks=["xnli"], languages=["en"], sources=["none"], keep="sources")
     (model,) = jobs.dropped()
-    keep_started(jobs, [("drop", tuple(map(str, model)), (jobs.marker(*model),))])
+    keep_started(jobs, [("drop", tuple(map(str, model)), (str(jobs.marker(*model)),))])
     assert [job.state for job in look(tmp_path, "small")] == ["waiting"]
     jobs.marker(*model).parent.mkdir(parents=True)
     jobs.marker(*model).write_text(json.dumps({"bytes": 1}))
@@ -94,7 +94,7 @@ def test_a_checkpoint_that_goes_away_meanwhile_ends_no_watching(
     jobs = plan(tasks=["xnli"], languages=["en"], sources=["none"])
     (cell,) = jobs.target_trainings()
     trained = jobs.trained(*cell)
-    keep_started(jobs, [("train_target", tuple(map(str, cell)), (trained,))])
+    keep_started(jobs, [("train_target", tuple(map(str, cell)), (str(trained),))])
     (trained.parent / WORK).mkdir(parents=True)
     (trained.parent / WORK / "step-00000001").symlink_to("removed")
     monkeypatch.setattr(Path, "exists", lambda path: True)  # it was there a moment ago
