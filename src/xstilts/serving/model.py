@@ -45,6 +45,7 @@ def open_served(folder: Path, below: Path | None, family: str, merged: bool, pre
     began = time.perf_counter()
     head = read_json(folder / "head.json")
     encoder = open_whole(folder, below)
+    encoder.sentence = head.get("sentence", "first")
     if merged and below is not None:
         from xstilts.modeling.adapted import CONFIG, merge
 

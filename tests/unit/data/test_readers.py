@@ -326,6 +326,10 @@ def test_questions_of_a_translation_whose_answers_were_lost_are_named(tmp_path: 
         ("half", [{"text": "Ada", "start": 0}]),
     ]
     assert said["left_out"] == {"train": ["lost", "none"]}
+    asked[0]["answers"] = ["Ada"]  # type: ignore[assignment]
+    origin = write(tmp_path / "bare", {"intermediate/translated/squad/de/train-v1.1.json": json.dumps(document)})
+    with pytest.raises(DataError, match=r"train-v1\.1\.json: found a str in question kept; expected an object"):
+        rows("squad-translated", "de", origin, tmp_path / "again")
 
 
 def test_more_misplaced_passages_than_the_registry_allows_refuse_the_file(tmp_path: Path) -> None:

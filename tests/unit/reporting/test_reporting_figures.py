@@ -207,7 +207,7 @@ def test_a_difference_whose_interval_holds_0_is_hatched(pictures, tmp_path):
     shown = [text.get_text() for text in axes.texts]
     squad = shown[len(shown) // 2 :]
     assert hatched(axes) == [squad[at] for at in (1, 2, 4, 6, 7, 8, 9)], "neither clear, grey nor the row of none"
-    assert {"run demo, dev, seed 1", "95 % interval not on that side of 0"} <= set(words(pictures[0]))
+    assert {"run demo, dev, seed 1", "no 95 % interval on that side of 0"} <= set(words(pictures[0]))
 
 
 def test_an_average_over_what_is_there_is_hatched_by_its_own_interval(pictures, tmp_path):

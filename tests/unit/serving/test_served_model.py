@@ -1,5 +1,7 @@
 """A trained model under load: merged or not, it answers the same, and adapters change places without the encoder."""
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,6 +58,17 @@ def test_merged_answers_as_unmerged_and_has_the_modules_of_the_whole(
     assert [*map(type, merged.model.modules())] == [*map(type, full.model.modules())], "the same graph: the null test"
     assert [*map(type, apart.model.modules())] != [*map(type, full.model.modules())]
     assert bytes_on_disk(folders["lora"]) < 0.1 * bytes_on_disk(folders["full"])
+
+
+def test_a_model_whose_sentences_are_means_answers_by_means(
+    made: tuple[dict[str, Path], Features], tmp_path: Path
+) -> None:
+    folders, features = made
+    other = shutil.copytree(folders["full"], tmp_path / "full")
+    head = json.loads((other / "head.json").read_text())
+    (other / "head.json").write_text(json.dumps(head | {"sentence": "mean"}))
+    first, mean = (opened(folders | {"full": place}, "full") for place in (folders["full"], other))
+    assert not np.allclose(answers(mean, features), answers(first, features), atol=1e-3)
 
 
 def test_adapters_change_places(made: tuple[dict[str, Path], Features]) -> None:

@@ -121,8 +121,12 @@ def _asked(path: Path) -> Iterator[tuple[str, str, list[dict[str, Any]]]]:
 
 
 def _standing(context: str, answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the translated answers that are where they should be."""
-    return [found for found in answers if _stands(context, found.get("text"), found.get("answer_start"))]
+    """Return the translated answers that are where they should be, and what is no answer, which is refused later."""
+    return [
+        found
+        for found in answers
+        if not isinstance(found, dict) or _stands(context, found.get("text"), found.get("answer_start"))
+    ]
 
 
 def _stands(context: str, text: object, start: object) -> bool:

@@ -141,7 +141,7 @@ def heat_map(
         bar.outline.set_visible(False)
         shown = [Patch(facecolor="none", label="– missing")]
         if clear is not None:
-            words = "95 % interval not on that side of 0"
+            words = "no 95 % interval on that side of 0"
             shown.append(Patch(facecolor="#9ECAE1", edgecolor="white", linewidth=0, hatch=FAINT, label=words))
         if not_above_chance:
             shown.append(Patch(facecolor=CHANCE, label="not above chance"))
