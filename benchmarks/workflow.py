@@ -32,6 +32,8 @@ HURRIED = (
     "-c",
     "from snakemake import cli; from snakemake.executors import touch; touch.Executor.SLEEPING_TIME = 0; cli.main()",
 )
+# Each job is recorded as done, whatever the dates of the files: of one without a record Snakemake compares less.
+TOUCHED = ("--cores", "1000", "--touch", "--quiet", "all")
 BARE = """
 rule all:
     input: expand("score/{{cell}}/{{language}}", cell=range({cells}), language=range({languages}))
@@ -165,7 +167,7 @@ def finished(folder: Path, picks: tuple[str, ...]) -> None:
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
-    _snakemake(folder, "--cores", "1000", "--touch", "--quiet", "all", *_picked(picks), start=HURRIED)
+    _snakemake(folder, *TOUCHED, "--forcerun", "prepare", *_picked(picks), start=HURRIED)  # and all that follows
 
 
 def ours(settings: dict[str, Any]) -> Prepare:
@@ -203,7 +205,7 @@ def _alone(settings: dict[str, Any], side: str, snakefile: str) -> Prepare:
     _touch(folder, [*read, *(f"data/{number}" for number in range(languages))])
     if settings["what"] == "idle":
         _touch(folder, [*made, "table"])
-        _snakemake(folder, "--cores", "1000", "--touch", "--quiet", "all", start=HURRIED)
+        _snakemake(folder, *TOUCHED, "--forceall", start=HURRIED)
     return _command(settings, folder, WORDS[settings["what"]])
 
 

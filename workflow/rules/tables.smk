@@ -268,7 +268,7 @@ rule table_seeds:
 
 rule tables:
     input:
-        rules.collect_scores.output,
+        rules.collect_scores.output[0],
         rules.intervals.output,
         rules.overlaps.output,
         rules.table_main.output,

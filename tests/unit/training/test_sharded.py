@@ -228,7 +228,8 @@ def test_a_chain_of_sets_is_divided_too(tmp_path: Path) -> None:
     for gpus in (1, 2):
         folder = tmp_path / str(gpus)
         # What moves all choices alike has next to no gradient; a small epsilon would divide its rounding by its size.
-        links = {name: link | {"learning_rate": 5.0e-3} for name, link in LINKS.items()}
+        own = {"learning_rate": 5.0e-3, "warmup": None, "weight_decay": None}  # a first step at the full rate does, too
+        links = {name: link | own for name, link in LINKS.items()}
         changes = XCOPA | {"target": {"sets": links}, "optimisation": SMALL | {"epsilon": 1.0e-5}}
         made = Made(folder, upstream(folder / "upstream", 0.0), ("none",), changes, gpus_per_job=gpus)
         encoder = made.make(fetch_model, "encoder", "fetch_model", "m")
