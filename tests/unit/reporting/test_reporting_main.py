@@ -21,7 +21,7 @@ from reporting_examples import (
 from xstilts.artifacts import remember
 from xstilts.files import read_json
 from xstilts.reporting import run as run_module
-from xstilts.reporting.aggregate import Pairing, expected_languages, pair, task_entries
+from xstilts.reporting.aggregate import expected_languages, task_entries
 from xstilts.reporting.main.notes import name_cells
 from xstilts.reporting.main.results import lacking_candidates
 from xstilts.reporting.main.terminal import format_terminal
@@ -395,14 +395,3 @@ def test_a_difference_that_rounds_to_nothing_has_no_sign():
     values = {("none", "xnli", "accuracy"): 50.0, ("mnli", "xnli", "accuracy"): 50.0 - 1e-9}
     tasks = {"xnli": one_language()["xnli"]}
     assert read(main_csv(main_table(frame(score_rows(values)), ["none", "mnli"], tasks)))["mnli"]["xnli"] == "0.0"
-
-
-def test_of_equally_large_sets_of_languages_the_commonest_counts():
-    cell = {1: {"en": 1.0, "de": 2.0}, 2: {"en": 1.0, "fr": 2.0}, 3: {"en": 3.0, "fr": 4.0}}
-    assert pair(cell, cell) == Pairing((2, 3), (2, 3), ("en", "fr"))
-
-
-def test_arms_without_a_common_seed_count_the_seeds_that_have_the_languages_of_both():
-    grid = {1: {"en": 1.0, "de": 2.0}, 2: {"en": 3.0}}
-    base = {7: {"en": 4.0, "de": 5.0}, 8: {"de": 6.0}}
-    assert pair(grid, base) == Pairing((1,), (7,), ("de", "en"))

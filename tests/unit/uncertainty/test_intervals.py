@@ -1,4 +1,4 @@
-"""Resampled intervals against known and brute-force answers, Holm's correction, and simulated tables."""
+"""Resampled intervals against known and brute-force answers, and simulated tables."""
 
 from typing import Any, get_args
 
@@ -12,11 +12,10 @@ from xstilts.scoring.threshold import Candidate, Pair
 from xstilts.tasks import task as task_entry
 from xstilts.tasks.benchmark import XTREME
 from xstilts.uncertainty import intervals as uncertainty
-from xstilts.uncertainty.estimates import draw_seed_noise, estimate, holm, median_draws
+from xstilts.uncertainty.estimates import holm, median_draws
 from xstilts.uncertainty.intervals import Interval, all_languages, intervals
 from xstilts.uncertainty.resampling import Key, resample_task
 from xstilts.uncertainty.seeds import Statistic
-from xstilts.uncertainty.variances import seed_variances
 
 Scores = dict[Key, dict[str, Any]]
 
@@ -33,21 +32,6 @@ def accuracy_scores(right: np.ndarray, split: str = "dev", first: int = 0) -> di
 
 def row(rows: list[Interval], source: str, task: str = "xnli") -> Interval:
     return next(row for row in rows if (row.source, row.task) == (source, task))
-
-
-def test_holm() -> None:
-    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert holm([0.6, 0.9]) == [1.0, 1.0], "no probability is above 1"
-    assert holm([]) == []
-
-
-def test_no_difference_is_impossible() -> None:
-    """Davison and Hinkley's count: of n resamples none is further off, and p is 1 / (1 + n)."""
-    draws = np.random.default_rng(1).normal(0, 0.1, (1, 999))
-    found = estimate(np.array([[50.0]]), draws, draw_seed_noise(1, 999, 1, "mean"))
-    assert found.p == pytest.approx(1 / 1000)
-    equal = estimate(np.array([[0.0]]), draws, draw_seed_noise(1, 999, 1, "mean"))
-    assert equal.p == 1
 
 
 def test_accuracy_has_the_binomial_standard_error() -> None:
@@ -406,24 +390,3 @@ def test_a_table_without_true_differences_gets_no_marks_and_a_large_one_does() -
     none = shares(marks, Case(9, 3, 0.7, uneven), 12)
     assert none["false mark"] <= 100 / 12 and 93 <= none["interval"] <= 98.5
     assert shares(marks, Case(9, 3, 0.7, gain=8.0), 8)["marked"] == 100
-
-
-def test_a_cell_of_which_one_training_failed_keeps_its_own_variance() -> None:
-    columns = {
-        (task, "accuracy"): {source: {seed: 60.0 + 0.5 * (seed + shift) for seed in range(3)} for source in "abcd"}
-        for shift, task in enumerate(("xnli", "pawsx", "tatoeba"))
-    }
-    columns["xnli", "accuracy"]["b"] = {0: 60.0, 1: 60.5, 2: 33.3}
-    found = seed_variances(columns, ("avg", "avg_metric"), {}).cells["xnli", "accuracy"]
-    assert found["b"].variance == pytest.approx(np.var([60.0, 60.5, 33.3], ddof=1)) and found["b"].freedom == 2
-    quiet = seed_variances(columns, ("avg", "avg_metric"), {}).cells["tatoeba", "accuracy"]
-    assert quiet["a"].freedom > 2
-
-
-def test_an_average_of_which_one_training_failed_keeps_its_own_variance() -> None:
-    scores = {f"s{number}": {1: 60.0, 2: 61.0, 3: 62.0} for number in range(20)}
-    of_average = scores | {"s0": {1: 60.0, 2: 61.0, 3: 5.0}}
-    columns = {(task, "f1"): scores for task in XTREME.tasks}
-    found = seed_variances(columns, ("avg", "avg_metric"), of_average).cells["avg", "avg_metric"]
-    assert found["s0"].variance == pytest.approx(np.var([60, 61, 5], ddof=1)) and found["s0"].freedom == 2
-    assert found["s1"].variance < found["s0"].variance
