@@ -38,7 +38,8 @@ def collect(source: Path, seed: str, partial: bool = False, benchmark: Benchmark
     """Return the test predictions of every task and language of a benchmark, and a line for each that lacks some.
 
     Whatever is missing raises UserError, unless the submission may be ``partial``: then only when nothing is there. A
-    file counts where the manifest of a finished prediction lists it.
+    file counts where the manifest of a finished prediction lists it. What a run with ``evaluation.limit`` predicted is
+    a part of each test set, which the official evaluator refuses: the rest is missing.
     A retrieval task whose encoder was not trained (source `none`) may lie under another seed when it has only one.
     """
     files: Files = {}
@@ -49,7 +50,7 @@ def collect(source: Path, seed: str, partial: bool = False, benchmark: Benchmark
         if entry.target == "none" and source.name == "none" and len(others) == 1:
             folder = others[0]
         absent = []
-        languages, made = benchmark.languages_of(entry), _made(folder)
+        languages, (made, limit) = benchmark.languages_of(entry), _made(folder)
         for language in languages:
             path = folder / file_name(entry, language)
             if path.is_file() and (made is None or path.name in made):
@@ -60,24 +61,27 @@ def collect(source: Path, seed: str, partial: bool = False, benchmark: Benchmark
             of = "all languages" if len(absent) == len(languages) else " ".join(absent)
             why = ", which no finished prediction lists" if made is not None else ""
             missing.append(f"  {name}: {of} ({folder}/{file_name(entry, 'LANGUAGE')}{why})")
+        if limit and len(absent) < len(languages):
+            missing.append(f"  {name}: all examples but {limit} of each language (evaluation.limit)")
     if missing and not (partial and files):
         more = "" if partial else "; --partial packs what is there"
         raise UserError(f"{source} with seed {seed} is incomplete{more}; missing:\n" + "\n".join(missing))
     return files, missing
 
 
-def _made(folder: Path) -> list[str] | None:
-    """Return the files of a finished prediction, checked against their hashes; None in a folder that no job wrote.
+def _made(folder: Path) -> tuple[list[str] | None, int | None]:
+    """Return the files of a finished prediction, checked against their hashes, and to how many examples it was limited.
 
-    Files of a job that was stopped lie beside those of before, of other weights; a language that was left out stays.
+    The files are None in a folder that no job wrote, the limit where all examples were predicted. Files of a job that
+    was stopped lie beside those of before, of other weights; a language that was left out stays.
     """
     if not (folder / LOCK).is_file():
-        return None
+        return None, None
     if not (folder / "manifest.json").is_file():
-        return []
+        return [], None
     manifest = read_manifest(folder / "manifest.json")
     manifest.check()
-    return list(manifest.content["files"])
+    return list(manifest.content["files"]), manifest.content["spec"]["settings"].get("limit")
 
 
 def _tasks(benchmark: Benchmark) -> list[tuple[str, Task]]:

@@ -93,6 +93,25 @@ def test_what_no_finished_prediction_lists_is_missing_and_what_was_changed_is_na
     assert "test-de.tsv: found SHA-256" in capsys.readouterr().err and not (tmp_path / "x.zip").exists()
 
 
+def test_predictions_of_a_part_of_the_examples_are_no_whole_submission(
+    run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = run_folder / "predictions/small/mnli/mnli/1/xnli"
+    call = ["submission", str(run_folder), "--source", "mnli", "-o", str(tmp_path / "x.zip")]
+    listed = sorted(path.name for path in folder.glob("test-*.tsv"))
+    for limit, code in ((60, 2), (None, 0)):
+        settings = {"limit": limit}
+        write_json(tmp_path / "spec.json", {"rule": "predict", "wildcards": [], "settings": settings, "code": ""})
+        produce(folder / "manifest.json", tmp_path / "spec.json", {}, lambda *_: Product(listed))
+        assert main(call) == code
+        said = capsys.readouterr().err
+        cut = "xnli: all examples but 60 of each language (evaluation.limit)"
+        assert (cut in said) == bool(limit) and (tmp_path / "x.zip").exists() == (not limit)
+        assert main([*call, "--partial"]) == 0
+        assert (f"missing:  {cut}" in capsys.readouterr().err) == bool(limit)
+        (tmp_path / "x.zip").unlink()
+
+
 def test_a_broken_file_is_refused(run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = run_folder / "predictions/small/mnli/mnli/1/xnli/test-sw.tsv"
     path.write_text("neutral\n" * 59)
