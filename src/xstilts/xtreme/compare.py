@@ -1,7 +1,7 @@
 """Compares two submission folders on one gold folder: differences of task scores with intervals and paired p values."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,8 @@ def compare_folders(
 ) -> Comparison:
     """Return rows for A and B by task and metric; B's hold the difference B minus A, its interval and p value.
 
+    A task has the name that a submission gives it.
+
     Only what both systems predicted is compared: languages that one of them lacks are left out, for both, and stand in
     the notes beside what `score` says of each system.
     """
@@ -101,7 +103,7 @@ def compare_folders(
         expected=lambda name, split: benchmark.languages_of(task(name)),
         benchmark=benchmark,
     )
-    return Comparison(rows, notes)
+    return Comparison([replace(row, task=benchmark.folder(row.task)) for row in rows], notes)
 
 
 def table(rows: Sequence[Interval], resamples: int = RESAMPLES) -> str:

@@ -10,6 +10,7 @@ from scoring_golden import HERE
 
 from xstilts.cli import main
 from xstilts.scoring.reading import Question
+from xstilts.tasks.benchmark import XTREME_R
 from xstilts.xtreme.compare import _unit, compare_folders, linked_passages, p_text
 from xstilts.xtreme.frames import compare
 
@@ -67,6 +68,13 @@ def test_only_common_languages_are_compared_and_the_others_named(
     assert any(note.startswith("note: udpos: A alone has ") for note in notes), notes
     with pytest.warns(UserWarning, match=r"xnli: A alone has"):
         compare(PREDICTIONS, fewer, GOLD)
+
+
+def test_tasks_have_the_names_that_a_submission_to_xtreme_r_gives_them(tmp_path: Path) -> None:
+    for task in ("udpos", "tatoeba"):
+        shutil.copytree(PREDICTIONS / task, tmp_path / task)
+    rows = compare_folders(tmp_path, tmp_path, GOLD, 200, XTREME_R).rows
+    assert {row.task for row in rows} == {"udpos", "tatoeba", "avg_available"}
 
 
 def test_three_lines_of_xnli_are_of_one_premise(tmp_path: Path) -> None:
