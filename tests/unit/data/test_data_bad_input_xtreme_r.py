@@ -45,6 +45,13 @@ CASES = {
         of_lareqa(answers=[{"text": "So", "answer_start": 11}]),
         ["de.json: found the question q without a target: its answer begins at 11"],
     ),
+    "a question of another language without its id": (
+        "lareqa",
+        "de",
+        of_lareqa()
+        | {place.replace("de.", "es."): text.replace('"id"', '"no"') for place, text in of_lareqa().items()},
+        ["es.json: found no key 'id'; expected a str under 'id'"],
+    ),
     "a question without an answer": ("lareqa", "de", of_lareqa(answers=[]), ["the question q without an answer"]),
     "sentences beyond their passage": (
         "lareqa-candidates",

@@ -69,7 +69,7 @@ def lareqa_candidates(source: Source) -> Iterator[Row]:
 def _answered(path: Path) -> dict[str, list[str]]:
     """Return the ids of the sentences that answer each question of one language's file."""
     return {
-        question["id"]: [
+        need(path, None, question, "id", str): [
             f"{passage['id']}-{place}" for place in _sentences_of(path, passage["context"], spans, question)
         ]
         for _, passage, spans in _passages(path)
