@@ -37,6 +37,18 @@ CASES = {
         ["tatoeba.deu-eng.eng: found no such file"],
     ),
     "empty file": ("xnli", "de", {"targets/xnli/dev-de.tsv": "\n"}, ["dev-de.tsv: found an empty file"]),
+    "byte order mark alone": (
+        "udpos",
+        "de",
+        {"targets/udpos/test-de.tsv": "\ufeff\n"},
+        ["test-de.tsv: found an empty"],
+    ),
+    "nothing but blanks": (
+        "xcopa",
+        "et",
+        {"targets/xcopa/data/et/test.et.jsonl": "\u00a0\n"},
+        ["test.et.jsonl: found an empty file; expected at least one row"],
+    ),
     "truncated jsonl": (
         "mnli",
         "en",

@@ -29,14 +29,15 @@ class Source:
 
 def decode(path: Path, content: bytes) -> str:
     """Return UTF-8 bytes as text, without a byte order mark; DataError names the line of a byte that is none."""
-    if not content.strip():
-        raise DataError(path, "an empty file", "at least one row")
     try:
-        return content.decode("utf-8-sig")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         found = f"a byte 0x{content[error.start]:02x} that is not UTF-8"
         raise DataError(path, found, "UTF-8 text", line) from None
+    if not text or text.isspace():  # a byte order mark alone is nothing
+        raise DataError(path, "an empty file", "at least one row")
+    return text
 
 
 def lines(path: Path) -> list[str]:
