@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from xstilts.errors import UserError
 from xstilts.families import retrieval
 from xstilts.families.features import Features, take
 from xstilts.files import write_text
@@ -23,13 +24,21 @@ Predict = Callable[[Path, str, dict[str, Any], dict[str, Features]], list[str]]
 
 
 def open_predictor(model_folder: Path, settings: dict[str, Any], below: Path | None = None) -> Predict:
-    """Load the encoder once, ``below`` adapters the one that they stand in; return what writes a language's files."""
-    encoder = open_whole(model_folder, below)
+    """Load the encoder once, ``below`` adapters the one that they stand in; return what writes a language's files.
+
+    Raises:
+        UserError: a decoder's first token, which is the same whatever the sentence.
+    """
+    encoder, vectors = open_whole(model_folder, below), settings["retrieval"]
     check_lengths(encoder, model_folder, settings["lengths"])
+    if vectors["pooling"] == "first" and getattr(encoder, "causal", False):
+        raise UserError(
+            f"retrieval.pooling: found first for the decoder in {model_folder}, whose first token has read nothing; "
+            "expected mean"
+        )
     where = device(settings["deterministic"])
     model = build_model(encoder, {}, 0, settings["precision"]).to(where)
     search = partial(nearest_on, where) if where.type == "cuda" else nearest
-    vectors = settings["retrieval"]
     layer = pooled_layer(model.encoder.depth, vectors["layer"])
 
     def embed(features: Features) -> np.ndarray:

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from decoders import qwen
 from encoder_jobs import Made, retrieval
 from family_tokenizers import LINES
 
 from xstilts.config.recipe import changed_settings
 from xstilts.config.run import load
-from xstilts.errors import ConfigError
+from xstilts.errors import ConfigError, UserError
 from xstilts.families.features import FeatureSettings
 from xstilts.families.retrieval import featurise
 from xstilts.files import read_json, write_json
@@ -25,6 +26,7 @@ from xstilts.modeling.model import build_model
 from xstilts.prediction.forward import embeddings
 from xstilts.prediction.languages import predict_task
 from xstilts.prediction.mining import mine
+from xstilts.prediction.retrieval import open_predictor
 from xstilts.reporting.main.marks import vectors_remarks
 from xstilts.reporting.tables.comparison import other_vectors
 from xstilts.scoring.job import score_job
@@ -48,6 +50,16 @@ def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def with_retrieval(made: Made, **changes: Any) -> Jobs:
     raw = made.jobs.run.model_dump() | {"retrieval": made.jobs.run.retrieval.model_dump() | changes}
     return Jobs(load(raw), made.jobs.code, made.jobs.results)
+
+
+def test_the_first_token_of_a_decoder_is_no_sentences_vector(tmp_path: Path) -> None:
+    """It is the same token whatever the sentence: all of them had one vector."""
+    said = "retrieval.pooling: found first for the decoder in .*, whose first token has read nothing; expected mean"
+    vectors = {"layer": "last", "pooling": "first", "normalise": True}
+    settings = {"lengths": {"retrieval": 32}, "precision": "float32", "deterministic": True, "micro_tokens": 64}
+    with pytest.raises(UserError, match=said):
+        open_predictor(qwen(tmp_path), settings | {"retrieval": vectors, "mined": False})
+    open_predictor(tmp_path, settings | {"retrieval": vectors | {"pooling": "mean"}, "mined": False})
 
 
 @pytest.mark.parametrize("layer", [0, 1, 2])
