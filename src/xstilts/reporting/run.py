@@ -175,8 +175,9 @@ def read_counts(manifests: Iterable[Path | str]) -> list[dict[str, Any]]:
     """Read data manifests, ``.../DATASET/LANGUAGE/manifest.json``.
 
     Returns:
-        ``dataset``, ``language``, ``rows`` and ``labelled`` ({split: number}), ``cut`` (the split that train was
-        cut from, if any) and ``reason`` (why there are none).
+        ``dataset``, ``language``, ``rows`` and ``labelled`` ({split: number}), ``left_out`` ({split: ids of questions
+        that the reader left out}), ``cut`` (the split that train was cut from, if any) and ``reason`` (why there are
+        none).
     """
     found = []
     for path in map(Path, manifests):
@@ -188,6 +189,7 @@ def read_counts(manifests: Iterable[Path | str]) -> list[dict[str, Any]]:
                 "language": path.parent.name,
                 "rows": results.get("rows") or {},
                 "labelled": results.get("labelled") or {},
+                "left_out": results.get("left_out") or {},
                 "cut": results.get("cut"),
                 "reason": content.get("reason"),
             }

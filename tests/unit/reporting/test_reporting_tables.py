@@ -102,6 +102,21 @@ def test_rows_without_a_label_are_said_where_others_have_one(tmp_path):
     assert said.count("have a label") == 1, "a test file without any has a reason, and a pair is two rows"
 
 
+def test_evaluated_questions_that_were_left_out_are_said(tmp_path):
+    lost = {"mlqa": {"test": ["a", "b"]}, "squad": {"train": ["c"]}}
+    found = []
+    for name, language, rows in (("squad", "en", {"train": 9}), ("mlqa", "de", {"test": 30}), ("mlqa", "zh", {})):
+        results = {"rows": rows, "labelled": rows, "left_out": lost[name] if rows else {}}
+        found.append(put(tmp_path / "data" / name / language / "manifest.json", {"results": results, "reason": None}))
+    tasks_table(read_counts(found), {"mlqa": REGISTRY["mlqa"]}, TRAINING, ["none"], tmp_path, "tasks")
+    said = (tmp_path / "tasks.md").read_text(encoding="utf-8")
+    assert (
+        "mlqa: test questions on passages with an answer that does not stand at its offset are left out (2 in de)"
+        in said
+    )
+    assert said.count("left out") == 1
+
+
 def test_every_split_has_a_row(tmp_path, counts):
     sizes_table(counts, tmp_path, "sizes")
     rows = read(tmp_path / "sizes.csv")

@@ -102,6 +102,7 @@ def tasks_table(
             if one["cut"]
         ),
         *_partly_labelled(counts, tasks),
+        *_left_out(counts, tasks),
         *notes,
     ]
     write_table(folder, stem, TASK_COLUMNS, rows, "Tasks", said)
@@ -118,6 +119,21 @@ def _partly_labelled(counts: Sequence[Mapping[str, Any]], tasks: Entries) -> lis
         if one["dataset"] in evaluated
         for split, rows in one["rows"].items()
         if 0 < one["labelled"].get(split, rows) < rows
+    ]
+
+
+def _left_out(counts: Sequence[Mapping[str, Any]], tasks: Entries) -> list[str]:
+    """Name the evaluated questions that have no part in a score, for which the official evaluator wants an answer."""
+    evaluated = {entry["dataset"] for entry in tasks.values()}
+    found: dict[tuple[str, str], list[str]] = {}
+    for one in counts:
+        for split, names in one["left_out"].items() if one["dataset"] in evaluated else ():
+            if split != "train":
+                found.setdefault((one["dataset"], split), []).append(f"{len(names)} in {one['language']}")
+    return [
+        f"{name}: {split} questions on passages with an answer that does not stand at its offset are left out "
+        f"({', '.join(numbers)}); the official evaluator counts them."
+        for (name, split), numbers in found.items()
     ]
 
 
