@@ -97,6 +97,7 @@ def _code(entry: Task, path: Path) -> str | None:
 def _not_read(folder: Path, other_tasks: list[str], known: Mapping[str, str], benchmark: Benchmark) -> list[str]:
     """Name the files of the benchmark's tasks that no name of the layout fits, and the languages that it has not."""
     surplus: list[str] = []
+    twice: list[str] = []
     misnamed: list[str] = []
     for path in sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")):
         called, *names = path.relative_to(folder).parts
@@ -108,6 +109,8 @@ def _not_read(folder: Path, other_tasks: list[str], known: Mapping[str, str], be
                 if code not in _languages(entry, path.parent, benchmark):
                     _refuse_other(called, code, path, benchmark)
                     surplus.append(f"{called} {code}")
+                elif path != place(path.parent, entry, code):
+                    twice.append(f"{called}/{path.name}")
                 continue
         misnamed.append(str(path.relative_to(folder)))
     notes = []
@@ -115,6 +118,8 @@ def _not_read(folder: Path, other_tasks: list[str], known: Mapping[str, str], be
         notes.append(
             f"languages that the task does not have in {benchmark.title}, not scored: {_listed(surplus, ', ')}"
         )
+    if twice:
+        notes.append(f"not read, a .tsv of that language is beside it: {_listed(twice, ' ')}")
     if misnamed:
         notes.append(f"not read, the layout is TASK/test-LANGUAGE.tsv (.json for answers): {_listed(misnamed, ' ')}")
     return notes

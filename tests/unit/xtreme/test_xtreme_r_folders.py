@@ -56,6 +56,13 @@ def test_the_new_tasks_are_scored_without_a_run(folders: tuple[Path, Path], caps
     assert "mewslix: 1 questions without an answer: wrong (uk 1)" in printed.err
 
 
+def test_of_two_files_of_choices_in_a_language_the_one_that_is_not_read_is_named(folders: tuple[Path, Path]) -> None:
+    write(folders[0], {"xcopa/test-et.jsonl": '{"label": 1}\n{"label": 1}\n'})
+    result = score_folders(*folders, XTREME_R)
+    assert result.scores["xcopa"]["et"]["metrics"]["accuracy"] == 50.0
+    assert "not read, a .tsv of that language is beside it: xcopa/test-et.jsonl" in result.notes
+
+
 BAD = [
     ("xcopa/test-et.tsv", "0\n2\n", "xtreme_r", "test-et.tsv:2: found the choice 2; expected one of 0 to 1"),
     ("xcopa/test-sw.jsonl", '{"label": 1}\n{"label": "0"}\n', "xtreme_r", "test-sw.jsonl:2: found"),
