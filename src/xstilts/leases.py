@@ -266,8 +266,9 @@ def leased_gpu(count: int = 1) -> Iterator[None]:
 
     Nothing is done where there is no GPU, or in a job that the workflow handed to SLURM and that has as many as it
     needs, its own; in an allocation for a whole run (salloc) the processes divide what is there.
-    ``XSTILTS_GPU_SLOTS``: so many may share a device.
-    Micro-batches differ in size: the blocks of PyTorch's allocator may grow, unless the user has set it.
+    ``XSTILTS_GPU_SLOTS``: so many may share a device. Unless the user has set either, a number is what nvidia-smi and
+    SLURM mean by it, as locks have it (CUDA by itself calls the fastest 0), and the blocks of PyTorch's allocator may
+    grow: micro-batches differ in size.
 
     Args:
         count: GPUs that the job is divided among; several are whole ones always.
@@ -275,8 +276,10 @@ def leased_gpu(count: int = 1) -> Iterator[None]:
     names = devices()
     if os.environ.get(ON_CPU) == "1":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
-    if names and not any(name in os.environ for name in ALLOCATOR_NAMES):
-        os.environ[ALLOCATOR] = "expandable_segments:True"
+    if names:
+        os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
+        if not any(name in os.environ for name in ALLOCATOR_NAMES):
+            os.environ[ALLOCATOR] = "expandable_segments:True"
     if not names or (os.environ.get(OWN) == "1" and len(names) == count):
         yield
         return

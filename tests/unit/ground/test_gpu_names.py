@@ -98,3 +98,20 @@ def test_a_gpu_has_one_lock_by_its_number_and_by_its_uuid(job, tmp_path):
         if name in ("GPU-bb22", "0", "GPU-cc"):  # of which nvidia-smi does not know the last one
             assert says(jobs.pop(name), 60) == name, "as the user shows it"
     assert none_starts(*jobs.values())
+
+
+def test_a_number_means_to_cuda_what_it_means_to_nvidia_smi_and_slurm(tmp_path):
+    """Of unlike GPUs CUDA by itself calls the fastest 0, which may be another one's number on the bus."""
+    shown = 'print(os.environ.get("CUDA_DEVICE_ORDER"))'
+    code = f"import os\nfrom xstilts.leases import leased_gpu\nwith leased_gpu():\n    {shown}"
+    path = nvidia_smi(tmp_path / "bin", {"--query-gpu=uuid": "GPU-aa11-0\\nGPU-bb22-1\\n"})
+    clean = {name: value for name, value in os.environ.items() if name != "CUDA_DEVICE_ORDER"}
+
+    def order(**variables):
+        own = clean | {"TMPDIR": str(tmp_path), "PATH": f"{path}:{os.environ['PATH']}"} | variables
+        return subprocess.run([sys.executable, "-c", code], env=own, capture_output=True, text=True).stdout.strip()
+
+    assert order(CUDA_VISIBLE_DEVICES="1") == order(CUDA_VISIBLE_DEVICES="GPU-bb22") == "PCI_BUS_ID"
+    assert order(CUDA_VISIBLE_DEVICES="1", XSTILTS_OWN_GPUS="1") == "PCI_BUS_ID", "a job that was handed to SLURM"
+    assert order(CUDA_VISIBLE_DEVICES="1", CUDA_DEVICE_ORDER="FASTEST_FIRST") == "FASTEST_FIRST"
+    assert order(CUDA_VISIBLE_DEVICES="") == "None"
