@@ -61,11 +61,11 @@ def _noun(language: Language, noun: Noun, role: str, asked: str = "") -> list[To
     return tokens + before if language.count_after and asked != "which" else before + tokens
 
 
-def _phrase(language: Language, phrase: Phrase, role: str, asked: str = "") -> list[Token]:
+def _phrase(language: Language, phrase: Phrase, role: str) -> list[Token]:
     if isinstance(phrase, Entity):
         return _entity(language, phrase, role)
     if isinstance(phrase, Noun):
-        return _noun(language, phrase, role, asked)
+        return _noun(language, phrase, role)
     if phrase.kind == "year":
         return [Token(number(language, phrase.value), "NUM", "O", "N", role)]
     form = language.forms["n:" + phrase.value]
