@@ -1,4 +1,4 @@
-"""What a terminal can show: output in its encoding, and an end without a traceback for what a person does to it."""
+"""What a terminal can show: progress, output in its encoding, no traceback at an end that a person or a disk causes."""
 
 import codecs
 import os
@@ -16,6 +16,11 @@ def _plainer(error: UnicodeError) -> tuple[str, int]:
     assert isinstance(error, UnicodeEncodeError)
     text = error.object[error.start : error.end]
     return "".join(PLAIN.get(sign, "?") for sign in text), error.end
+
+
+def say(line: str) -> None:
+    """Write a line of progress to stderr, and at once: it is a person's terminal, or the log of a job."""
+    print(line, file=sys.stderr, flush=True)
 
 
 @contextmanager

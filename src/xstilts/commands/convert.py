@@ -1,9 +1,9 @@
 """`xstilts convert REPO-OR-FOLDER DEST`: an encoder with pickled weights alone, as a folder that a run can use."""
 
 import argparse
-import sys
 from pathlib import Path
 
+from xstilts.console import say
 from xstilts.modeling.convert import convert
 
 
@@ -16,9 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Convert, and print the SHA-256 of what was read and of what was written."""
-    digests = convert(
-        options.place, options.dest, options.revision, lambda line: print(line, file=sys.stderr, flush=True)
-    )
+    digests = convert(options.place, options.dest, options.revision, say)
     for name, digest in digests.items():
         print(f"{digest}  {name}")
     print(f"{options.dest}: write `weights: {options.dest}` in `encoders`")

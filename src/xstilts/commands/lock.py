@@ -1,9 +1,9 @@
 """`xstilts lock [--data NAME ...] [--text LANGUAGE ...] [--model REPOSITORY ...]`: pin what runs read from the Hub."""
 
 import argparse
-import sys
 from dataclasses import dataclass
 
+from xstilts.console import say
 from xstilts.data.fetching import hub_sets, lock, wikipedia
 from xstilts.data.fetching.download import DownloadError
 from xstilts.data.fetching.hub import Kind, resolve
@@ -53,7 +53,7 @@ def _pin(options: argparse.Namespace) -> int:
         old, files, sized, revision = pins.get(repository), [*wanted.files], [*wanted.sized], wanted.revision
         if old and (repository in asked or not options.renew):
             if not old.is_of(revision):
-                _say(f"not pinned: {lock.other_revision(old, revision)}")
+                say(f"not pinned: {lock.other_revision(old, revision)}")
                 failed += 1
                 continue
             if wanted.is_in(old):
@@ -64,16 +64,16 @@ def _pin(options: argparse.Namespace) -> int:
             sized = list(dict.fromkeys([*sized, *old.sizes]))
         optional = WANTED if wanted.kind == "model" else ()
         try:
-            new = resolve(repository, wanted.kind, files, revision, _say, optional=optional, sized=sized)
+            new = resolve(repository, wanted.kind, files, revision, say, optional=optional, sized=sized)
         except DownloadError as error:
-            _say(f"not pinned: {error}")
+            say(f"not pinned: {error}")
             failed += 1
             continue
         if old and old.commit == new.commit:
             new = Pin(repository, new.commit, {**old.files, **new.files}, {**old.sizes, **new.sizes})
         elif old:
-            _say(f"{repository}: was pinned at {old.commit}")
-        _say(f"{repository}: pinned at {new.commit}, {len(new.files)} files")
+            say(f"{repository}: was pinned at {old.commit}")
+        say(f"{repository}: pinned at {new.commit}, {len(new.files)} files")
         own = old.revision if old and revision == old.commit else wanted.revision
         files_of, sizes = dict(sorted(new.files.items())), dict(sorted(new.sizes.items()))
         pins[repository] = Pin(repository, new.commit, files_of, sizes, own)
@@ -108,7 +108,3 @@ def _wanted(options: argparse.Namespace) -> list[Wanted]:
         files = tuple(map(wikipedia.first_file, codes))
         found.append(Wanted(wikipedia.REPOSITORY, "dataset", files, sized=tuple(wikipedia.sized(codes))))
     return [*found, *(Wanted(name, "model", ("config.json",)) for name in options.model)]
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

@@ -1,9 +1,9 @@
 """`xstilts mirror DIR [--only DATASET ...] [--list]`: fill a folder with the data sets from upstream."""
 
 import argparse
-import sys
 from pathlib import Path
 
+from xstilts.console import say
 from xstilts.data.fetching import wikipedia
 from xstilts.data.fetching.mirror import ARCHIVES, fill, look
 from xstilts.data.fetching.mirror_record import RECORD, Held
@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     if options.list:
         print(listing({name: look(options.folder, name) for name in wanted}, catalogue))
         return 0
-    held = fill(options.folder, wanted, catalogue, lambda line: print(line, file=sys.stderr, flush=True))
+    held = fill(options.folder, wanted, catalogue, say)
     print(table(held))
     failed = [name for name, found in held.items() if found.missing]
     if failed:

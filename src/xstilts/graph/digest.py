@@ -23,6 +23,7 @@ MACHINERY = frozenset({PACKAGE}) | frozenset(  # the package itself: what a pers
     f"{PACKAGE}.{name}"
     for name in (
         "artifacts",
+        "console",
         "data.fetching.download",
         "data.fetching.hub",
         "data.fetching.lock",

@@ -1,12 +1,12 @@
 """A pretrained encoder from a folder or the Hub into a run: configuration, safetensors and tokenizer, nothing else."""
 
-import sys
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from xstilts.artifacts import WORK, Manifest, Product
+from xstilts.console import say
 from xstilts.data.fetching import lock
 from xstilts.data.fetching.hub import fetch, resolve
 from xstilts.data.fetching.lock import Pin
@@ -66,7 +66,7 @@ def fetch_encoder(
         commit = None
     else:
         if files is None:
-            pin = resolve(weights, "model", ["config.json"], revision, _say, optional=(*WANTED[1:], *more))
+            pin = resolve(weights, "model", ["config.json"], revision, say, optional=(*WANTED[1:], *more))
         else:
             pin = Pin(weights, str(revision), files)
         names = [name for name in pin.files if any(fnmatchcase(name, pattern) for pattern in (*WANTED, *more))]
@@ -84,12 +84,8 @@ def fetch_encoder(
 def _download(pin: Pin, names: list[str], folder: Path) -> None:
     """Fetch what does not lie in ``folder`` already; what was fetched when a job was stopped is not fetched again."""
     lacking = [name for name in names if not (folder / name).is_file() or sha256(folder / name) != pin.files[name]]
-    for path in fetch(pin, "model", lacking, folder / WORK, _say):
+    for path in fetch(pin, "model", lacking, folder / WORK, say):
         path.replace(folder / path.name)
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 def fetch_model(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) -> Product:

@@ -5,7 +5,6 @@ Questions are those of the test sets in all languages, at their real lengths. Ar
 choices; tokenising and decoding lie outside.
 """
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from xstilts.artifacts import Manifest, Product
+from xstilts.console import say
 from xstilts.files import write_text
 from xstilts.reporting.scores import csv_text
 from xstilts.serving.names import Scenario
@@ -75,7 +75,7 @@ def measure_latency(folder: Path, spec: dict[str, Any], inputs: dict[str, Manife
         systems, facts = systems | more, facts | own
     count, repeats = settings["latency"]["questions"], settings["latency"]["repeats"]
     loads: dict[Scenario, Load] = {ALONE: Load(ALONE, 0.9, 0.0, count), MANY: Load(MANY, 0.9, 0.0, count)}
-    found = measure_all(systems, loads, measure, repeats, say=_say)
+    found = measure_all(systems, loads, measure, repeats, say=say)
     rows = [
         _row(taken.measured) | {"arm": arm, "scenario": scenario, "repeat": repeat}
         for arm, by in found.items()
@@ -147,7 +147,3 @@ def _held() -> int | None:
     import torch
 
     return torch.cuda.memory_allocated() if torch.cuda.is_available() else None
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

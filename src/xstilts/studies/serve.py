@@ -3,13 +3,13 @@
 import os
 import platform
 import statistics
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from xstilts.artifacts import Manifest, Product
+from xstilts.console import say
 from xstilts.files import dump_json, write_text
 from xstilts.serving.names import Scenario
 from xstilts.serving.scenarios import MLPERF, Load, shortened
@@ -62,10 +62,10 @@ def measure_serving(folder: Path, spec: dict[str, Any], inputs: dict[str, Manife
                 told = {key: one[key] for key in ("arm", "source", "kind", "everywhere")}
                 known += [{"name": name, "merged": merged, **told, **facts}] if place == 0 else []
         wanted = loads(serving["scenarios" if place == 0 else "beside"], serving["seconds"], serving["samples"])
-        _say(f"{task}: {len(systems)} models are open")
+        say(f"{task}: {len(systems)} models are open")
         if place == 0:
-            paired = measure_pairs(systems, pairs_of(known, serving["source"]), serving["rounds"], _say)
-        found = measure_all(systems, wanted, use.measure, serving["repeats"], everywhere, _say)
+            paired = measure_pairs(systems, pairs_of(known, serving["source"]), serving["rounds"], say)
+        found = measure_all(systems, wanted, use.measure, serving["repeats"], everywhere, say)
         measured[task] = {
             name: {
                 scenario: [asdict(each.measured) | {"processor": each.processor} for each in all_of]
@@ -134,7 +134,3 @@ def _machine(before: tuple[float, float, float]) -> dict[str, Any]:
         "device": f"{device}, {platform.machine()}, {os.cpu_count()} cores, PyTorch {torch.__version__}",
         "load_average": [round(before[0], 1), round(os.getloadavg()[0], 1)],
     }
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

@@ -5,7 +5,6 @@ The encoder reads sequences end to end. ``dynamic`` and ``maximum`` fill each se
 or to the limit of tokens, with tokens that are computed as any other: what padding costs an encoder that has it.
 """
 
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from xstilts.artifacts import Manifest, Product
+from xstilts.console import say
 from xstilts.families.features import TOKEN_ARRAYS, Features, ends, lengths, take
 from xstilts.files import write_text
 from xstilts.reporting.scores import csv_text
@@ -48,7 +48,7 @@ def measure_speed(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest
     absent = {role: found.reason for role, found in inputs.items() if found.reason}
     if absent:
         return Product(reason="; ".join(f"{role}: {why}" for role, why in absent.items()))
-    opened = {arm: open_task(one["parts"][0], one, inputs, _log) for arm, one in trainings.items()}
+    opened = {arm: open_task(one["parts"][0], one, inputs, say) for arm, one in trainings.items()}
     first = next(iter(trainings.values()))
     recipe = Recipe(
         seed=first["seed"], learning_rate=0.0, checkpoint_minutes=1e9, **first["optimisation"]
@@ -153,7 +153,3 @@ def _peak(where: Any) -> int | None:
     peak = torch.cuda.max_memory_allocated(where)
     torch.cuda.reset_peak_memory_stats(where)
     return round(peak / 2**20)
-
-
-def _log(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

@@ -1,6 +1,5 @@
 """Masked language modelling: the pretraining of a small encoder."""
 
-import sys
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 
 import xstilts.families.mlm as mlm
 from xstilts.artifacts import WORK, Manifest, Product
+from xstilts.console import say
 from xstilts.errors import UserError
 from xstilts.families.features import IGNORED, Features, FeatureSettings
 from xstilts.files import read_jsonl, write_json
@@ -68,7 +68,7 @@ def pretrain(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) ->
         return Product(reason="; ".join(absent))
     rows, dev = corpus(settings, inputs)
     for language, lines in rows.items():
-        _log(f"{language}: {len(lines)} lines")
+        say(f"{language}: {len(lines)} lines")
     work = folder / WORK
     alphabet = (row["text"] for lines in (*rows.values(), *dev.values()) for row in lines)
     train_tokenizer(alphabet, settings["vocabulary"], work)  # anew for a training that goes on too: the same bytes
@@ -80,7 +80,7 @@ def pretrain(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) ->
     encoder = build_masked_lm(shape, len(tokenizer), settings["seed"])
     optimisation = spec["settings"]["optimisation"]
     model = build_model(encoder, {}, 0, optimisation["precision"]).to(device(optimisation["deterministic"]))
-    _log(model.way())
+    say(model.way())
     recipe = Recipe(
         seed=settings["seed"],
         learning_rate=settings["learning_rate"],
@@ -100,7 +100,7 @@ def pretrain(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) ->
 
     unread = mlm.unread_loss(features, tokenizer.special)
     part = TrainingData("mlm", "mlm", features, settings["batch_size"], settings["epochs"], mask, unread_loss=unread)
-    best, progress = train(model, [part], recipe, evaluate, work, _log, StopSignal())
+    best, progress = train(model, [part], recipe, evaluate, work, say, StopSignal())
     restore(model, best)
     reached = unread_text(unread) | {"score": progress.best_score}
     learned = signs("mlm", reached, progress.history, progress.best_step, unread)
@@ -117,10 +117,6 @@ def pretrain(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) ->
         },
         work=work_done(progress),
     )
-
-
-def _log(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 def corpus(settings: dict[str, Any], inputs: dict[str, Manifest]) -> tuple[dict[str, Rows], dict[str, Rows]]:

@@ -2,23 +2,18 @@
 
 import importlib
 import statistics
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from xstilts.artifacts import WORK, Manifest, Product
+from xstilts.console import say
 from xstilts.families.facts import facts
 from xstilts.files import write_json
 from xstilts.tensors import save_tensors
 
 HEAD_SEED = 2**31  # the "step" whose seed initialises the heads: no training is that long
 ADAPTER_SEED = HEAD_SEED + 1
-
-
-def log(line: str) -> None:
-    """Say one line of progress; the rule sends it to the job's log."""
-    print(line, file=sys.stderr, flush=True)
 
 
 def train_parts(
@@ -41,7 +36,7 @@ def train_parts(
     ranks = ranks or ALONE
     start = inputs["below" if "below" in inputs else "encoder"].folder
     tasks = [
-        importlib.import_module(f"xstilts.{facts(part['family']).training}").open_task(part, settings, inputs, log)
+        importlib.import_module(f"xstilts.{facts(part['family']).training}").open_task(part, settings, inputs, say)
         for part in settings["parts"]
     ]
     trained = [found.data for found in tasks]
@@ -67,21 +62,21 @@ def train_parts(
         model = build_model(encoder, heads, step_seed(settings["seed"], HEAD_SEED), recipe.precision)
         rows = keep_read_rows(encoder, read) if countable else None
         if rows:
-            log(f"embedding: the training reads {len(rows.read):,} of {len(rows.whole):,} rows; the others only decay")
+            say(f"embedding: the training reads {len(rows.read):,} of {len(rows.whole):,} rows; the others only decay")
         model = ranks.placed(model, device(recipe.deterministic))
-    log(model.way())
+    say(model.way())
     if adapters is not None:
-        log(f"{settings['method']['kind']}: {sum(one.numel() for one in model.trained().values()):,} weights train")
+        say(f"{settings['method']['kind']}: {sum(one.numel() for one in model.trained().values()):,} weights train")
     stop = StopSignal()
     work = ranks.folder(folder / WORK)
-    before = _chain().train_before(model, settings, inputs, work, log, stop, ranks) if "before" in settings else {}
+    before = _chain().train_before(model, settings, inputs, work, say, stop, ranks) if "before" in settings else {}
     best, progress = train(
         model,
         trained,
         recipe,
         partial(_mean_score, tasks),
         work,
-        log,
+        say,
         stop,
         ranks,
     )

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.artifacts import Manifest, Product
+from xstilts.console import say
 from xstilts.families.facts import facts
-from xstilts.training.parts import log, train_parts
+from xstilts.training.parts import train_parts
 
 
 def train_phase(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest], keep_head: bool) -> Product:
@@ -38,7 +39,7 @@ def train_phase(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest],
     if _kinds(parts) != _kinds(settings["parts"]):
         return Product(reason="; ".join(absent.values()))
     for name, why in absent.items():
-        log(f"{name} is left out of the mixture: {why}")
+        say(f"{name} is left out of the mixture: {why}")
     for role in ("encoder", *(["below"] if "below" in inputs else []), *(part["features"] for part in parts)):
         inputs[role].check()
     chosen = settings | {"parts": parts}

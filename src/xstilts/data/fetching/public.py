@@ -1,13 +1,13 @@
 """A public data set as an artifact of the workflow: from the Hub, else from its upstream archives."""
 
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 from xstilts.artifacts import RECEIPT, Manifest, Product, read_manifest
+from xstilts.console import say
 from xstilts.data.fetching import hub_sets, hub_tables
 from xstilts.data.fetching.archives import bring, clear, move, needed, read_back
 from xstilts.data.fetching.download import FIRST_PAUSE, DownloadError
@@ -86,11 +86,6 @@ def _ways(settings: dict[str, Any], store: Path) -> Iterator[tuple[str, Bring]]:
     ways = [("hub", from_hub)] if settings["hub"] else []
     ways += [("archives", from_archives)] if settings["archives"] else []
     yield from reversed(ways) if settings["hub"] and settings["hub"]["after_archives"] else ways
-
-
-def say(line: str) -> None:
-    """Write a line to the job's log."""
-    print(line, file=sys.stderr, flush=True)
 
 
 def lacks_something(manifest: Path, languages: Collection[str] | None = None) -> bool:

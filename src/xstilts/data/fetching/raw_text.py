@@ -1,12 +1,12 @@
 """The raw text of one language as an artifact of the workflow: fetched, and read as a mirror's would be."""
 
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from xstilts.artifacts import Manifest, Product
+from xstilts.console import say
 from xstilts.data.fetching import wikipedia
 from xstilts.data.fetching.download import FIRST_PAUSE, DownloadError
 from xstilts.data.fetching.lock import LOCK
@@ -36,9 +36,9 @@ def fetch_text(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) 
     if settings["file"] is None:
         return _nothing(f"{wikipedia.REPOSITORY} in {language} is not pinned in {LOCK}: `make lock` did not find it")
     try:
-        text = wikipedia.fetch(language, share, settings["file"], folder / PARTS, _say, FIRST_PAUSE)
+        text = wikipedia.fetch(language, share, settings["file"], folder / PARTS, say, FIRST_PAUSE)
     except (DownloadError, DataError) as error:
-        _say(str(error))
+        say(str(error))
         return _nothing(str(error))
     if not text.paragraphs:
         return _nothing(f"{wikipedia.REPOSITORY}/{settings['file']['name']}: no sentence in {text.articles:,} articles")
@@ -46,7 +46,7 @@ def fetch_text(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) 
         wikipedia.write(Path(made) / wikipedia.PLACE.format(language=language), text)
         found = prepare("text", language, Path(made), folder)
     if text.sentences < share:
-        _say(f"text in {language}: {text.sentences:,} sentences, of a share of {share:,}: some will be drawn again")
+        say(f"text in {language}: {text.sentences:,} sentences, of a share of {share:,}: some will be drawn again")
     shutil.rmtree(folder / PARTS, ignore_errors=True)
     took = {"used": text.used, "came": text.came, "whole": text.whole, "row_groups": text.row_groups}
     found |= {"missing": [], "share": share, "articles": text.articles, "bytes": took}
@@ -56,7 +56,3 @@ def fetch_text(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest]) 
 def _nothing(reason: str) -> Product:
     none: dict[str, Any] = {"rows": {}, "labelled": {}, "left_out": {}, "evaluate": [], "files": {}, "reason": reason}
     return Product([], none | {"missing": [reason]}, reason, relied_on=("evaluate",))
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
