@@ -1,12 +1,13 @@
 """The training split of a data set in another language, as an artifact like the ones that are read from files."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
-from xstilts.artifacts import WORK, Manifest, Product
+from xstilts.artifacts import WORK, Manifest, Product, seal
+from xstilts.console import say
 from xstilts.data.rows.purity import check_english
-from xstilts.files import read_json, read_jsonl, write_json, write_jsonl
+from xstilts.errors import DataError
+from xstilts.files import read_jsonl, read_object, write_json, write_jsonl
 from xstilts.translation.rows import translated, wanted
 
 CHUNK = 4096  # texts that a job which is stopped may have to translate again
@@ -51,12 +52,13 @@ def translate_dataset(folder: Path, spec: dict[str, Any], inputs: dict[str, Mani
 
 
 def _in_chunks(texts: list[str], settings: dict[str, Any], translator: Path, weights: str, work: Path) -> list[str]:
-    """Return the translations; a chunk that an earlier, stopped job has finished is read, not made again."""
+    """Return the translations; a chunk that an earlier, stopped job has finished is read, a damaged one made again."""
     found: list[str] = []
     model = None
     for number, begin in enumerate(range(0, len(texts), CHUNK)):
         chunk, path = texts[begin : begin + CHUNK], work / f"{number:06d}.json"
-        if not path.is_file():
+        made = _finished(path)
+        if made is None:
             from xstilts.translation.known import check_known
             from xstilts.translation.model import open_translator, translate
 
@@ -64,7 +66,24 @@ def _in_chunks(texts: list[str], settings: dict[str, Any], translator: Path, wei
                 how = {name: settings[name] for name in ("prefix", "start", "beams", "micro_tokens")}
                 model = open_translator(translator, **how)
                 check_known(model, weights)
-            write_json(path, translate(chunk, model))
-            print(f"{begin + len(chunk)} of {len(texts)} texts", file=sys.stderr, flush=True)
-        found += read_json(path)
+            made = translate(chunk, model)
+            content: dict[str, Any] = {"translations": made}
+            write_json(path, content | {"seal": seal(content)})
+            say(f"{begin + len(chunk)} of {len(texts)} texts")
+        found += made
     return found
+
+
+def _finished(path: Path) -> list[str] | None:
+    """Return the translations of a chunk that is finished, None where it is not there or not as it was written."""
+    if not path.is_file():
+        return None
+    try:
+        content = read_object(path, "translations", "seal")
+        if seal(content) != content["seal"]:
+            raise DataError(path, "content that does not fit its seal", "translations as they were written")
+    except DataError as error:
+        say(f"{error}; these texts are translated again")
+        return None
+    made: list[str] = content["translations"]
+    return made

@@ -10,7 +10,7 @@ import yaml
 from data_files import nli, squad, write
 from tiny_translator import write_translator
 
-from xstilts.artifacts import WORK, Manifest, produce
+from xstilts.artifacts import WORK, Manifest, produce, seal
 from xstilts.config.run import load
 from xstilts.data.job import prepare_dataset
 from xstilts.errors import ConfigError, UserError
@@ -163,10 +163,39 @@ def test_stopped_work_is_gone_on_with(tmp_path: Path, model: Path, monkeypatch: 
     assert len(read_jsonl(chunks.folder / "train.jsonl")) == len(read_jsonl(whole.folder / "train.jsonl"))
     settings = chunks.content["spec"]["settings"]
     work = tmp_path / WORK
-    write_json(work / "000000.json", ["from before"] * 10)
+    content = {"translations": ["from before"] * 10}
+    write_json(work / "000000.json", content | {"seal": seal(content)})
     texts = [f"text {n}" for n in range(14)]
     found = job._in_chunks(texts, settings, inputs["translator"].parent, "own", work)
     assert found[:10] == ["from before"] * 10 and len(found) == 14 and (work / "000001.json").is_file()
+
+
+def test_a_damaged_chunk_of_stopped_work_is_named_and_translated_again(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(job, "CHUNK", 10)
+    settings = {"prefix": "<2de> ", "start": None, "beams": 1, "micro_tokens": 256}
+    texts, work = [f"text {n}" for n in range(24)], tmp_path / WORK
+    made = job._in_chunks(texts, settings, model, "own", work)
+    chunk = work / "000001.json"
+    whole = chunk.read_bytes()
+    other = whole.replace(b'[\n    "', b'[\n    "another word ', 1)
+    assert other != whole
+    for damaged, why in (
+        (whole[:40], "broken JSON"),
+        (b"\0" * len(whole), "broken JSON"),
+        (b"\xff" + whole[1:], "bytes that are not UTF-8"),
+        (other, "content that does not fit its seal"),
+        (b'{"translations": []}', "no seal"),
+        (b"[]", "list"),
+    ):
+        chunk.write_bytes(damaged)
+        capsys.readouterr()
+        assert job._in_chunks(texts, settings, model, "own", work) == made and chunk.read_bytes() == whole
+        said = capsys.readouterr().err.splitlines()
+        assert len(said) == 2 and said[0].startswith(str(chunk)) and f"found {why}" in said[0], said
+        assert said[0].endswith("; these texts are translated again") and said[1] == "20 of 24 texts"
+    assert job._in_chunks(texts, settings, model, "own", work) == made and not capsys.readouterr().err
 
 
 def test_a_model_that_does_not_say_what_it_is_known_to_say_writes_nothing(
