@@ -31,7 +31,7 @@ from xstilts.graph.places import PRETRAINED
 from xstilts.graph.specs import write_specs
 from xstilts.graph.weights import needed_again, restoring
 from xstilts.leases import OWN as OWN_GPUS
-from xstilts.tasks.outside import VARIABLE as TASK_FILES
+from xstilts.tasks.outside import VARIABLE as TASK_FILES, in_variable
 from xstilts.costs.cards import check_cpu, check_gpus
 from xstilts.costs.time import spare_cores
 from xstilts.costs.work import Workload
@@ -72,7 +72,7 @@ try:
         "XSTILTS_RUN": jobs.here,
         "XSTILTS_ORIGIN": origin,
         "XSTILTS_STORE": jobs.store,
-        TASK_FILES: ":".join(run.task_files),
+        TASK_FILES: in_variable(run.task_files),
         "XSTILTS_GPU_SLOTS": getattr(slots, "value", None) or 1,
         OWN_GPUS: int(workflow.remote_exec),
         "XSTILTS_CHECKPOINT_MINUTES": run.optimisation.checkpoint_minutes,

@@ -8,8 +8,9 @@ it has a training split. An entry of queries that search candidates is three: th
 (``NAME-candidates``), and pairs of both to train on (``NAME-train``).
 """
 
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import yaml
 
 from xstilts.families.facts import facts
 
-VARIABLE = "XSTILTS_TASKS"  # the files' absolute paths, as in PATH
+VARIABLE = "XSTILTS_TASKS"
 SPLITS = ("train", "dev", "test")
 CANDIDATES, PAIRS = "-candidates", "-train"  # what an entry's name becomes in those of its further data sets
 
@@ -28,12 +29,17 @@ Stamps = tuple[tuple[str, int], ...]
 
 def name_files(paths: tuple[str, ...]) -> None:
     """Say for this process and its jobs which files there are."""
-    os.environ[VARIABLE] = os.pathsep.join(paths)
+    os.environ[VARIABLE] = in_variable(paths)
+
+
+def in_variable(paths: Sequence[str]) -> str:
+    """Return the files' absolute paths as a process is told of them: in JSON, as a path may have any sign in it."""
+    return json.dumps(list(paths))
 
 
 def named_files() -> tuple[str, ...]:
     """Return the files that this process was told of."""
-    return tuple(filter(None, os.environ.get(VARIABLE, "").split(os.pathsep)))
+    return tuple(json.loads(os.environ.get(VARIABLE) or "[]"))
 
 
 def stamps() -> Stamps:

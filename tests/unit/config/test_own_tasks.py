@@ -1,6 +1,8 @@
 """Files with tasks of the user's own: a mistake is a line with file and key, before anything is planned."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -64,6 +66,20 @@ def test_the_names_of_a_file_stand_where_it_was_named(tmp_path: Path) -> None:
     assert task("places").scoring == ("answers", "squad") and task("places").metrics == ("f1", "exact_match")
     again = load(run.model_dump(mode="json"))
     assert again == run, "as a plan reads it that was written down"
+
+
+def test_files_may_lie_in_folders_whose_names_have_any_signs_and_jobs_find_them(tmp_path: Path) -> None:
+    places = [tmp_path / name for name in ("at 10:30", "a 'b' \"c\" {d}, $e")]
+    for place, entries in zip(places, ({"causes": CAUSES}, {"places": PLACES}), strict=True):
+        place.mkdir()
+        (place / "own.yaml").write_text(yaml.safe_dump(entries))
+    files = [str(place / "own.yaml") for place in places]
+    run = load(BASE | {"tasks": files[:1], "task_files": files[1:], "sources": ["none"]})
+    assert run.tasks == ["causes"] and sorted(run.task_files) == sorted(files)
+    code = "from xstilts.data.registry import dataset; print(dataset('causes').folder); print(dataset('places').folder)"
+    told = {outside.VARIABLE: outside.in_variable(run.task_files), "PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run([sys.executable, "-c", code], env=told, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == list(map(str, places))
 
 
 def test_an_average_is_over_the_nine_tasks_in_tables_and_their_intervals_alike(tmp_path: Path) -> None:
