@@ -8,8 +8,8 @@ kernel lock on its specs: what it planned is what its jobs read, whatever is pla
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -117,20 +117,43 @@ def _write_and_hold(folder: Path, wanted: Mapping[Path, str]) -> list[int]:
         changed = _add(path.with_name(NEW), changed)
     if changed:
         os.close(handle)
-        handle = open_lock(path)
-        began = time.monotonic()
-        while not lock(handle, path):
-            who = os.pread(handle, 4096, 0)
-            if time.monotonic() - began > (PATIENCE if not who else 1.0):
-                os.close(handle)
-                other = min((one for one in changed if one.exists()), default=min(changed))
-                raise UserError(_refusal(folder, other, who))
-            time.sleep(0.1)
-        _write_into(handle, b"")  # what stands there is of a run that is over
+        handle, by = _alone(path)
+        if by is not None:
+            os.close(handle)
+            other = min((one for one in changed if one.exists()), default=min(changed))
+            raise UserError(_refusal(folder, other, by))
         for one, content in changed.items():
             _write_changed(one, content)
         lock(handle, path, shared=True, wait=True)
     return [handle]
+
+
+def _alone(path: Path) -> tuple[int, str | None]:
+    """Open and lock specs, a moment's plans waited for; say who holds them where that is a run that goes on."""
+    handle, began = open_lock(path), time.monotonic()
+    while not lock(handle, path):
+        who = os.pread(handle, 4096, 0)
+        if time.monotonic() - began > (PATIENCE if not who else 1.0):
+            return handle, _name(who)
+        time.sleep(0.1)
+    _write_into(handle, b"")  # what stands there is of a run that is over
+    return handle, None
+
+
+@contextmanager
+def no_run(folder: Path) -> Iterator[None]:
+    """Keep runs and plans out of a run's folder, while what its jobs read is taken away.
+
+    Raises:
+        UserError: a run goes on there.
+    """
+    handle, by = _alone(folder / "specs" / LOCK)
+    try:
+        if by is not None:
+            raise UserError(f"{folder}: a run goes on here ({by}), whose jobs may read what would go; wait for its end")
+        yield
+    finally:
+        os.close(handle)
 
 
 def _add(path: Path, missing: Mapping[Path, str]) -> dict[Path, str]:
@@ -153,12 +176,15 @@ def _write_into(handle: int, words: bytes) -> None:
         os.pwrite(handle, words, 0)
 
 
-def _refusal(folder: Path, changed: Path, who: bytes) -> str:
+def _name(who: bytes) -> str:
     try:
         found = json.loads(who)
-        by = f"process {found['process']} on {found['node']}"
+        return f"process {found['process']} on {found['node']}"
     except (ValueError, KeyError):
-        by = "another process"
+        return "another process"
+
+
+def _refusal(folder: Path, changed: Path, by: str) -> str:
     other = "a checkout of its own" if folder.name == "store" else "another name (--config run=NAME)"
     return (
         f"{changed}: a run that goes on ({by}) has other settings or code here, and its jobs read this file; "

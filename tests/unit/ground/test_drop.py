@@ -5,6 +5,7 @@ import os
 import runpy
 import sys
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from xstilts.cli import main
 from xstilts.drop import check_kept, drop, forget
 from xstilts.errors import DataError, UserError
 from xstilts.files import read_json, write_json
+from xstilts.graph.specs import sign
+from xstilts.locks import lock, open_lock
 
 ROOT = Path(__file__).parents[3]
 
@@ -132,6 +135,31 @@ def test_restore_forgets_the_model_and_what_it_was_trained_from(
         one.run()
     assert [one.trained for one in chain] == [2, 2, 1], "equal weights, so the predictions stand"
     read_manifest(model.manifest).check()
+
+
+def test_nothing_is_restored_under_a_run_that_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    here = tmp_path / "results/own"
+    model, other = (Model(here / "models/m" / name) for name in ("none/xnli/1", "none/udpos/1"))
+    for one in (model, other):
+        one.run()
+        drop(one.manifest, [])
+    (here / "specs").mkdir()
+    held = open_lock(here / "specs/.lock")
+    lock(held, here / "specs/.lock", shared=True)
+    sign([held])
+    folders = [str(one.manifest.parent) for one in (model, other)]
+    assert main(["restore", *folders]) == 2
+    said = capsys.readouterr()
+    assert said.err.count("\n") == 1 and not said.out
+    assert said.err.startswith(f"xstilts restore: {here}: a run goes on here (process {os.getpid()} on ")
+    assert model.manifest.exists() and other.manifest.exists()
+    os.close(held)
+    held = open_lock(here / "specs/.lock")  # as a plan does, for a moment
+    os.truncate(here / "specs/.lock", 0)
+    lock(held, here / "specs/.lock", shared=True)
+    Timer(0.5, os.close, [held]).start()
+    assert main(["restore", *folders]) == 0
+    assert not model.manifest.exists() and not other.manifest.exists()
 
 
 def test_only_what_was_dropped_is_forgotten(chain: tuple[Model, Model, Model]) -> None:
