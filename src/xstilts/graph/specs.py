@@ -44,24 +44,11 @@ def write_specs(jobs: Jobs) -> list[int]:
     Raises:
         UserError: a run that goes on holds a spec that would change; what is not there yet it cannot read.
     """
-    seen: set[str] = set()
-    own: dict[Path, str] = {}
-    shared: dict[Path, str] = {}
-    codes = Codes(jobs.store / "code" / "digests.json", jobs.code / SCRIPTS)
-    for rule, *wildcards in jobs.every():
-        owner = jobs.owner(rule, *wildcards)
-        path = owner.spec(rule, *wildcards)
-        if path in own:
-            continue
-        digest, modules_of_job = codes.of(f"{rule}.py", opened_by_name(owner, rule, *wildcards))
-        spec = {
-            "rule": rule,
-            "wildcards": [str(value) for value in owner.spec_words(rule, *wildcards)],
-            "settings": settings_of(owner, rule, *wildcards),
-            "code": digest,
-        }
-        (shared if rule in SHARED else own)[path] = dump_json(spec)
-        if digest not in seen:
+    seen, own, shared = set[str](), dict[Path, str](), dict[Path, str]()
+    codes = codes_of(jobs)
+    for path, spec, modules_of_job in specs_of(jobs, codes):
+        (shared if spec["rule"] in SHARED else own)[path] = dump_json(spec)
+        if (digest := spec["code"]) not in seen:
             _write_changed(jobs.modules(digest), dump_json(modules_of_job))
             _write_changed(jobs.files(digest), dump_json(files_of(modules_of_job)))
         seen.add(digest)
@@ -70,6 +57,30 @@ def write_specs(jobs: Jobs) -> list[int]:
     codes.save()
     own[jobs.configuration] = dump_json(jobs.run.model_dump(mode="json"))
     return [*_write_and_hold(jobs.here, own), *_write_and_hold(jobs.store, shared)]
+
+
+def codes_of(jobs: Jobs) -> Codes:
+    """Return the digests of code as these jobs' store remembers them."""
+    return Codes(jobs.store / "code" / "digests.json", jobs.code / SCRIPTS)
+
+
+def specs_of(jobs: Jobs, codes: Codes) -> Iterator[tuple[Path, dict[str, Any], dict[str, str]]]:
+    """Yield (place, spec, digest of each module of its code) of every job, as configuration and code are now."""
+    seen: set[Path] = set()
+    for rule, *wildcards in jobs.every():
+        owner = jobs.owner(rule, *wildcards)
+        path = owner.spec(rule, *wildcards)
+        if path in seen:
+            continue
+        seen.add(path)
+        digest, modules_of_job = codes.of(f"{rule}.py", opened_by_name(owner, rule, *wildcards))
+        spec = {
+            "rule": rule,
+            "wildcards": [str(value) for value in owner.spec_words(rule, *wildcards)],
+            "settings": settings_of(owner, rule, *wildcards),
+            "code": digest,
+        }
+        yield path, spec, modules_of_job
 
 
 def _check_shared(jobs: Jobs) -> None:

@@ -7,17 +7,19 @@ disk.
 import os
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from xstilts.artifacts import BEGUN, WORK
 from xstilts.config.run import load
 from xstilts.errors import ConfigError, DataError, UserError
-from xstilts.files import read_json, read_object
+from xstilts.files import dump_json, read_json, read_object
 from xstilts.graph.jobs import REPORTING, Jobs
+from xstilts.graph.specs import codes_of, specs_of
 from xstilts.graph.started import read_started
 from xstilts.leases import lease_folder
 from xstilts.locks import LOCK, holder, lock
@@ -33,6 +35,8 @@ LANGUAGE = re.compile(r"^\S+: \d+ examples$", re.MULTILINE)
 OLD = "made with other settings or code"
 MANIFEST = "manifest.json"
 TAIL = 4000  # bytes of a log that are read
+
+Wanted = Callable[[], dict[Path, str]]  # what specs should hold, where those on the disk are another plan's
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,8 @@ def look(results: Path, name: str) -> list[Seen]:
     if started := read_started(path.parent):
         with suppress(ConfigError):  # of another version
             jobs = Jobs(load(started[0]), Path(), results=results)
-            return [_seen(jobs, rule, words, [*map(Path, made)]) for rule, words, made in started[1]]
+            wanted = cache(lambda: _wanted(jobs))
+            return [_seen(jobs, rule, words, [*map(Path, made)], wanted) for rule, words, made in started[1]]
     try:
         run = load(read_object(path))
     except ConfigError as error:
@@ -77,7 +82,21 @@ def look(results: Path, name: str) -> list[Seen]:
     return [job for job in seen if job.rule not in REPORTING or job.state != "waiting" or job.rule in ALWAYS]
 
 
-def _seen(jobs: Jobs, rule: str, wildcards: tuple[str, ...], outputs: Sequence[Path] = ()) -> Seen:
+def _wanted(jobs: Jobs) -> dict[Path, str]:
+    """Return the specs of the command that was started by their places, where a plan of another part wrote its own."""
+    try:
+        return {path: dump_json(spec) for path, spec, _ in specs_of(jobs, codes_of(jobs))}
+    except (UserError, OSError):  # what they rest on is gone: a task file, a folder
+        return {}
+
+
+def _seen(
+    jobs: Jobs,
+    rule: str,
+    wildcards: tuple[str, ...],
+    outputs: Sequence[Path] = (),
+    wanted: Wanted = dict,
+) -> Seen:
     log = jobs.log(rule, *wildcards)
     said = _last(log)
     if rule in REPORTING or rule == "baseline":
@@ -91,7 +110,7 @@ def _seen(jobs: Jobs, rule: str, wildcards: tuple[str, ...], outputs: Sequence[P
         failed = not there and _has_failed(log)
         return Seen(rule, wildcards, "done" if there else "failed" if failed else "waiting", {}, said * failed, 0)
     folder = output.parent
-    if there and _up_to_date(jobs, output, rule, wildcards):
+    if there and _up_to_date(output, jobs.spec(rule, *wildcards), wanted):
         return Seen(rule, wildcards, "done", {}, "", 0)
     held = holder(folder)
     if held is not None:
@@ -117,13 +136,13 @@ def _last_sign(log: Path, folder: Path) -> float:
     return max(found, default=time.time())
 
 
-def _up_to_date(jobs: Jobs, manifest: Path, rule: str, wildcards: tuple[str, ...]) -> bool:
+def _up_to_date(manifest: Path, spec: Path, wanted: Wanted) -> bool:
     """Say whether what lies there was made with the settings and the code of today."""
     try:
-        made, spec = read_json(manifest), read_json(jobs.spec(rule, *wildcards))
+        made = read_object(manifest, "spec")["spec"]
+        return bool(made == read_json(spec)) or dump_json(made) == wanted().get(spec)
     except DataError:
         return False
-    return bool(isinstance(made, dict) and made.get("spec") == spec)
 
 
 def progress(log: Path) -> str:

@@ -11,11 +11,12 @@ from xstilts.artifacts import WORK
 from xstilts.cli import main
 from xstilts.config.layers import read_layers
 from xstilts.config.run import load
+from xstilts.files import read_json, write_json
 from xstilts.graph.jobs import Jobs
 from xstilts.graph.specs import release, write_specs
 from xstilts.graph.started import STARTED, keep_started
 from xstilts.locks import only_writer
-from xstilts.planning.watch import Seen, look
+from xstilts.planning.watch import OLD, Seen, look
 
 ROOT = Path(__file__).parents[3]
 Planned = Callable[..., Jobs]
@@ -51,6 +52,23 @@ def test_a_plan_of_another_part_changes_nothing_of_what_is_watched(plan: Planned
     assert len(look(tmp_path, "small")) == 3, "a further target with the same settings is a part of the same run"
     (tmp_path / "small" / STARTED).write_text('{"jobs": [')
     assert len(look(tmp_path, "small")) > 2, "a damaged one counts as none: what was planned last is shown"
+
+
+def test_a_plan_of_other_languages_makes_no_finished_job_an_old_one(plan: Planned, tmp_path: Path) -> None:
+    jobs = plan(tasks=["xnli"], languages=["en", "qaa"], sources=["none"])
+    (cell,) = jobs.cells()
+    made, words = jobs.prediction(*cell), tuple(map(str, cell))
+    write_json(made, {"spec": read_json(jobs.spec("predict", *words))})
+    keep_started(jobs, [("predict", words, (str(made),))])
+    assert [job.state for job in look(tmp_path, "small")] == ["done"]
+    other = plan(tasks=["xnli"], languages=["en"], sources=["none"])
+    assert read_json(jobs.spec("predict", *words)) != read_json(made)["spec"]
+    assert [job.state for job in look(tmp_path, "small")] == ["done"]
+    keep_started(other, [("predict", words, (str(made),))])
+    assert [(job.state, job.words) for job in look(tmp_path, "small")] == [("waiting", OLD)]
+    keep_started(jobs, [("predict", words, (str(made),))])
+    write_json(made, {"spec": read_json(made)["spec"] | {"code": "of yesterday"}})
+    assert [(job.state, job.words) for job in look(tmp_path, "small")] == [("waiting", OLD)]
 
 
 def test_a_table_is_done_where_it_stands_and_not_by_the_log_of_another_one(plan: Planned, tmp_path: Path) -> None:
