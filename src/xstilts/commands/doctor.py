@@ -1,4 +1,4 @@
-"""`xstilts doctor [--run NAME] [--mirror DIR] [--fetch-heads]`: what is here, and whether the run can start."""
+"""`xstilts doctor [--run NAME] [--study NAME] [--mirror DIR] [--fetch-heads]`: what is here; can the run start?"""
 
 import argparse
 from pathlib import Path
@@ -24,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="paper, an overlay of config/runs/ (demo, small), a file, or a run in results/",
     )
+    parser.add_argument("--study", metavar="NAME", help="a study of config/studies/ beside the run, with its encoders")
     parser.add_argument("--mirror", metavar="DIR", help="folder of the real data")
     parser.add_argument("--keep", choices=("all", "sources", "pretrained"), help="whose weights stay on the disk")
     parser.add_argument(
@@ -36,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the page; 0 when the run can start, 1 when something keeps it from that."""
-    given = {name: getattr(options, name) for name in ("mirror", "keep") if getattr(options, name)}
+    given = {name: getattr(options, name) for name in ("study", "mirror", "keep") if getattr(options, name)}
     jobs = Jobs(configuration(options.run, given), Path.cwd())
     if options.profile != "none" and not Path(options.profile, "config.yaml").is_file():
         raise UserError(f"{options.profile}: found no config.yaml there; expected a profile: profiles/cuda, ...")

@@ -1,5 +1,6 @@
 """Checks of what the run reads: encoders, data sets with their licences, and which rows and columns stay empty."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from xstilts.artifacts import read_manifest
@@ -11,7 +12,7 @@ from xstilts.data.fetching import lock
 from xstilts.data.registry import SPLITS, dataset, locate, paths
 from xstilts.doctor.findings import Finding, ok, problem, warning
 from xstilts.errors import DataError, UserError
-from xstilts.graph.checkpoints import places_of_model
+from xstilts.graph.checkpoints import encoders_of, places_of_model
 from xstilts.graph.jobs import Jobs
 from xstilts.modeling.check import check_encoder, check_fits
 from xstilts.tasks import training_set
@@ -22,74 +23,80 @@ HEADS = ("lm_head.", "cls.", "lm_predictions.", "head.", "decoder.")  # of maske
 
 
 def encoders(jobs: Jobs) -> list[Finding]:
-    """Say where each encoder comes from, and whether that is there or pinned."""
-    places = {name: jobs.run.encoders[name].weights for name in jobs.run.models}
-    own = {f"source {name}": place for name, place in jobs.run.own_encoders.items()}
-    found = []
-    for name, weights in (places | own).items():
-        if name in places and jobs.run.is_pretrained_here(name):
-            found.append(ok(f"{name}: is pretrained here"))
-            continue
-        assert weights is not None
-        folder = Path(weights).expanduser()
-        if folder.is_dir():
-            try:
-                check_encoder(folder)
-                for model in jobs.run.models if name not in places else ():
-                    for place in places_of_model(jobs, model):
-                        check_fits(folder, place)
-            except UserError as error:
-                found.append(problem(f"{name}: {error}"))
-            else:
-                found.append(ok(f"{name}: the folder {weights}"))
-                found += _without_head(jobs, name, folder) if name in places else []
-        elif is_folder(weights):
-            found.append(problem(f"{name}: found no folder {weights}"))
-        else:
-            found.append(_on_the_hub(jobs, name, weights))
-            found += _without_head(jobs, name, jobs.pretrained(name).parent) if is_fetched(jobs, name) else []
+    """Say where each encoder of the run and of its study comes from, and whether that is there or pinned."""
+    owners, found = encoders_of(jobs), list[Finding]()
+    for one in jobs.all:
+        of = "" if one is jobs else f" of study {jobs.run.study}"
+        own = [name for name, owner in owners.items() if owner is one]
+        for name in own:
+            found += _encoder(jobs, one, name, f"{name}{of}")
+        like = [place for name in own for place in places_of_model(one, name)]
+        for name, weights in one.run.own_encoders.items() if own else ():
+            found.append(_origin(weights, f"source {name}{of}", like))
     return found
 
 
-def _without_head(jobs: Jobs, name: str, folder: Path) -> list[Finding]:
+def _encoder(jobs: Jobs, owner: Jobs, name: str, called: str) -> list[Finding]:
+    if owner.run.is_pretrained_here(name):
+        return [ok(f"{called}: is pretrained here")]
+    weights = owner.run.encoders[name].weights
+    assert weights is not None
+    said = _origin(weights, called, fetched=is_fetched(owner, name))
+    given, made = Path(weights).expanduser(), owner.pretrained(name).parent
+    folder = given if given.is_dir() else made if is_fetched(owner, name) else None
+    return [said, *(_without_head(jobs, name, folder, called) if folder and said.state == "ok" else [])]
+
+
+def _origin(weights: str, called: str, like: Sequence[Path] = (), fetched: bool = False) -> Finding:
+    """Say whether weights are there, whole and of the shape of models that they are to be sources of, or pinned."""
+    folder = Path(weights).expanduser()
+    if folder.is_dir():
+        try:
+            check_encoder(folder)
+            for model in like:
+                check_fits(folder, model)
+        except UserError as error:
+            return problem(f"{called}: {error}")
+        return ok(f"{called}: the folder {weights}")
+    if is_folder(weights):
+        return problem(f"{called}: found no folder {weights}")
+    if fetched:
+        return ok(f"{called}: {weights}, fetched")
+    pin = lock.pinned(weights)
+    if pin is None:
+        return warning(f"{called}: {weights} on the Hub, at no pinned commit ({lock.LOCK}): it may change")
+    return ok(f"{called}: {weights} on the Hub, pinned at {pin.commit[:12]}")
+
+
+def _without_head(jobs: Jobs, name: str, folder: Path, called: str) -> list[Finding]:
     """Name the sources with raw text that an encoder cannot have, whose weights hold no language-model head."""
-    runs = [jobs.run, *([jobs.study.run] if jobs.study else [])]
+    runs = [one.run for one in jobs.all if name in map(one.plain, one.run.models)]
     sources = dict.fromkeys(source.name for run in runs for source in run.parsed_sources if "mlm" in source.name)
     weights = {weight for path in folder.glob("model*.safetensors") for weight in read_header(path)}
     if not sources or any(weight.startswith(HEADS) for weight in weights):
         return []
     return [
         problem(
-            f"{name}: found no language-model head in {folder}, which {' '.join(sources)} would train; expected an "
+            f"{called}: found no language-model head in {folder}, which {' '.join(sources)} would train; expected an "
             "encoder that has one, or other sources"
         )
     ]
 
 
-def _on_the_hub(jobs: Jobs, name: str, weights: str) -> Finding:
-    if is_fetched(jobs, name):
-        return ok(f"{name}: {weights}, fetched")
-    pin = lock.pinned(weights)
-    if pin is None:
-        return warning(f"{name}: {weights} on the Hub, at no pinned commit ({lock.LOCK}): it may change")
-    return ok(f"{name}: {weights} on the Hub, pinned at {pin.commit[:12]}")
-
-
 def is_fetched(jobs: Jobs, model: str) -> bool:
-    """Say whether the run has an encoder already."""
-    return model in jobs.run.models and jobs.pretrained(model).is_file()
+    """Say whether there is an encoder already as a run or a study starts from it."""
+    return jobs.pretrained(model).is_file()
 
 
 def from_the_hub(jobs: Jobs) -> list[str]:
-    """Return the repositories that the run will read from the Hub."""
+    """Return the repositories that the run and its study will read from the Hub."""
     weights = [
-        jobs.run.encoders[name].weights
-        for name in jobs.run.models
-        if not jobs.run.is_pretrained_here(name) and not is_fetched(jobs, name)
+        owner.run.encoders[name].weights
+        for name, owner in encoders_of(jobs).items()
+        if not owner.run.is_pretrained_here(name) and not is_fetched(owner, name)
     ]
-    return [
-        name for name in [*weights, *jobs.run.own_encoders.values()] if name and not Path(name).expanduser().is_dir()
-    ]
+    named = dict.fromkeys([*weights, *jobs.run.own_encoders.values()])
+    return [name for name in named if name and not Path(name).expanduser().is_dir()]
 
 
 def data(jobs: Jobs) -> list[Finding]:
@@ -179,7 +186,8 @@ def blocks(jobs: Jobs) -> list[Finding]:
     workload = Workload(jobs)
     timed = []
     for rule, *wildcards in jobs.every():
-        if rule in ("train_intermediate", "train_target", "index", "predict", "few_shot"):
+        computes = rule in ("train_intermediate", "train_target", "index", "predict", "few_shot")
+        if computes and jobs.owner(rule, *wildcards) is jobs:  # a study's arms stand in no block
             work = workload.work(rule, *map(str, wildcards))
             size, _ = workload.size(wildcards[0])
             timed.append((list(map(str, wildcards)), seconds(work, size, DEVICES["gpu"])))

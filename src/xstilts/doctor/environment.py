@@ -17,6 +17,7 @@ from xstilts.costs.disk import bytes_of_model, bytes_of_run, bytes_of_training
 from xstilts.costs.work import Workload
 from xstilts.doctor.findings import Finding, ok, problem, warning
 from xstilts.errors import UserError
+from xstilts.graph.checkpoints import encoders_of
 from xstilts.graph.jobs import Jobs
 from xstilts.locks import lock
 
@@ -56,7 +57,7 @@ def packages(lock: Path) -> Finding:
 
 
 def gpus(jobs: Jobs) -> list[Finding]:
-    """Say which GPUs there are, whether PyTorch can use them, and whether a training of the run fits each."""
+    """Say which GPUs there are, whether PyTorch can use them, and which trainings of run and study do not fit each."""
     query = "--query-gpu=name,memory.total,driver_version"
     try:
         answer = subprocess.run(
@@ -66,9 +67,10 @@ def gpus(jobs: Jobs) -> list[Finding]:
         answer = None
     if answer is None or answer.returncode:
         why = "no nvidia-smi that answers" if answer is None else answer.stdout.strip().partition("\n")[0]
-        large = [model for model in jobs.run.models if not is_small(Workload(jobs).size(model)[0])]
+        large = [model for model, one in encoders_of(jobs).items() if not is_small(Workload(one).size(model)[0])]
         if large:
-            return [warning(f"no GPU ({why}); {' '.join(large)} is not meant to be trained on a CPU")]
+            are = "are" if len(large) > 1 else "is"
+            return [warning(f"no GPU ({why}); {' '.join(large)} {are} not meant to be trained on a CPU")]
         return [ok(f"no GPU ({why}); the run's encoder is small enough for a CPU")]
     found = []
     for number, line in enumerate(answer.stdout.splitlines()):
@@ -88,13 +90,13 @@ def gpus(jobs: Jobs) -> list[Finding]:
 
 def _fits(jobs: Jobs, number: int, memory: float) -> list[Finding]:
     found = []
-    for model in jobs.run.models:
-        needed = card_bytes(jobs, model)
+    for model, one in encoders_of(jobs).items():
+        needed = card_bytes(one, model)
         if needed > memory:
             found.append(
                 warning(
                     f"GPU {number}: trainings of {model} need about {needed / 2**30:.0f} GiB (calculated); set "
-                    f"{remedy(jobs, model, memory)}"
+                    f"{remedy(one, model, memory)}"
                 )
             )
     return found

@@ -27,6 +27,15 @@ def unusable(jobs: Jobs, planned: Sequence[Key]) -> list[str]:
     return list(found)
 
 
+def encoders_of(jobs: Jobs) -> dict[str, Jobs]:
+    """Return each encoder that the run or its study starts from, with whose it is; methods are no further ones."""
+    found: dict[str, Jobs] = {}
+    for one in jobs.all:
+        for name in map(one.plain, one.run.models):
+            found.setdefault(name, one)
+    return found
+
+
 def places_of_model(jobs: Jobs, model: str) -> list[Path]:
     """Return where the run's model can be looked at whose source a checkpoint of the user's own is to be."""
     encoder, made = jobs.run.encoders[model], jobs.pretrained(model).parent

@@ -181,6 +181,50 @@ def test_sources_with_raw_text_need_an_encoder_with_a_language_model_head(tmp_pa
     assert "no language-model head" in lacking.text and "mnli+mlm mlm-en would train" in lacking.text
 
 
+def test_the_encoders_of_a_study_are_looked_for_too(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("whole", "headless", "broken"):
+        shutil.copytree(ROOT / "resources/encoders/demo", tmp_path / name)
+    (tmp_path / "broken/config.json").unlink()
+    kept = {
+        name: one for name, one in load_file(tmp_path / "whole/model.safetensors").items() if "lm_head." not in name
+    }
+    save_file(kept, tmp_path / "headless/model.safetensors", {"format": "pt"})
+    places = {name: str(tmp_path / name) for name in ("whole", "headless", "broken")} | {"large": "who/x"}
+    study = {
+        "question": "?",
+        "seeds": [1, 2, 3],
+        "arms": {"none": "none", "mlm": "mnli+mlm"},
+        "families": {"own": {name: size for size, name in enumerate(places, 1)}},
+        "tasks": ["tatoeba", "xnli"],
+        "settings": {"encoders": {name: {"weights": place} for name, place in places.items()}},
+    }
+    (tmp_path / "config/studies").mkdir(parents=True)
+    (tmp_path / "config/studies/size.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
+    own = {"models": ["m"], "encoders": {"m": {"weights": "acme/encoder"}}, "sources": ["none", "mnli"]}
+    jobs = Jobs(load(BASE | own | {"study": "size"}), tmp_path, tmp_path / "results")
+    found = contents.encoders(jobs)
+    assert states(found) == ["warning", "ok", "ok", "problem", "problem", "warning"]
+    assert [finding.text.partition(": ")[0] for finding in found] == [
+        "m",
+        "whole of study size",
+        "headless of study size",
+        "headless of study size",
+        "broken of study size",
+        "large of study size",
+    ]
+    assert "no language-model head" in found[3].text and "which mnli+mlm would train" in found[3].text
+    assert f"{tmp_path / 'broken'}: found no config.json" in found[4].text
+    assert contents.from_the_hub(jobs) == ["acme/encoder", "who/x"]
+    # Of what cannot be read the size is not known: it counts as large.
+    assert " m broken large are not meant to be trained on a CPU" in environment.gpus(jobs)[0].text
+    program(path, "nvidia-smi", "echo 'NVIDIA A10, 11028, 550.54.15'")
+    assert any("GPU 0: trainings of large need about" in finding.text for finding in environment.gpus(jobs))
+    assert contents.blocks(jobs) == contents.blocks(planned(tmp_path, **own)), "its arms stand in no block"
+
+
 def test_what_the_mirror_lacks_is_a_row_or_column_with_its_reason(tmp_path: Path) -> None:
     mirror = tmp_path / "mirror"
 
@@ -267,6 +311,8 @@ def test_the_command_ends_with_0_only_when_the_run_can_start(tmp_path: Path) -> 
     done = doctor("--run", "demo")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith("run demo: demo-encoder\n") and "The run can start" in done.stdout
+    done = doctor("--run", "demo", "--study", "size")
+    assert done.returncode == 0 and "\n  ok       demo-4 of study size: the folder " in done.stdout, done.stdout
     done = doctor("--run", "paper", "--mirror", str(tmp_path), HF_ENDPOINT="http://127.0.0.1:9", HF_HUB_OFFLINE="0")
     assert done.returncode == 1 and "The run cannot start" in done.stdout
     assert "the run needs FacebookAI/xlm-roberta-large" in done.stdout
