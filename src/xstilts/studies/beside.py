@@ -12,7 +12,7 @@ from xstilts.files import read_json
 from xstilts.reporting.render import MISSING, markdown_table, number
 from xstilts.reporting.run import RunFolder
 from xstilts.studies.comparison import Design
-from xstilts.studies.costs import MEMORY, NOT_MEASURED, read_predicted
+from xstilts.studies.costs import MEMORY, NOT_MEASURED, predicted_languages, read_predicted
 from xstilts.studies.latency import ALONE, FILE, MANY
 from xstilts.studies.measure import Finding
 
@@ -120,10 +120,9 @@ def few_shot_seconds(study: Mapping[str, Any], made: Mapping[str, Sequence[str]]
     for arm in study["arms"]:
         manifests = [read_json(Path(path)) for path in made[arm] if Path(path).is_file()]
         own = [one for one in manifests if one["rule"] == "few_shot"]
-        work = [one["made"].get("work") or {} for one in own]
-        languages = sum(one.get("languages", 0) for one in work)
+        languages = sum(map(predicted_languages, own))
         if languages:
-            seconds = sum(one.get("training_seconds", 0.0) for one in work)
+            seconds = sum((one["made"].get("work") or {}).get("training_seconds", 0.0) for one in own)
             found[arm] = examples_of(str(study["arms"][arm])), seconds / languages
     return found
 

@@ -150,8 +150,16 @@ def null_test(made: Mapping[str, list[str]], plus: str, minus: str) -> NullTest:
 
 def _in_one_go(prediction: Mapping[str, Any]) -> bool:
     """Say whether a prediction made all its languages at once: else the model was loaded more than once."""
-    made, languages = prediction["made"].get("work") or {}, prediction["results"].get("languages", ())
-    return bool(made.get("languages", len(languages)) == len(languages))
+    made, there = prediction["made"].get("work") or {}, predicted_languages(prediction)
+    return bool(made.get("languages", there) == there)
+
+
+def predicted_languages(prediction: Mapping[str, Any]) -> int:
+    """Return how many languages a prediction is of, by its manifest: those without data are named there too.
+
+    Its work counts those that its last attempt made.
+    """
+    return sum(not one.get("reason") for one in prediction["results"].get("languages", {}).values())
 
 
 def equal_steps(made: Mapping[str, list[str]], arm: str, source: str) -> str:

@@ -185,9 +185,9 @@ def _manifest(
             work | {"languages": 3, "steps": 5, "tokens": 50, "padded_tokens": 55, "training_seconds": 1.0},
         )
     write_json(path.parent / "history.json", {"best_step": 10, "evaluations": []})
-    found = (
-        {} if rule in ("predict", "few_shot") else results | {"learned": learned, "collapsed": []} | dict(chosen or {})
-    )
+    found = results | {"learned": learned, "collapsed": []} | dict(chosen or {})
+    if rule in ("predict", "few_shot"):
+        found = {"languages": {code: {"reason": None, "splits": ["dev", "test"]} for code in FEWER["languages"]}}
     settings = {"few_shot": {"folds": FOLDS}} if rule == "few_shot" else {}
     _remember(path, rule, list(path.parts[-5:-1]), ["history.json"], found, work, read, settings)
 

@@ -76,5 +76,11 @@ def test_a_prediction_that_was_interrupted_is_in_no_pair(tmp_path: Path) -> None
     remember(one, {name: value for name, value in content.items() if name != "seal"})
     null = null_test(made, "a", "b")
     assert null.found == HOLDS and "3 pairs on the same examples" in null.words, null.words
+    for paths in made.values():
+        for path in map(Path, paths):  # a language without data is named, and in no prediction
+            content = read_json(path)
+            content["results"]["languages"]["qu"] = {"reason": "qu has no such data", "splits": []}
+            remember(path, {name: value for name, value in content.items() if name != "seal"})
+    assert null_test(made, "a", "b") == null
     few = null_test({arm: paths[:2] for arm, paths in made.items()}, "a", "b")
     assert few.found == COARSE and "1 pair in one go of predictions of a and b" in few.words

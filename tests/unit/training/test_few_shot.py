@@ -9,6 +9,7 @@ from xstilts.artifacts import Manifest
 from xstilts.data.rows.drawn import by_hash
 from xstilts.families.stored import open_features
 from xstilts.graph.settings import settings_of
+from xstilts.studies.beside import few_shot_seconds
 from xstilts.training.few_shot import folds, open_predictor
 
 
@@ -55,7 +56,10 @@ def test_a_language_that_is_done_is_not_trained_again(run: Run, capsys: pytest.C
     made = run.predict("none+16shots", "grown", **given)
     said = capsys.readouterr().err
     assert "tr: 20 steps" in said and "et: 20 steps" not in said and "1 of 2 languages" in said
-    assert made.content["made"]["work"]["languages"] == 1
+    work = made.content["made"]["work"]
+    assert work["languages"] == 1
+    arm = few_shot_seconds({"arms": {"NONE +16": "none+16shots"}}, {"NONE +16": [str(made.path)]})
+    assert arm == {"NONE +16": (16, work["training_seconds"] / 2)}, "seconds of a language, of both that it is of"
 
 
 def test_examples_alone_train_a_fresh_head_and_adapters_stay_adapters(run: Run) -> None:
