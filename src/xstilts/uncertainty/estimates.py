@@ -58,8 +58,12 @@ def item_draws(draws: Array) -> Array:
 
 
 def over_seeds(values: Array, statistic: Statistic) -> float:
-    """Return one number for the seeds of a sum of terms (seeds, terms): of each term over its seeds, then added up."""
-    return float(values.sum(axis=1).mean() if statistic == "mean" else np.median(values, axis=0).sum())
+    """Return one number for the seeds of a sum of terms (seeds, terms): of each term over its seeds, then added up.
+
+    Terms that cancel add up to 0: a rest of rounding would lie beside an interval as narrow as it is.
+    """
+    value = float(values.sum(axis=1).mean() if statistic == "mean" else np.median(values, axis=0).sum())
+    return 0.0 if abs(value) < ROUNDING else value
 
 
 def median_draws(values: Array, normal: Array) -> Array:
@@ -112,7 +116,6 @@ def estimate(values: Array, draws: Array, noise: SeedNoise, spread: Spread | Non
     """
     seeds, totals = len(values), values.sum(axis=1)
     value = over_seeds(values, noise.statistic)
-    value = 0.0 if abs(value) < ROUNDING else value
     around = item_draws(draws)
     if seeds >= 3:
         own = Spread(float(totals.var(ddof=1)), seeds - 1)

@@ -5,6 +5,8 @@ import pytest
 from test_intervals import accuracy_scores
 
 from benchmarks.simulations import Case, best_average, shares
+from xstilts.reporting.claims import Claim, gain
+from xstilts.reporting.judging import judge
 from xstilts.uncertainty.best import (
     Half,
     best_intervals,
@@ -118,6 +120,14 @@ def test_seeds_that_are_left_of_more_deviate_as_so_few_do():
     _, around = deviations({seed: (value, quiet) for seed, value in ((1, 48.0), (4, 50.0), (5, 55.0))}, noise)
     reach = 4.303 * np.std([48, 50, 55], ddof=1) / 3**0.5  # t(2), not t(4), which is 2.776
     assert np.quantile(around, 0.975) == pytest.approx(reach, rel=0.05)
+
+
+def test_equal_sources_show_no_claim_whatever_rounding_leaves_of_their_difference():
+    """A third of three equal scores and minus a third of each add up to 7e-15, in every seed: none of it is a gain."""
+    of_source = {seed: (70.1, np.zeros(1_000)) for seed in (1, 2, 3)}
+    runs = {task: {"none": of_source, "mnli": of_source} for task in ("xnli", "pawsx", "udpos")}
+    found = judge(Claim("MNLI gains", parts={"gain": gain("mnli", runs)}), runs, seed_noise([1, 2, 3], 1_000))
+    assert (found["verdict"], found["estimate"]) == ("not identified", 0)
 
 
 def test_the_best_median_is_chosen_where_tables_show_medians():
