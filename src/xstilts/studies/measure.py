@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from xstilts.config.study import BEST
-from xstilts.families.facts import facts
 from xstilts.reporting.aggregate import Scores, choose_split
 from xstilts.reporting.claims import Failed, failures, sound
 from xstilts.reporting.failures import NOT_LEARNED, Chain, behind, failed_trainings, meant_not_to_learn
@@ -157,8 +156,9 @@ def best_by_seed(
 ) -> Chosen:
     """Return which candidate stands for ``best-en`` by task and seed: the best of the other seeds on English dev.
 
-    The English dev scores are those that chose the checkpoints; no score that is shown takes part. Retrieval, which has
-    none, takes the source that was fixed beforehand.
+    The English dev scores are those that chose the checkpoints; no score that is shown takes part. Retrieval by the
+    encoder as it is has none (that of XTREME-R, behind a training on SQuAD, has): it takes the source that was fixed
+    beforehand.
     """
     chosen: Chosen = {}
     for task, by_source in runs.items():
@@ -171,7 +171,7 @@ def best_by_seed(
         for seed in seeds:
             others = [other for other in seeds if other != seed] or [seed]
             best = best_of(choosing, there, others, settings["statistic"])
-            if facts(entries[task]["family"]).paired:
+            if entries[task]["target"] == "none":
                 best = settings["retrieval_source"] if settings["retrieval_source"] in there else None
             if best and seed in by_source[best]:
                 chosen.setdefault(task, {})[seed] = best

@@ -5,6 +5,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from planted_studies import ROOT, plant
 
@@ -15,6 +16,8 @@ from xstilts.planning.tables import open_run
 from xstilts.reporting.run import RunFolder
 from xstilts.scoring.score_file import read_scores, write_scores
 from xstilts.studies.job import run_study
+from xstilts.studies.measure import best_by_seed
+from xstilts.tasks import task
 
 YES, NO, UNKNOWN = "yes", "no", "not identified"
 BETTER = {  # study -> the sources that are better where the answer is yes
@@ -177,6 +180,21 @@ def test_best_en_is_chosen_by_english_dev_of_the_other_seeds(tmp_path: Path) -> 
     chosen = json.loads((run.tables / "arms.cells.json").read_text(encoding="utf-8"))["parts"]["best-en"]
     assert set(chosen["udpos"][0]["by_seed"].values()) == {"squad"}
     assert set(chosen["tatoeba"][0]["by_seed"].values()) == {"mnli"}
+
+
+def test_best_en_of_retrieval_behind_a_training_is_chosen_by_its_english_dev() -> None:
+    """XTREME-R finds sentences with the encoder trained on SQuAD: its dev score chooses, as it does in best.md."""
+    study = {"candidates": ["mnli", "squad"]}
+    cell = (50.0, np.zeros(3))
+    runs = {
+        name: {source: {1: cell, 2: cell} for source in study["candidates"]} for name in ("tatoeba", "tatoeba_squad")
+    }
+    entries = {name: {"family": task(name).family, "target": task(name).target} for name in runs}
+    own_dev = {
+        (source, "squad", seed): (score, 500) for source, score in (("mnli", 60.0), ("squad", 70.0)) for seed in (1, 2)
+    }
+    chosen = best_by_seed(study, entries, runs, own_dev, {"statistic": "mean", "retrieval_source": "mnli"})
+    assert chosen == {"tatoeba": {1: "mnli", 2: "mnli"}, "tatoeba_squad": {1: "squad", 2: "squad"}}
 
 
 @pytest.mark.parametrize("name", ["order", "xcopa-cost"])
