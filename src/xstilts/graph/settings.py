@@ -207,8 +207,20 @@ def study(jobs: Jobs, name: str) -> Settings:
     order: Settings = {"order": list(jobs.study.arms)}  # a spec is sorted by its keys
     if jobs.study.settings.methods:
         order["encoders"] = {arm: model for arm, (model, _) in jobs.study.arms.items()}
-    order |= {"order_of_families": list(jobs.study.settings.families)} if jobs.study.settings.families else {}
+    if jobs.study.settings.families:
+        rates = {model: _rates(jobs.study, model) for model in jobs.study.run.models}
+        order |= {"order_of_families": list(jobs.study.settings.families), "learning_rates": rates}
     return reporting(jobs.study) | _recipe(jobs) | order | {"name": name, "study": own, "made": manifests}
+
+
+def _rates(jobs: Jobs, model: str) -> dict[str, float]:
+    """Return the learning rate of each training of a model, by source, and by source and target."""
+    first = jobs.run.seeds[0]
+    sources = [cell for cell in jobs.intermediate() if (cell[0], cell[2]) == (model, first)]
+    targets = [cell for cell in jobs.target_trainings() if (cell[0], cell[3]) == (model, first)]
+    found = {cell[1]: train_intermediate(jobs, *cell) for cell in sources}
+    found |= {f"{cell[1]}, {cell[2]}": train_target(jobs, *cell) for cell in targets}
+    return {training: settings["learning_rate"] for training, settings in found.items()}
 
 
 def _recipe(jobs: Jobs) -> Settings:

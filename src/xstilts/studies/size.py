@@ -215,6 +215,7 @@ def _page(
         *([GENERATED] if run.generated else []),
         f"**Answer: {content['verdict']}.** {content['means']} The reason: {content['reason']}.",
         RULE,
+        _rates_in_words(run.settings["learning_rates"]),
         f"The gain is {plus} minus {minus}. Seeds {' '.join(map(str, study['seeds']))}; {tasks}"
         + (f"; in no average: {out}" if out else "")
         + ". Test splits. The average is the mean over the tasks, each of which is one over its languages. "
@@ -242,6 +243,19 @@ def _page(
         "them back, a row of `gains.csv` by its model and task (`--row MODEL,average`).",
     ]
     return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _rates_in_words(by_model: Mapping[str, Mapping[str, float]]) -> str:
+    """Say at which learning rates the sizes train, and where they are the same what that may look like."""
+    words = {model: " ".join(f"{rate:g}" for rate in sorted(set(of.values()))) for model, of in by_model.items()}
+    first, *others = by_model.values()
+    if any(one != first for one in others):
+        return f"Learning rates: {', '.join(f'{model} {rates}' for model, rates in words.items())}."
+    rates = next(iter(words.values()))
+    return (
+        f"Each training has the same learning rate in all sizes ({rates}), chosen for none of them: one that becomes "
+        "too high with the size would look like gains that diminish."
+    )
 
 
 def _costs(costs: Sequence[Mapping[str, Any]]) -> str:

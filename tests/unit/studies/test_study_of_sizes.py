@@ -39,6 +39,20 @@ def test_the_twin_has_every_size_on_its_page_and_is_not_identified(tmp_path: Pat
     assert {path.name for path in run.tables.iterdir()} >= set(read_study(ROOT, "size", generated=True).files)
     page = (run.tables / "verdict.md").read_text(encoding="utf-8")
     assert "**Answer: not identified.**" in page and "tiny encoders" in page and "demo-2 (0.00101 B)" in page
+    head = page.partition("![gain by size]")[0]
+    assert "Each training has the same learning rate in all sizes (" in head, "a limit, beside the answer"
+
+
+def test_learning_rates_of_sizes_that_differ_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = read_study(ROOT, "size", generated=True)
+    own = study.settings["encoders"]
+    slower = own["demo-4"] | {"method": {"kind": "lora", "learning_rate": 5e-4}}
+    changes = {"settings": study.settings | {"encoders": own | {"demo-4": slower}}}
+    monkeypatch.setattr("xstilts.graph.jobs.read_study", lambda *_: study.model_copy(update=changes))
+    run = plant(tmp_path, "size", PLANTED)
+    run_study(run)
+    page = (run.tables / "verdict.md").read_text(encoding="utf-8")
+    assert "Learning rates: demo-1 0.0003 0.0004, demo-2 0.0003 0.0004, demo-4 0.0005." in page
 
 
 def test_trainings_that_failed_stand_on_the_page(tmp_path: Path) -> None:
