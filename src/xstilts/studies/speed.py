@@ -1,12 +1,13 @@
 """How fast the arms of a study train: steps measured in one process, in an order and its reverse by turns (ABBA).
 
 Between arms nothing differs but their examples, so what warms up, throttles or is shared with others meets all alike.
+Each arm moves the rows of the embedding that its training reads, as that does: of more languages they are more.
 The encoder reads sequences end to end. ``dynamic`` and ``maximum`` fill each sequence up to the longest of its batch,
 or to the limit of tokens, with tokens that are computed as any other: what padding costs an encoder that has it.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,11 +37,11 @@ def measure_speed(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest
             arm's training).
         inputs: ``encoder``, and the stored features by ``PHASE/NAME``.
     """
+    from xstilts.modeling.batches import units
     from xstilts.modeling.encoder import open_encoder
     from xstilts.modeling.model import build_model, device
     from xstilts.training.labelled import open_task
     from xstilts.training.loop import Recipe, component
-    from xstilts.training.optimiser import build_optimiser
     from xstilts.training.sampler import schedule
 
     settings = spec["settings"]
@@ -56,21 +57,22 @@ def measure_speed(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest
     heads = {task.data.name: (task.data.family, max(1, len(task.labels))) for task in opened.values()}
     model = build_model(open_encoder(inputs["encoder"].folder), heads, first["seed"], recipe.precision)
     where = device(recipe.deterministic)
+    embeddings = _Embeddings(model, {arm: task.pieces for arm, task in opened.items()}, where)
     model.to(where)
     model.keep_half()
-    optimiser = build_optimiser(model, recipe.weight_decay, recipe.epsilon)
-    plans, bounds = {}, {}
-    for arm, task in opened.items():
-        bounds[arm] = np.arange(len(task.data.features.example) + 1)
-        plans[arm] = schedule([component(task.data, bounds[arm])], recipe.seed)
+    optimiser = embeddings.optimiser(recipe)
+    bounds = {arm: units(task.data.features, task.data.family) for arm, task in opened.items()}
+    plans = {arm: schedule([component(task.data, bounds[arm])], recipe.seed) for arm, task in opened.items()}
     limits = {arm: one["lengths"][one["parts"][0]["family"]] for arm, one in trainings.items()}
     rows = []
     for arm, batching, repeat, step in order(wanted["arms"], wanted["batching"], wanted["repeats"], wanted["steps"]):
         task, plan = opened[arm], plans[arm]
+        embeddings.take(arm)
         _wait(where)
         began = time.perf_counter()
         _, chosen = plan.batch((max(0, repeat) * wanted["steps"] + step) % plan.steps)
-        real = take(task.data.features, chosen)
+        members = [np.arange(bounds[arm][one], bounds[arm][one + 1]) for one in chosen]
+        real = take(task.data.features, np.concatenate(members))
         read = filled(real, batching, limits[arm])
         part = replace(task.data, features=read)
         ready = time.perf_counter()
@@ -82,10 +84,60 @@ def measure_speed(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest
         rows.append({"arm": arm, "batching": batching, "repeat": repeat, "step": step} | spent | counts)
     write_text(folder / FILE, csv_text(rows, COLUMNS))
     cut = {arm: inputs[one["parts"][0]["features"]].results["at_limit"] for arm, one in trainings.items()}
-    whole = {arm: (task.train_rows, int(task.data.features.offsets[-1])) for arm, task in opened.items()}
+    whole = {arm: (plan.components[0].units, int(opened[arm].data.features.offsets[-1])) for arm, plan in plans.items()}
     size = {arm: {"examples": count, "tokens": tokens} for arm, (count, tokens) in whole.items()}
     epochs = {arm: task.data.epochs for arm, task in opened.items()}
-    return Product([FILE], {"at_limit": cut, "sizes": size, "epochs": epochs, "device": str(where)})
+    found = {"at_limit": cut, "sizes": size, "epochs": epochs, "embedding_rows": embeddings.rows}
+    return Product([FILE], found | {"device": str(where)})
+
+
+class _Embeddings:
+    """The rows of the embedding that each arm's training holds (``modeling.read_rows``), in one model by turns."""
+
+    def __init__(self, model: Any, pieces: Mapping[str, Any], where: Any) -> None:
+        """Make them of an encoder on the CPU, whose embedding is the first arm's then.
+
+        Args:
+            model: the encoder with its heads.
+            pieces: those that an arm's texts have.
+            where: the device of the steps.
+        """
+        from xstilts.modeling.read_rows import keep_read_rows
+
+        self.model, self.place = model, ""
+        self.of: dict[str, Any] = {}
+        whole = dict(model.encoder.named_modules())
+        for arm, read in pieces.items():
+            rows = keep_read_rows(model.encoder, [read])
+            if rows is not None:
+                self.place = next(name for name, part in model.encoder.named_modules() if part is rows)
+                model.encoder.set_submodule(self.place, whole[self.place])
+                self.of[arm] = rows.to(where)
+        for arm in pieces if self.place else ():
+            self.of.setdefault(arm, whole[self.place].to(where))  # a training that reads all rows
+        self.take(next(iter(pieces)))
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """How many rows a step of each arm moves; none where an architecture does more than look up."""
+        return {arm: len(found.weight) for arm, found in self.of.items()}
+
+    def take(self, arm: str) -> None:
+        """Give the encoder the embedding of an arm."""
+        if self.of:
+            self.model.encoder.set_submodule(self.place, self.of[arm])
+
+    def optimiser(self, recipe: Any) -> Any:
+        """Return an optimiser with each arm's rows, and all else once: a step moves what has gradients."""
+        from xstilts.training.optimiser import build_optimiser
+
+        found = build_optimiser(self.model, recipe.weight_decay, recipe.epsilon)
+        if self.of:
+            name = f"encoder.{self.place}.weight"
+            del found.parameters[name]
+            found.parameters |= {f"{arm}: {name}": embedding.weight for arm, embedding in self.of.items()}
+            found.decay |= {f"{arm}: {name}": found.decay[name] for arm in self.of}
+        return found
 
 
 def order(
@@ -127,11 +179,12 @@ def filled(features: Features, batching: str, limit: int) -> Features:
 
 
 def _step(model: Any, part: Any, optimiser: Any, recipe: Any, step: int, where: Any) -> float:
+    from xstilts.modeling.batches import units
     from xstilts.training.loop import accumulate
 
-    count = len(part.features.example)
+    bounds = units(part.features, part.family)
     began = time.perf_counter()
-    accumulate(model, part, np.arange(count + 1), np.arange(count), recipe, step)
+    accumulate(model, part, bounds, np.arange(len(bounds) - 1), recipe, step)
     optimiser.step(recipe.learning_rate, recipe.clip)
     _wait(where)
     return time.perf_counter() - began
