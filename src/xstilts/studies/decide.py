@@ -80,8 +80,8 @@ def decide(study: Mapping[str, Any], primary: Finding, without: Sequence[Finding
     return YES, f"{between} lies above 0, with every {study['apart']} left out in turn too"
 
 
-def what_would_change(verdict: str, primary: Finding, study: Mapping[str, Any]) -> str:
-    """Return in a sentence or two what other numbers would give another answer."""
+def what_would_change(verdict: str, primary: Finding, study: Mapping[str, Any], without: Sequence[Finding]) -> str:
+    """Return in a sentence or two what other numbers would give another answer; arguments as of ``decide``."""
     if primary.lower is None or primary.upper is None:
         return "The scores that are missing."
     width = primary.upper - primary.lower
@@ -95,6 +95,8 @@ def what_would_change(verdict: str, primary: Finding, study: Mapping[str, Any]) 
         return f"An interval that reaches {study['smallest']:g} points: of another encoder, or of other data."
     if len(primary.seeds) < study["least_seeds"]:
         return f"At least {study['least_seeds']} seeds of both arms."
+    if not without:
+        return f"A second {study['apart']}."
     more = (width / max(study["smallest"], 1e-9)) ** 2
     seeds = max(len(primary.seeds) + 1, round(len(primary.seeds) * more))
     return (

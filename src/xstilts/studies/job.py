@@ -26,6 +26,7 @@ from xstilts.studies.speeds import COLUMNS as SPEEDS
 from xstilts.studies.speeds import compare_speed, read_steps, shares_to_dev, speeds
 from xstilts.uncertainty.estimates import over_seeds
 
+HOLDING = "A null test that holds, on a quieter machine or over more seeds."
 CONTRASTS = (
     *("contrast", "kind", "plus", "minus", "tasks", "language", "without", "estimate", "lower", "upper"),
     *("p", "p_holm", "seeds", "reason"),
@@ -61,8 +62,10 @@ def run_study(run: RunFolder) -> None:
     few = lacking_languages({task: run.tasks[task] for task in primary.tasks}, arms.splits, arms.languages)
     if few and verdict != UNKNOWN:
         reason = f"{reason}; not in all languages: {few}"
+    would_change = what_would_change(verdict, primary, study, without)
     null = null_test(run.settings["made"], *design.null) if design.null else None
     if null and not null.holds:
+        would_change = HOLDING + f" {would_change}" * (verdict == UNKNOWN)
         verdict, reason = UNKNOWN, f"the null test of the harness {null.found}: {null.words}"
     found = {
         "name": name,
@@ -74,7 +77,7 @@ def run_study(run: RunFolder) -> None:
         "equal_steps": equal_steps(run.settings["made"], *design.equal_steps) if design.equal_steps else "",
         "null_test": null.words if null else "",
         "price": price(design.primary, primary.estimate, costs) if not fast else "",
-        "would_change": what_would_change(verdict, primary, study),
+        "would_change": would_change,
     }
     folds = k_fold(run, arms, averages, rows)
     _write_arms(run, model, arms, averages, folds)

@@ -226,7 +226,9 @@ def test_a_harness_that_fails_its_null_test_says_that_instead_of_an_answer(tmp_p
     found = decided(plant(tmp_path, "xcopa-cost", BETTER["xcopa-cost"], slower=1.5))
     assert found["verdict"] == UNKNOWN and found["reason"].startswith("the null test of the harness failed"), found
     assert "+50.0 %" in found["reason"]
+    assert found["would_change"] == "A null test that holds, on a quieter machine or over more seeds.", "no scores"
     found = decided(plant(tmp_path / "one seed", "xcopa-cost", BETTER["xcopa-cost"], seeds=[1]))
+    assert found["would_change"].endswith("over more seeds. At least 3 seeds of both arms.")
     assert found["verdict"] == UNKNOWN and found["reason"].startswith(
         "the null test of the harness is too coarse: 1 pair"
     )
