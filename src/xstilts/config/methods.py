@@ -14,7 +14,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "full": {},
     # Hu et al. (2022), table 9, RoBERTa large: queries and values, rank 8, alpha 16. Names of XLM-R's maps.
     "lora": {"modules": ["query", "value"], "rank": 8, "alpha": 16.0, "dropout": 0.0, "bits": None},
-    # Liu et al. (2022): keys, values and the middle of the feed-forward part; peft's names of these for RoBERTa.
+    # peft's for RoBERTa: keys, values, and what goes into every map whose name ends so: the feed-forward part's second
+    # one, as in Liu et al. (2022), and attention's output, which they leave.
     "ia3": {"modules": ["key", "value", "output.dense"], "feed_forward": ["output.dense"]},
     # AdapterHub: seq_bn (Pfeiffer) with relu, double_seq_bn (Houlsby) with swish, both with reduction 16.
     "bottleneck": {"form": "pfeiffer", "reduction": 16, "activation": None, "dropped": 0},

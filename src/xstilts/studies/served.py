@@ -192,8 +192,10 @@ def page(
         f"{' '.join(map(str, study['seeds']))}. {recipe_sentence(run.settings)}",
         "## Comparisons",
         markdown_table(["over", "kind", "processor's time a query", "latency", "rounds"], compared),
-        f"{TITLES.get(tasks[0], tasks[0])}. Ratios of means with 95 % intervals of Student's over rounds: in each, "
-        "both models answer the same 64 queries, a query each by turns.",
+        f"{TITLES.get(tasks[0], tasks[0])}. Geometric means of the rounds' ratios with 95 % intervals, Student's over "
+        "rounds: in each, both models answer the same 64 queries, a query each by turns. In encoders of XLM-R's kind "
+        "LoRA and IA3 as they are divide the joint product of queries, keys and values into three, which the others do "
+        "not: what that takes is in their ratios.",
         "![comparisons](forest.png)",
         "## Speed",
         *(_speed_table(task, found, measured) for task in tasks),
