@@ -115,7 +115,7 @@ rule in_context:
     message:
         "Predict {wildcards.task} with a decoder: {wildcards.source} (seed {wildcards.seed})"
     shell:
-        "python workflow/scripts/in_context.py --spec {input.spec} --model {input.model} --shots {input.shots} --features {input.features} --data {input.data} --output {output} --threads {threads} 2> {log}"
+        "python workflow/scripts/in_context.py --spec {input.spec} --model {input.model} --shots {input.shots} --features {input.features} --like {input.like} --data {input.data} --output {output} --threads {threads} 2> {log}"
 
 
 rule measure_latency:

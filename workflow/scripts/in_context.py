@@ -4,4 +4,4 @@ from xstilts.prediction.languages import predict_task
 from xstilts.script import run_artifact_job
 
 if __name__ == "__main__":
-    run_artifact_job(predict_task, __doc__, single=("model", "features", "shots"), gpu=True)
+    run_artifact_job(predict_task, __doc__, single=("model", "features", "shots"), optional=("like",), gpu=True)

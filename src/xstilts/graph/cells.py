@@ -73,8 +73,12 @@ class Cells(Reads):
     def like(self, model: str, source: str, target: str, seed: int | str, task: str) -> Cell | None:
         """The cell whose prediction is of the same weights, and made first; None: it is this one.
 
-        Where nothing is trained on a target, seeds of one encoder answer alike, and sources that start from it too.
+        Where nothing is trained on a target, seeds of one encoder answer alike, and sources that start from it too; so
+        do those of a decoder that reads no examples.
         """
+        if self.predicting(source) == "in_context":
+            own = self.run.source(source).shots or int(seed) == self.run.seeds[0]
+            return None if own else (model, source, target, self.run.seeds[0], task)
         if target != "none" or self.predicting(source) != "predict":
             return None
         first = self._first_of_encoder[self._encoder_of(model, source, seed)]

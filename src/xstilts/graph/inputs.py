@@ -86,11 +86,15 @@ def few_shot(jobs: Jobs, model: str, source: str, target: str, seed: str, task: 
 
 
 def in_context(jobs: Jobs, model: str, source: str, target: str, seed: str, task: str) -> Inputs:
-    """The decoder, and the English training set whose first rows it reads before a question; features and data."""
+    """The decoder, and the English training set whose first rows it reads before a question; features and data.
+
+    ``like`` has predictions of the same prompts.
+    """
     return {
         "model": jobs.decoder,
         "shots": jobs.data_of_target(target)[0],
         "features": jobs.features_of_task(model, source, task),
+        "like": [jobs.prediction(*like)] if (like := jobs.like(model, source, target, seed, task)) else [],
         "data": jobs.data_of_task(task),
     }
 

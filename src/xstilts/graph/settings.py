@@ -104,8 +104,9 @@ def few_shot(jobs: Jobs, model: str, source: str, target: str, seed: int, name: 
 
 
 def in_context(jobs: Jobs, model: str, source: str, target: str, seed: int, name: str) -> Settings:
-    """Return what is predicted, and how many English examples a decoder reads before each question."""
-    own = {"predictor": "prediction.in_context", "seed": int(seed), "shots": jobs.run.source(source).shots}
+    """Return what is predicted, and how many English examples, which the seed draws, a decoder reads before each."""
+    shots = jobs.run.source(source).shots
+    own = {"predictor": "prediction.in_context", "shots": shots} | ({"seed": int(seed)} if shots else {})
     return predict(jobs, model, source, target, seed, name) | own
 
 

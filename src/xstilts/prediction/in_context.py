@@ -160,7 +160,7 @@ class InContext:
         """Write the files of a language; return their names."""
         names = []
         for split, own in rows.items():
-            laid = lay_out(self.decoder, own, self.shots, self.settings["shots"], self.settings["seed"])
+            laid = lay_out(self.decoder, own, self.shots, self.settings["shots"], self.settings.get("seed", 0))
             found = scores(self.decoder, laid, self.settings["micro_tokens"])
             self.work["questions"] += len(laid)
             self.work["tokens_read"] += sum(len(ids) for question in laid for ids, _ in question)

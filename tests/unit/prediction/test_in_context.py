@@ -10,6 +10,7 @@ from few_shot_run import CODES, Run
 from xstilts.artifacts import read_manifest
 from xstilts.errors import UserError
 from xstilts.graph.inputs import inputs_of
+from xstilts.graph.jobs import Jobs
 from xstilts.prediction.decoder import fetch_decoder
 from xstilts.prediction.in_context import Decoder, Laid, lay_out, open_decoder, scores
 from xstilts.prediction.languages import predict_task
@@ -41,8 +42,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return Run(folder, sources=("none", "none+lora", "in-context-0", "in-context-2"), decoder={"weights": str(place)})
 
 
-def predict(run: Run, shots: int, seed: int = 1) -> Any:
-    given = {"model": decoder(run), "features": run.features, "shots": run.data["copa/en"]}
+def predict(run: Run, shots: int, seed: int = 1, **more: Path) -> Any:
+    given = {"model": decoder(run), "features": run.features, "shots": run.data["copa/en"]} | more
     given |= {f"xcopa/{code}": run.data[f"xcopa/{code}"] for code in CODES}
     source = f"in-context-{shots}"
     wildcards = ("m", source, "copa", seed, "xcopa_copa")
@@ -160,6 +161,22 @@ def test_a_decoder_predicts_every_language_and_says_what_it_read(run: Run) -> No
     assert again.content["key"] != made.content["key"], "other examples with another seed"
     inputs = inputs_of(run.made.jobs, "in_context", "m", "in-context-2", "copa", "1", "xcopa_copa")
     assert inputs["model"] == run.made.jobs.decoder and inputs["shots"] == run.made.jobs.data("copa", "en")
+
+
+def test_without_examples_seeds_ask_the_same_and_the_first_answers(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    jobs = Jobs(run.made.jobs.run.model_copy(update={"seeds": [1, 2]}), run.made.jobs.code)
+    cells = {source: ("m", source, "copa", "2", "xcopa_copa") for source in ("in-context-0", "in-context-2")}
+    first = jobs.prediction("m", "in-context-0", "copa", 1, "xcopa_copa")
+    assert inputs_of(jobs, "in_context", *cells["in-context-0"])["like"] == [first]
+    assert inputs_of(jobs, "in_context", *cells["in-context-2"])["like"] == []
+    made = predict(run, 0)
+    capsys.readouterr()
+    again = predict(run, 0, seed=2, like=made.path)
+    assert "0 of 2 languages needed forward passes" in capsys.readouterr().err
+    for path in made.folder.glob("*.tsv"):
+        assert (again.folder / path.name).read_bytes() == path.read_bytes()
 
 
 def test_all_models_of_a_study_answer_in_turns(run: Run) -> None:
