@@ -11,7 +11,7 @@ from xstilts import tasks
 from xstilts.reporting.figures import style
 from xstilts.reporting.figures.curves import learning_curves
 from xstilts.reporting.figures.differences import clear_of_zero, colour_limit, heat_map
-from xstilts.reporting.figures.languages import half_width, language_bars
+from xstilts.reporting.figures.languages import HELD, half_width, language_bars
 from xstilts.reporting.figures.names import by_family, language_name
 from xstilts.reporting.figures.published import published_scatter
 from xstilts.reporting.published import read_published
@@ -235,6 +235,8 @@ def test_bars_by_language_say_who_is_who(pictures, tmp_path):
     assert {"English", "qaf\n(unseen)", "mnli-shuffled (control)", "95 % interval", "missing"} <= set(
         words(pictures[0])
     )
+    language_bars(values, ["en", "qaf"], "BUCC", "F1 (%)", tmp_path, "bars", None, errors, interval=HELD)
+    assert "95 % interval, threshold held" in words(pictures[1]), "that of intervals.csv draws it anew"
     ends = [tuple(y for _, y in path.vertices) for lines in axes.collections for path in lines.get_paths()]
     assert (47.0, 53.0) in ends and (0.0, 0.0) in ends, "an interval, and a foot where a score is 0"
 

@@ -31,6 +31,8 @@ from xstilts.uncertainty.quantiles import student_quantile
 from xstilts.uncertainty.resampling import ratio
 from xstilts.uncertainty.seeds import Statistic, median_variance
 
+INTERVAL = "95 % interval"
+HELD = "95 % interval, threshold held"  # of BUCC: intervals.csv draws it anew
 NO_DATA = "No scores here: the notes below the main table say why"
 CHANCE: Any = {"color": INK, "linewidth": 1.1, "linestyle": (0, (3, 1.2))}
 ABSENT: Any = {"color": GREY, "linestyle": "", "marker": "x", "markersize": 3.5, "markeredgewidth": 0.9}
@@ -66,6 +68,7 @@ def _figure_of_task(
         chance or None,
         language_errors(run, model, task, metric, split),
         [code for code in languages if counted and code not in counted],
+        HELD if entry["scoring"][0] == "bucc" else INTERVAL,
     )
 
 
@@ -125,6 +128,7 @@ def language_bars(
     chance: float | Mapping[str, float] | None = None,
     errors: Mapping[str, Mapping[str, float]] | None = None,
     unseen: Collection[str] = (),
+    interval: str = INTERVAL,
 ) -> list[Path]:
     """Draw one task's scores by language, a bar a source; many bars go to several rows.
 
@@ -138,6 +142,7 @@ def language_bars(
         chance: chance level in percent, one number or one a language.
         errors: source to language to half the 95 % interval.
         unseen: the languages that the encoder hardly or never saw.
+        interval: what the legend calls ``errors``.
     """
     if not any(values.values()):
         return save_empty(title, NO_DATA, folder, stem)
@@ -175,7 +180,7 @@ def language_bars(
         headline(drawn, title)
         missing = any(name not in row for row in values.values() for name in languages)
         columns = legend_columns(sources)
-        handles = _bar_legend(look, chance is not None, missing, any(errors.values()))
+        handles = _bar_legend(look, chance is not None, missing, interval if any(errors.values()) else "")
         drawn.legend(handles=handles, loc="outside lower center", ncols=columns, columnspacing=1.2)
         return save(drawn, folder, stem)
 
@@ -211,7 +216,7 @@ def _bars(
         axes.plot(empty, [0.0] * len(empty), **ABSENT, clip_on=False)
 
 
-def _bar_legend(look: Mapping[str, Look], chance: bool, missing: bool, errors: bool) -> list[Any]:
+def _bar_legend(look: Mapping[str, Look], chance: bool, missing: bool, interval: str) -> list[Any]:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -225,8 +230,8 @@ def _bar_legend(look: Mapping[str, Look], chance: bool, missing: bool, errors: b
         )
         for name, one in look.items()
     ]
-    if errors:
-        handles.append(Line2D([], [], **ERROR, label="95 % interval"))
+    if interval:
+        handles.append(Line2D([], [], **ERROR, label=interval))
     if chance:
         handles.append(Line2D([], [], **CHANCE, label="best without reading"))
     if missing:
