@@ -1,6 +1,8 @@
 """`xstilts size FILE`: how gains depend on the size of the model, from a table of gains or from a run's scores."""
 
 import argparse
+import csv
+import math
 from pathlib import Path
 
 from xstilts.errors import UserError
@@ -19,17 +21,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the page."""
-    from xstilts.studies.series import page, read_scores, read_series
+    from xstilts.studies.covered import remarks_on
+    from xstilts.studies.gains import read_scores, read_series
+    from xstilts.studies.series import page
 
     if not options.model:
         print(page(options.title, read_series(options.file)), end="")
         return 0
-    sizes = {}
+    sizes: dict[str, float] = {}
     for entry in options.model:
         name, _, billions = entry.partition("=")
         try:
-            sizes[name] = float(billions)
+            size = float(billions)
         except ValueError:
-            raise UserError(f"--model {entry}: found no number; expected NAME=BILLIONS, such as large=0.56") from None
-    print(page(options.title, read_scores(options.file, sizes, options.source, options.minus)), end="")
+            size = 0.0
+        if not 0 < size < math.inf:
+            raise UserError(f"--model {entry}: expected NAME=BILLIONS, a number above 0, such as large=0.56")
+        if name in sizes or size in sizes.values():
+            raise UserError(f"--model {entry}: found the model or its size twice; expected each once")
+        sizes[name] = size
+    series = read_scores(options.file, sizes, options.source, options.minus)
+    with options.file.open(encoding="utf-8", newline="") as file:
+        rows = [row | {"value": row["value"] or None} for row in csv.DictReader(file)]
+    read = [row for row in rows if row["source"] in (options.source, options.minus)]
+    print(page(options.title, series, remarks_on(read, sizes, [one.name for one in series])), end="")
     return 0

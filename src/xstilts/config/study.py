@@ -169,6 +169,9 @@ class Study(Section):
             raise ValueError(f"arms: found {len(self.arms)}; expected two beside `families`: without, and with")
         if len(set(self.models)) < len(self.models):
             raise ValueError("families: found an encoder twice; expected each once")
+        for family, sizes in self.families.items():
+            if len(set(sizes.values())) < len(sizes):
+                raise ValueError(f"families.{family}: found one size of two encoders; expected each once")
         if self.families and self.methods:
             raise ValueError(
                 "methods: found some beside `families`; expected none: an encoder's `method` stands in settings"

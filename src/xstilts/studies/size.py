@@ -18,20 +18,8 @@ from xstilts.reporting.scores import csv_text
 from xstilts.studies.costs import COLUMNS as COSTS
 from xstilts.studies.costs import arm_costs, read_predicted
 from xstilts.studies.covered import differing, failed, lacking_languages, missing, missing_in_words, remarks_on
-from xstilts.studies.series import (
-    NO,
-    RULE,
-    UNKNOWN,
-    YES,
-    Gains,
-    Series,
-    decide,
-    interval,
-    read_average,
-    read_gains,
-    section,
-    series_of,
-)
+from xstilts.studies.gains import Gains, Series, read_average, read_gains, series_of
+from xstilts.studies.series import NO, RULE, UNKNOWN, YES, decide, interval, section
 
 MEANS = {
     YES: "Beyond 30 B a larger model gains less from intermediate training than the smaller ones foretell.",

@@ -1,5 +1,6 @@
 """Gains by size: the published series comes out as it is, planted ones as they were planted, and too few as unknown."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,18 +9,8 @@ import pytest
 
 from xstilts.cli import main
 from xstilts.errors import DataError
-from xstilts.studies.series import (
-    NO,
-    UNKNOWN,
-    YES,
-    Series,
-    decide,
-    interval,
-    page,
-    read_average,
-    read_scores,
-    read_series,
-)
+from xstilts.studies.gains import Series, read_average, read_scores, read_series
+from xstilts.studies.series import NO, UNKNOWN, YES, decide, interval, page
 from xstilts.uncertainty.forms import FORMS, fit, leave_largest_out
 
 ROOT = Path(__file__).parents[3]
@@ -165,6 +156,15 @@ def test_what_is_no_table_of_gains_is_refused(tmp_path: Path) -> None:
     table.write_text("series,billions,gain\nx,large,2\n")
     with pytest.raises(DataError, match=r"line 2: could not convert string to float: 'large'"):
         read_series(table)
+    for row, said in (
+        ("x,0,2", "line 2: 0 B, gain 2; expected a size above 0 and a finite gain"),
+        ("x,1,nan", "line 2: 1 B, gain nan"),
+        ("x,1,2\nx,2,2\nx,1,7", "line 4: x, 1 B once more; expected each size, seed and language once"),
+        ("", "found no row"),
+    ):
+        table.write_text(f"series,billions,gain\n{row}\n")
+        with pytest.raises(DataError, match=re.escape(said)):
+            read_series(table)
 
 
 def test_a_task_in_many_languages_weighs_no_more_than_one_in_few(tmp_path: Path) -> None:
@@ -211,4 +211,12 @@ def test_the_scores_of_a_run_become_a_page(tmp_path: Path, capsys: pytest.Captur
     assert "0 sizes above 30 B, and the rule needs 3" in said and "**Diminishing beyond 30 B: not identified.**" in said
     assert main(["size", str(scores), "--model", "small=0.3", "--model", "other=1"]) == 2
     assert "no score of other" in capsys.readouterr().err
-    assert main(["size", str(scores), "--model", "small"]) == 2
+    for wrong in ("small", "small=0", "small=nan"):
+        assert main(["size", str(scores), "--model", wrong]) == 2
+    capsys.readouterr()
+    assert main(["size", str(scores), "--model", "small=0.3", "--model", "large=0.3"]) == 2, "one would hide the other"
+    assert "--model large=0.3: found the model or its size twice" in capsys.readouterr().err
+    scores.write_text(scores.read_text().replace("large,mnli,squad,xquad,de,test,f1,1,63,ok",
+                                                 "large,mnli,squad,xquad,de,test,f1,1,63,not learned"))  # fmt: skip
+    assert main(["size", str(scores), "--model", "small=0.3", "--model", "large=0.6"]) == 0
+    assert "Trainings that failed: large after mnli (not learned)." in capsys.readouterr().out

@@ -120,6 +120,8 @@ def test_its_encoders_are_the_studys_alone(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="families: found an encoder twice"):
         twice = {"families": {"demo": {"demo-1": 1}, "other": {"demo-1": 2}}}
         Study.model_validate(jobs.study.settings.model_dump() | twice)
+    with pytest.raises(ValueError, match=r"families.demo: found one size of two encoders"):
+        Study.model_validate(jobs.study.settings.model_dump() | {"families": {"demo": {"demo-1": 1, "demo-2": 1}}})
 
 
 def test_gains_are_followed_to_the_scores_of_both_arms_and_the_sizes(tmp_path: Path) -> None:
