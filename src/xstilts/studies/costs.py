@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.files import read_json
+from xstilts.reporting.render import number
 from xstilts.studies.comparison import Comparison
 from xstilts.uncertainty.quantiles import student_quantile
 
@@ -195,7 +196,7 @@ def price(comparison: Comparison, points: float | None, costs: Iterable[Mapping[
     each = f", {more / points:,.0f} a point" if points > 0 and more > 0 else ""
     return (
         f"{comparison.plus} took {more:+,.0f} training seconds against {comparison.minus}, all seeds, for "
-        f"{points:+.1f} points{each}."
+        f"{number(points, True)} points{each}."
     )
 
 

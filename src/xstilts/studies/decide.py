@@ -90,7 +90,8 @@ def what_would_change(verdict: str, primary: Finding, study: Mapping[str, Any], 
             "A quieter machine or more repeats, where the interval is wide; another kernel or device, where it is not."
         )
     if verdict == YES:
-        return "An interval that reaches 0: of further seeds, of another encoder, or when one task is left out."
+        apart = f"when one {study['apart']} is left out"
+        return f"An interval that reaches 0: of further seeds, of another encoder, or {apart}."
     if verdict == NO:
         return f"An interval that reaches {study['smallest']:g} points: of another encoder, or of other data."
     if len(primary.seeds) < study["least_seeds"]:

@@ -18,7 +18,8 @@ from xstilts.uncertainty.seeds import Statistic
 
 HEAD = ["comparison", "points", "95 % interval", "p (Holm)", "seeds"]
 SPEED = (
-    "Measured in one process, arms in an order and its reverse by turns, by the seconds of whole steps. Padding is "
+    "Measured in one process, arms in an order and its reverse by turns, by the seconds of whole steps. Unpadded are "
+    "encoders of XLM-R's kind alone: others pad each forward pass to its longest sequence all the same. Padding is "
     "filled with tokens that are computed as any other. At the limit: training sequences as long as the limit, by "
     "language, which may have been cut. Hours are of one training."
 )
@@ -68,9 +69,10 @@ def page(
         "## What each arm cost, all seeds",
         _costs_table(costs),
         "Each arm as if it stood alone: what arms share is trained once and counts for each. Predicted by the shipped "
-        "speeds of one thread of a CPU and of a GPU, before; measured by the manifests, after. The encoder reads "
-        "sequences end to end, so no token is padding but inside attention: with padding are the trained tokens with "
-        "what is added there. Energy is by NVML's counter, of the whole GPU over jobs of five seconds or more.",
+        "speeds of one thread of a CPU and of a GPU, before; measured by the manifests, after. Encoders of XLM-R's "
+        "kind read sequences end to end, so no token is padding but inside attention; others pad each forward pass to "
+        "its longest sequence: with padding are the trained tokens with what is added so. "
+        "Energy is by NVML's counter, of the whole GPU over jobs of five seconds or more.",
         *(one for one in beside if one),
         "![score against cost](pareto.png)",
         "Bars are the 95 % intervals of each arm by itself; arms are paired, so differences are known better (above).",

@@ -6,7 +6,8 @@ import pytest
 
 from xstilts.artifacts import circumstances, remember
 from xstilts.files import read_json
-from xstilts.studies.costs import COARSE, FAILED, HOLDS, cost_of, null_test
+from xstilts.studies.comparison import Comparison
+from xstilts.studies.costs import COARSE, FAILED, HOLDS, cost_of, null_test, price
 
 LANGUAGES = ("et", "ht", "id")
 
@@ -59,6 +60,12 @@ def test_equal_work_must_be_seen_to_cost_the_same(
     made = {"SIQA->COPA": predictions(tmp_path / "siqa", plus), "COPA": predictions(tmp_path / "none", minus)}
     null = null_test(made, "SIQA->COPA", "COPA")
     assert (null.found, null.holds) == (found, found == HOLDS) and words in null.words, null.words
+
+
+def test_what_points_cost_has_the_points_that_the_comparisons_have() -> None:
+    costs = [{"arm": arm, "training_seconds": took, "finished": 1, "jobs": 1} for arm, took in (("a", 90), ("b", 5))]
+    said = price(Comparison("a", "b"), 4.25, costs)
+    assert said == "a took +85 training seconds against b, all seeds, for +4.3 points, 20 a point.", said
 
 
 def test_predictions_of_other_examples_are_no_equal_work(tmp_path: Path) -> None:
