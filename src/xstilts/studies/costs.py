@@ -175,7 +175,9 @@ def equal_steps(made: Mapping[str, list[str]], arm: str, source: str) -> str:
     for owner, path in ((owner, Path(one)) for owner, found in made.items() for one in found):
         name, target = path.parts[-4:-2]
         if path.is_file() and (name == source or owner == arm) and (found := read_json(path))["rule"] in TRAININGS:
-            steps[arm if owner == arm else source, target] = int(found["results"]["steps"])
+            links = found["results"].get("before", {}).values()  # of a chain: each of its trainings
+            whole = int(found["results"]["steps"]) + sum(int(one["steps"]) for one in links)
+            steps[arm if owner == arm else source, target] = whole
     targets = [target for owner, target in steps if owner == arm]
     if (source, "none") not in steps or not targets:
         return ""

@@ -7,7 +7,7 @@ import pytest
 from xstilts.artifacts import circumstances, remember
 from xstilts.files import read_json
 from xstilts.studies.comparison import Comparison
-from xstilts.studies.costs import COARSE, FAILED, HOLDS, cost_of, null_test, price
+from xstilts.studies.costs import COARSE, FAILED, HOLDS, cost_of, equal_steps, null_test, price
 
 LANGUAGES = ("et", "ht", "id")
 
@@ -60,6 +60,24 @@ def test_equal_work_must_be_seen_to_cost_the_same(
     made = {"SIQA->COPA": predictions(tmp_path / "siqa", plus), "COPA": predictions(tmp_path / "none", minus)}
     null = null_test(made, "SIQA->COPA", "COPA")
     assert (null.found, null.holds) == (found, found == HOLDS) and words in null.words, null.words
+
+
+def test_steps_on_a_chain_are_those_of_all_its_trainings(tmp_path: Path) -> None:
+    """The further ones are of its first: of its last one alone both would have 75, and MNLI's would be missing."""
+    made: dict[str, list[str]] = {"none-longer": [], "mnli": []}
+    for arm, source, target, before in (
+        ("none-longer", "none-longer", "siqa-copa", {"siqa": {"steps": 1300}}),
+        ("mnli", "mnli", "none", {}),
+        ("mnli", "mnli", "siqa-copa", {"siqa": {"steps": 300}}),
+    ):
+        rule, steps = ("train_intermediate", 1000) if target == "none" else ("train_target", 75)
+        path = tmp_path / source / target / "1" / "manifest.json"
+        path.parent.mkdir(parents=True)
+        results = {"steps": steps} | ({"before": before} if before else {})
+        remember(path, {"rule": rule, "files": {}, "results": results, "made": circumstances(0.0)})
+        made[arm].append(str(path))
+    said = equal_steps(made, "none-longer", "mnli")
+    assert said == "Steps of none-longer: 1,375 on siqa-copa (mnli and then siqa-copa has as many in all)."
 
 
 def test_what_points_cost_has_the_points_that_the_comparisons_have() -> None:
