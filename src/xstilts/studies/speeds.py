@@ -104,25 +104,26 @@ def compare_speed(steps: Steps, comparison: Comparison) -> Finding:
 def shares_to_dev(run: RunFolder, arms: Mapping[str, str], english: str) -> dict[str, float | None]:
     """Return after which share of its intermediate training an arm first has the best dev score of the English one.
 
-    The mean over seeds; None where a seed never has it, there is no history, or other data chose the checkpoint: a
-    score of answers is no accuracy.
+    The mean over the seeds that both have; None where a seed never has it, there is no history, or other data chose the
+    checkpoint: a score of answers is no accuracy.
     """
-    scored: dict[str, list[list[tuple[float, float]]]] = {}
+    scored: dict[str, dict[int, list[tuple[float, float]]]] = {}
     chosen_on: dict[str, list[str]] = {}
     for arm, source in arms.items():
         for seed in run.settings["seeds"]:
             folder = run.folder / "models" / run.settings["models"][0] / source / "none" / str(seed)
             if (folder / "history.json").is_file() and (made := read_json(folder / "history.json")["evaluations"]):
                 last = made[-1]["step"]
-                scored.setdefault(arm, []).append([(one["step"] / last, one["score"]) for one in made])
+                scored.setdefault(arm, {})[seed] = [(one["step"] / last, one["score"]) for one in made]
                 chosen_on[arm] = _choosing(read_json(folder / "manifest.json"))
     scored = {arm: found for arm, found in scored.items() if chosen_on[arm] == chosen_on.get(english)}
-    wanted = [max(score for _, score in history) for history in scored.get(english, [])]
+    wanted = {seed: max(score for _, score in history) for seed, history in scored.get(english, {}).items()}
     shares: dict[str, float | None] = {}
     for arm, histories in scored.items():
         reached = [
-            next((share for share, score in history if score >= goal), None)
-            for history, goal in zip(histories, wanted, strict=False)
+            next((share for share, score in histories[seed] if score >= goal), None)
+            for seed, goal in wanted.items()
+            if seed in histories
         ]
         there = [share for share in reached if share is not None]
         shares[arm] = sum(there) / len(there) if there and len(there) == len(reached) else None

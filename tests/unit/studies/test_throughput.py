@@ -75,6 +75,12 @@ def test_an_arm_that_other_data_chose_has_no_hours_to_the_dev_score_of_the_engli
             write_json(folder / "manifest.json", manifest | {"spec": {"settings": {"parts": [part]}}})
     arms = {"E": "mnli", "M": "mnli-many", "S": "squad"}
     assert shares_to_dev(run, arms, "E") == {"E": 1.0, "M": pytest.approx(2 / 3)}
+    folder = run.folder / "models" / run.settings["models"][0]
+    first = run.settings["seeds"][0]
+    harder = [{"step": 10 * place, "score": score} for place, score in ((1, 40), (2, 80), (3, 87))]
+    write_json(folder / "mnli/none" / str(first) / "history.json", {"evaluations": harder})
+    (folder / "mnli-many/none" / str(first) / "history.json").unlink()
+    assert shares_to_dev(run, arms, "E")["M"] == pytest.approx(2 / 3), "a seed beside itself"
 
 
 @pytest.mark.slow
