@@ -83,7 +83,7 @@ def decide(study: Mapping[str, Any], primary: Finding, without: Sequence[Finding
 def what_would_change(verdict: str, primary: Finding, study: Mapping[str, Any], without: Sequence[Finding]) -> str:
     """Return in a sentence or two what other numbers would give another answer; arguments as of ``decide``."""
     if primary.lower is None or primary.upper is None:
-        return "The scores that are missing."
+        return "Trainings that do not fail, in these arms." if primary.lost else "The scores that are missing."
     width = primary.upper - primary.lower
     if primary.comparison.of != "score":
         return (

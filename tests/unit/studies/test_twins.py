@@ -130,6 +130,7 @@ def test_an_arm_whose_first_stage_learned_nothing_is_no_evidence(tmp_path: Path)
     """M->E rests on M, which is a row of no table of its own where another arm has it."""
     found = decided(plant(tmp_path, "order", BETTER["order"], unlearned=["mnli-many"]))
     assert found["verdict"] == UNKNOWN and "not learned" in found["reason"]
+    assert found["would_change"] == "Trainings that do not fail, in these arms.", "no score is missing"
 
 
 @pytest.mark.slow
