@@ -161,8 +161,8 @@ def predict_study(jobs: Jobs, name: str) -> Settings:
 def measure_speed(jobs: Jobs, name: str) -> Settings:
     """Return whose steps are measured, how often, and how each arm is trained."""
     assert jobs.study is not None and jobs.study.settings.speed is not None
-    study, speed = jobs.study.settings, jobs.study.settings.speed
-    arms = {arm: source_training(jobs.study.run, study.arms[arm], study.seeds[0]) for arm in speed.arms}
+    study, speed, model = jobs.study.settings, jobs.study.settings.speed, jobs.study.run.models[0]
+    arms = {arm: train_intermediate(jobs.study, model, study.arms[arm], study.seeds[0]) for arm in speed.arms}
     return {"speed": speed.model_dump(), "training": arms}
 
 

@@ -283,7 +283,8 @@ def opened_by_name(jobs: Jobs, rule: str, *wildcards: Any) -> tuple[str, ...]:
         return modules.of_facts(tasks.task(wildcards[0]).family)
     if rule == "measure_speed":
         found = settings_of(jobs, rule, *wildcards)["training"].values()
-        return modules.of_training({part["family"] for training in found for part in training["parts"]})
+        opened = modules.of_training({part["family"] for training in found for part in training["parts"]})
+        return opened + modules.of_method(next((one["method"]["kind"] for one in found if "method" in one), None))
     if rule == "measure_serving":
         served = settings_of(jobs, rule, *wildcards)["models"]
         kinds = sorted({one["kind"] for one in served} - {"full"})

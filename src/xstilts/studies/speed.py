@@ -6,6 +6,7 @@ The encoder reads sequences end to end. ``dynamic`` and ``maximum`` fill each se
 or to the limit of tokens, with tokens that are computed as any other: what padding costs an encoder that has it.
 """
 
+import importlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -16,6 +17,7 @@ import numpy as np
 
 from xstilts.artifacts import Manifest, Product
 from xstilts.console import say
+from xstilts.errors import UserError
 from xstilts.families.features import TOKEN_ARRAYS, Features, ends, lengths, take
 from xstilts.files import write_text
 from xstilts.reporting.scores import csv_text
@@ -55,7 +57,15 @@ def measure_speed(folder: Path, spec: dict[str, Any], inputs: dict[str, Manifest
         seed=first["seed"], learning_rate=0.0, checkpoint_minutes=1e9, **first["optimisation"]
     )  # at a rate of 0 a step computes what it always does, and every arm meets the same weights
     heads = {task.data.name: (task.data.family, max(1, len(task.labels))) for task in opened.values()}
-    model = build_model(open_encoder(inputs["encoder"].folder), heads, first["seed"], recipe.precision)
+    method: dict[str, Any] = first.get("method", {})
+    if other := [arm for arm, one in trainings.items() if one.get("method", {}) != method]:
+        raise UserError(
+            f"speed.arms: found {other[0]}, which trains by another method than the first; expected one method"
+        )
+    encoder = open_encoder(inputs["encoder"].folder, as_stored="bits" in method)
+    if method:  # by name: few runs have adapters
+        importlib.import_module("xstilts.modeling.adapted").attach(encoder, method, first["seed"])
+    model = build_model(encoder, heads, first["seed"], recipe.precision)
     where = device(recipe.deterministic)
     embeddings = _Embeddings(model, {arm: task.pieces for arm, task in opened.items()}, where)
     model.to(where)
@@ -119,7 +129,7 @@ class _Embeddings:
 
     @property
     def rows(self) -> dict[str, int]:
-        """How many rows a step of each arm moves; none where an architecture does more than look up."""
+        """How many rows a step of each arm moves; none with adapters, or where an embedding does more than look up."""
         return {arm: len(found.weight) for arm, found in self.of.items()}
 
     def take(self, arm: str) -> None:

@@ -4,10 +4,13 @@ import csv
 from pathlib import Path
 
 import numpy as np
+import pytest
 from encoder_jobs import Made, pairs
 from test_chain import Chain, questions
 
 from xstilts.artifacts import read_manifest
+from xstilts.config.methods import Method
+from xstilts.errors import UserError
 from xstilts.families.stored import open_features
 from xstilts.graph.settings import settings_of
 from xstilts.modeling.fetch import fetch_model
@@ -48,6 +51,13 @@ def test_a_step_has_whole_questions_and_moves_the_rows_that_its_training_reads(t
             "examples": len(np.unique(features.example)),
             "tokens": len(features.input_ids),
         }
+    adapted = {arm: one | {"method": Method(kind="lora").settings} for arm, one in training.items()}
+    settings = {"speed": speed | {"repeats": 1}, "training": adapted}
+    thin = measure_speed(folder, {"settings": settings}, inputs | {"encoder": encoder})
+    assert thin.results["embedding_rows"] == {}, "of an encoder with adapters these train alone"
+    with pytest.raises(UserError, match="found Q, which trains by another method than the first"):
+        mixed = {"speed": speed, "training": training | {"E": adapted["E"]}}
+        measure_speed(folder, {"settings": mixed}, inputs | {"encoder": encoder})
     tokens = sum(
         int(row["tokens"]) for row in rows if (row["arm"], row["batching"], row["repeat"]) == ("Q", "unpadded", "0")
     )
