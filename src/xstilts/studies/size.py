@@ -76,6 +76,7 @@ def answer(run: RunFolder, rows: Sequence[Mapping[str, Any]]) -> None:
         "means": MEANS[verdict],
         "reason": reason,
         "rule": RULE,
+        "limit": _rates_in_words(run.settings["learning_rates"]),
         "null_test": "",
         "price": "",
         "would_change": "Further sizes of the first family, until three lie on either side of 30 B; more seeds and "
@@ -203,7 +204,7 @@ def _page(
         *([GENERATED] if run.generated else []),
         f"**Answer: {content['verdict']}.** {content['means']} The reason: {content['reason']}.",
         RULE,
-        _rates_in_words(run.settings["learning_rates"]),
+        content["limit"],
         f"The gain is {plus} minus {minus}. Seeds {' '.join(map(str, study['seeds']))}; {tasks}"
         + (f"; in no average: {out}" if out else "")
         + ". Test splits. The average is the mean over the tasks, each of which is one over its languages. "

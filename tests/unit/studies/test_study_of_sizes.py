@@ -39,8 +39,8 @@ def test_the_twin_has_every_size_on_its_page_and_is_not_identified(tmp_path: Pat
     assert {path.name for path in run.tables.iterdir()} >= set(read_study(ROOT, "size", generated=True).files)
     page = (run.tables / "verdict.md").read_text(encoding="utf-8")
     assert "**Answer: not identified.**" in page and "tiny encoders" in page and "demo-2 (0.00101 B)" in page
-    head = page.partition("![gain by size]")[0]
-    assert "Each training has the same learning rate in all sizes (" in head, "a limit, beside the answer"
+    assert found["limit"] in page.partition("![gain by size]")[0], "beside the answer, as on the run's page"
+    assert found["limit"].startswith("Each training has the same learning rate in all sizes (")
 
 
 def test_learning_rates_of_sizes_that_differ_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -133,7 +133,7 @@ def _figures(run: RunFolder) -> list[dict[str, str]]:
 
 
 def _studies(folder: Path) -> list[dict[str, Any]]:
-    """The run's studies as they were decided: question, verdict, reason, and their figures."""
+    """The run's studies as they were decided: question, verdict, reason, what limits it if that is known, figures."""
     found = []
     for path in sorted(folder.glob("studies/*/verdict.json")):
         drawn = [path.with_name(f"{stem}.svg") for stem in ("forest", "pareto", "gains")]
@@ -142,7 +142,7 @@ def _studies(folder: Path) -> list[dict[str, Any]]:
             for one in drawn
             if one.is_file() and one.stat().st_size <= SHARP
         ]
-        found.append(read_json(path) | {"images": images})
+        found.append({"limit": ""} | read_json(path) | {"images": images})
     return found
 
 
