@@ -32,7 +32,9 @@ PAYS = (
     "an arm a seed and c_k those of the examples of one language, n = (C({plus}) - C({minus})) / c_k is the number of "
     "target languages from which on the stage costs less than k examples of each; a decoder, which trains nothing, "
     "costs more with every question: N = (C({plus}) - C({minus})) / (its seconds a question - {plus}'s), many at once. "
-    "The labels of the examples are in neither. It has paid for itself only where it scores no less."
+    "The labels of the examples are in neither. A step on examples moves all rows of the embedding, one of the stage "
+    "those that it reads: of a small encoder examples cost more by that. It has paid for itself only where it scores "
+    "no less."
 )
 
 
