@@ -29,6 +29,8 @@ def known_rows(jobs: Jobs, name: str, language: str, split: str) -> tuple[int, s
     if text:
         return text.sentences, "expected"
     known = dataset(name)
+    if split == "train" and language != "en" and not (facts(known.family).raw or name.endswith(TRANSLATION)):
+        return 0, "expected"  # nothing but English is trained on
     if known.folder is None and jobs.run.world is not None and jobs.run.data.origin == "world":
         return _rows_of_world(jobs.run.world, name, split), "expected"
     if _lacks(jobs, name, language, split):
@@ -43,8 +45,6 @@ def known_rows(jobs: Jobs, name: str, language: str, split: str) -> tuple[int, s
     expected = known.expected_rows(split, language)
     if name.endswith(TRANSLATION):  # as many as in English
         return known_rows(jobs, name.removesuffix(TRANSLATION), "en", split)
-    if split == "train" and language != "en" and not facts(known.family).raw:
-        return 0, "expected"  # nothing but English is trained on
     if expected is not None:
         return (2 * expected if facts(known.family).paired else expected), "expected"
     if split not in known.splits:
