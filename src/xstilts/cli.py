@@ -70,7 +70,7 @@ def _run(arguments: list[str]) -> int:
     command = next(iter(arguments), "")
     try:
         for name, summary in COMMANDS.items():
-            subparser = commands.add_parser(name, help=summary, description=summary.capitalize() + ".")
+            subparser = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
             if name == command:
                 _module(name).add_arguments(subparser)
         options = parser.parse_args(arguments)

@@ -36,6 +36,13 @@ def test_an_output_on_a_full_disk_is_one_line(arguments: tuple[object, ...]) -> 
     assert (done.returncode, errors) == (2, ["error: the output cannot be written: No space left on device"])
 
 
+def test_what_a_command_does_is_said_with_the_names_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    for name, said in (("size", "beyond 30 B."), ("ccgbank", "CCGbank readable"), ("lock", "the Hugging Face Hub")):
+        with pytest.raises(SystemExit):
+            main([name, "--help"])
+        assert said in " ".join(capsys.readouterr().out.split())
+
+
 def test_a_closed_output_is_no_mistake() -> None:
     assert command("tasks", after=">&-").returncode == 0
 
