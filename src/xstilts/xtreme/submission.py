@@ -24,6 +24,10 @@ def only_folder(parent: Path, wanted: str | None, what: str) -> str:
         return wanted
     if wanted is None and len(names) == 1:
         return names[0]
+    if not names:
+        raise UserError(
+            f"{parent}: found no {what} there; expected the folder of a run that has made some: results/NAME"
+        )
     raise UserError(
         f"{parent}: which {what}? there: {' '.join(names) or 'none'}" + (f", not {wanted}" if wanted else "")
     )

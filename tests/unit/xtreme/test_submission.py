@@ -132,6 +132,13 @@ def test_unknown_sources_and_seeds_are_named(run_folder: Path, capsys: pytest.Ca
     assert "which seed? there: 1" in capsys.readouterr().err
 
 
+def test_a_run_that_is_not_there_has_no_model_to_choose(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in (["submission", str(tmp_path / "nope"), "--best"], ["verify-baseline", str(tmp_path / "nope")]):
+        assert main(command) == 2
+        said = "found no model there; expected the folder of a run that has made some: results/NAME\n"
+        assert capsys.readouterr().err.endswith(said)
+
+
 def test_a_partial_submission_holds_what_is_there_and_names_the_rest(
     run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
