@@ -20,7 +20,7 @@ PICK += $(if $(RETRIEVAL),"retrieval={$$RETRIEVAL}")
 # A study is computed beside the run's rows, and what is equal to one of them is not computed twice.
 CHOSEN := $(strip $(foreach key,NAME STUDY,$(if $(filter command line,$(origin $(key))),$($(key)))))
 PICK += $(if $(CHOSEN),study=$(firstword $(CHOSEN)))
-PICK += $(if $(MIRROR),mirror="$$(realpath -m -- "$$MIRROR")")
+PICK += $(if $(MIRROR),mirror="$$(realpath -m -- "$$(printf %s "$$MIRROR" | sed "s|^~/|$$HOME/|")")")
 # A folder may hold cuts of the data sets: make laptop takes what is there.
 PICK += $(if $(and $(MIRROR),$(filter laptop laptop-%,$(RUN) $(MAKECMDGOALS))),"data={origin: mirror}")
 OWN :=
@@ -58,6 +58,10 @@ space := $(comma:,=) $(comma:,=)
 $(call only,ENCODER,xtreme study plan laptop laptop-rows laptop-seeds laptop-r,; a run of another encoder: docs/howto/add-a-model.md)
 $(call only,RECIPE,paper plan,; other settings of another run: docs/howto/other-recipe.md)
 $(call only,RUN,run study plan table lock,)
+$(call only,JOBS,plan,; how many jobs run at once a profile says: docs/howto/gpus.md)
+# The table shows all that a run has.
+$(foreach word,sources tasks languages models seeds,$(if $(filter table,$(MAKECMDGOALS)),$(if $(filter command line,$(origin $(word))),\
+    $(error error: $(word) is not read by make table, which shows all that RUN has))))
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-seeds demo-encoder laptop laptop-seeds small paper run verify-baseline verify-small xtreme xtreme-r lock install plan table test test-full test-slurm bench gpu-check site lint format schema documents conda clean
@@ -134,8 +138,7 @@ paper: install
 	@$(call run,$(if $(RECIPE),recipes/$(RECIPE),paper),$(if $(RECIPE),paper-$(RECIPE)))
 
 # Without its own name an overlay of the user's own would take the place of the run that it changes.
-NAMED = $(if $(filter-out paper,$(RUN)),grep -Eqs '^run: *$(RUN)( .*)?$$' config/runs/$(RUN).yaml,:) || \
-	{ echo "error: config/runs/$(RUN).yaml: expected the line \`run: $(RUN)\`, the folder of its results"; exit 2; }
+NAMED = $(if $(filter-out paper,$(RUN)),PYTHONPATH=src $(BIN)/python -m xstilts.config.layers $(RUN),:)
 
 # An overlay of the user's own.
 run: install

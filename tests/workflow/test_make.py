@@ -34,6 +34,8 @@ def make(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
         (("xtreme-r", "ENCODER=org/one"), "a run of another encoder: docs/howto/add-a-model.md"),
         (("laptop", "RECIPE=jiant"), "RECIPE is read by make paper, plan; other settings of another run"),
         (("demo", "RUN=paper"), "RUN is read by make run, study, plan, table, lock"),
+        (("demo", "JOBS=4"), "JOBS is read by make plan; how many jobs run at once a profile says"),
+        (("table", "RUN=demo", "tasks=xnli"), "tasks is not read by make table, which shows all that RUN has"),
     ],
 )
 def test_a_word_that_nobody_reads_is_refused_with_what_was_meant(words: tuple[str, ...], said: str) -> None:
@@ -57,6 +59,9 @@ def test_a_mirror_may_lie_anywhere(tmp_path: Path) -> None:
     command = ["make", "--no-print-directory", "--eval=show: ; @printf %s $(PICK)", "show", f"MIRROR={odd}"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert parse_config([done.stdout]) == {"mirror": str(odd)}
+    command[-1] = "MIRROR=~/data"  # the shell leaves it so where it stands in quotes
+    home = subprocess.run(command, cwd=ROOT, env=PLAIN | {"HOME": str(odd)}, capture_output=True, text=True, check=True)
+    assert parse_config([home.stdout]) == {"mirror": str(odd / "data")}
 
 
 def test_help_names_every_command_and_variable_and_stands_where_none_is_named() -> None:
@@ -131,7 +136,9 @@ def test_an_overlay_of_ones_own_runs_under_its_own_name_alone(bare: Path) -> Non
     overlay, tool = bare / "config/runs/mine.yaml", bare / ".venv/bin/snakemake"
     tool.parent.mkdir(parents=True)
     tool.write_text('#!/bin/sh\necho "$@"\n')
-    (tool.parent / "python").write_text("#!/bin/sh\n")
+    checks = f'case "$*" in *config.layers*) exec {sys.executable} "$@";; esac\n'
+    (tool.parent / "python").write_text(f"#!/bin/sh\n{checks}")
+    (bare / "src").symlink_to(ROOT / "src")
     for path in tool.parent.iterdir():
         path.chmod(0o755)
     (bare / ".venv/installed").touch()
@@ -142,7 +149,8 @@ def test_an_overlay_of_ones_own_runs_under_its_own_name_alone(bare: Path) -> Non
 
     overlay.write_text("extends: small\nsources: [none]\n")
     refused = run("RUN=mine")
-    assert refused.returncode == 2 and "config/runs/mine.yaml: expected the line `run: mine`" in refused.stdout
+    said = "config/runs/mine.yaml: run: found None; expected the line `run: mine`"
+    assert refused.returncode == 2 and said in refused.stderr
     assert "small" not in refused.stdout, "nothing was called"
     study = subprocess.run(
         ["make", "study", "NAME=robustness", "RUN=mine"],
@@ -152,8 +160,12 @@ def test_an_overlay_of_ones_own_runs_under_its_own_name_alone(bare: Path) -> Non
         text=True,
         check=False,
     )
-    assert study.returncode == 2 and "config/runs/mine.yaml: expected the line `run: mine`" in study.stdout
+    assert study.returncode == 2 and said in study.stderr
     assert "--configfile" not in study.stdout, "no model of small was trained anew in place of its own"
+    overlay.write_text("extends: small\nrun: mine\n\tseeds: [1]\n")
+    broken = run("RUN=mine")
+    assert broken.returncode == 2 and 'in "config/runs/mine.yaml", line 3, column 1' in broken.stderr
+    assert broken.stderr.count("\n") == 2 and "--configfile" not in broken.stdout, "one line, and make's own"
     overlay.write_text("extends: small\nrun: mine   # no other\n")
     done = run("RUN=mine")
     assert done.returncode == 0 and "--configfile config/runs/mine.yaml --logger xstilts" in done.stdout

@@ -1,5 +1,9 @@
-"""Which files a configuration is made of: config.yaml, what each overlay stands on, the overlays, the command line."""
+"""Which files a configuration is made of: config.yaml, what each overlay stands on, the overlays, the command line.
 
+``python -m xstilts.config.layers RUN`` refuses an overlay of config/runs/ that cannot be read, or is not called RUN.
+"""
+
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -68,7 +72,8 @@ def _read(path: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
-        raise ConfigError(f"{path}: found {type(content).__name__}; expected keys with values")
+        found = "nothing" if content is None else type(content).__name__
+        raise ConfigError(f"{path}: found {found}; expected keys with values")
     return content
 
 
@@ -81,3 +86,21 @@ def merged(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any
             value = merged(below if isinstance(below, Mapping) else {}, value)
         both[key] = value
     return both
+
+
+def check_named(code: Path, name: str) -> None:
+    """Refuse an overlay without its own name: its results would take the place of the run's that it changes.
+
+    Raises:
+        ConfigError: it says so, or that a file of its cannot be read.
+    """
+    path = layers(code, [name])[-1]
+    if (found := _read(path).get("run")) != name:
+        raise ConfigError(f"{path}: run: found {found!r}; expected the line `run: {name}`, the folder of its results")
+
+
+if __name__ == "__main__":
+    try:
+        check_named(Path(), sys.argv[1])
+    except ConfigError as error:
+        sys.exit(f"error: {error}")
