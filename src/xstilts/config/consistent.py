@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from xstilts import tasks
-from xstilts.config.naming import NAME, check_names, is_folder
+from xstilts.config.naming import NAME, REPOSITORY, check_names, is_folder
 from xstilts.config.shots import fault_of
 from xstilts.config.sources import AVERAGED, CONTROLS, LONGER, parse
 from xstilts.config.trainings import TrainingSettings
 from xstilts.data.registry import dataset, names
 from xstilts.errors import ConfigError
+from xstilts.tasks import outside
 
 WILDCARD = re.compile(r"{\w+")
 
@@ -25,7 +26,7 @@ def check(run: Any) -> None:
     Raises:
         ValueError: it names the key, what was found and what was expected.
     """
-    for one in (_sources, _kinds, _models, _languages, _sets, _data):
+    for one in (_sources, _kinds, _models, _languages, _sets, _lengths, _data):
         one(run)
 
 
@@ -33,7 +34,7 @@ def _sources(run: Any) -> None:
     """Whether each name in `sources` means something, and no list names one twice."""
     for entry in run.sources:
         if isinstance(entry, dict) and (len(entry) != 1 or set(*entry.values()) != {"encoder"}):
-            raise ValueError(f"sources: {entry!r}; expected `name: {{encoder: FOLDER}}`")
+            raise ValueError(f"sources: found {entry!r}; expected `name: {{encoder: FOLDER}}`")
     check_names(run.run, run.recipe, run.models, [*run.own_encoders])
     mixtures, groups = ("multi", *run.intermediate.mixtures), run.intermediate.groups
     for entry in run.sources:
@@ -60,6 +61,8 @@ def _sources(run: Any) -> None:
     if run.languages != "all":
         named["languages"] = run.languages
     for key, values in named.items():
+        if not values:
+            raise ValueError(f"{key}: found none; expected at least one")
         for value in values:
             if values.count(value) > 1:
                 raise ValueError(f"{key}: {value} stands twice; expected each once")
@@ -78,6 +81,9 @@ def _sources(run: Any) -> None:
 
 def _kinds(run: Any) -> None:
     """Whether each source may stand in such a run, and has the settings that it needs."""
+    for kind, method in run.methods.items():
+        if method.kind != kind:
+            raise ValueError(f"methods.{kind}: found kind: {method.kind}; expected kind: {kind}, its name")
     groups = run.intermediate.groups
     grouped = [source for source in run.parsed_sources if any(s.language in groups for s in run.stages(source))]
     if grouped and not run.of_study:
@@ -121,7 +127,11 @@ def _models(run: Any) -> None:
                 "sources without raw text, or vocabulary: whole"
             )
     for key, place in _places(run).items():
-        if place is not None and is_folder(place) and not Path(place).expanduser().is_dir():
+        if place is None or Path(place).expanduser().is_dir():
+            continue
+        if Path(place).is_file():
+            raise ValueError(f"{key}: found a file, {place!r}; expected an encoder's folder, or owner/name on the Hub")
+        if is_folder(place) or not REPOSITORY.fullmatch(place):
             raise ValueError(f"{key}: found no folder {place!r}; expected an encoder's, or owner/name on the Hub")
 
 
@@ -138,12 +148,17 @@ def _languages(run: Any) -> None:
                 raise ValueError(f"languages: no task of this run has {code!r}; known: {' '.join(sorted(spoken))}")
         for name in run.tasks:
             if not run.languages_of(name):
-                its, found = " ".join(run.goes_by.languages_of(tasks.task(name))), " ".join(run.languages)
+                generated = run.data.origin == "world" and run.world is not None and not tasks.task(name).own
+                whole = run.model_copy(update={"languages": run.world.languages if generated else "all"})
+                its, found = " ".join(whole.languages_of(name)), " ".join(run.languages)
                 raise ValueError(f"languages: found {found}; expected one of {its} too, or `tasks` without {name}")
 
 
 def _sets(run: Any) -> None:
     """Whether each training has settings, and those with which others can count."""
+    for phase, more in (("intermediate", ("multi", "mlm-en")), ("target", ())):
+        for name in getattr(run, phase).sets:
+            _check_trained(phase, name, more)
     controls = {"mnli-shuffled": ["mnli"], "mlm-en": ["mlm-en", "mnli"]}
     stages = [stage for source in run.parsed_sources for stage in run.stages(source)]
     wanted = [name for source in stages for name in controls.get(source.base, run.training_sets(source))]
@@ -162,6 +177,18 @@ def _sets(run: Any) -> None:
             _check_counted(f"target.sets.{name}", run.target.sets[name], f"{LONGER} takes as many more")
 
 
+def _lengths(run: Any) -> None:
+    """Whether a question leaves room for its passage, whatever special tokens an encoder has."""
+    own = {f"target.sets.{name}.lengths.": one.lengths for name, one in run.target.sets.items() if one.lengths}
+    for key, changes in {"lengths.": {}, **own}.items():
+        lengths = run.lengths.model_dump() | changes
+        if lengths["max_query"] >= lengths["span_qa"]:
+            raise ValueError(
+                f"{key}max_query: found {lengths['max_query']} beside span_qa: {lengths['span_qa']}; expected fewer "
+                "tokens of a question than of it with its passage"
+            )
+
+
 def _data(run: Any) -> None:
     """Whether places can be named, and the data are there."""
     places = [encoder.weights for encoder in run.encoders.values()] + [*run.own_encoders.values()]
@@ -171,6 +198,16 @@ def _data(run: Any) -> None:
             raise ValueError(f"encoders: {place!r}: Snakemake takes braces for a wildcard; a link to it may be named")
     if run.data.origin == "world" and run.world is None:
         raise ValueError("data.origin is world: give the section `world`")
+    if run.data.origin == "world" and run.world is not None:
+        read = {"pretrained_languages": run.pretrained_languages} | {
+            f"encoders.{name}.pretraining.languages": run.encoders[name].pretraining.languages
+            for name in run.models
+            if run.is_pretrained_here(name)
+        }
+        for key, codes in read.items():
+            if strange := [code for code in codes if code not in run.world.languages]:
+                known = " ".join(run.world.languages)
+                raise ValueError(f"{key}: found {strange[0]!r}; the generated languages are {known}")
     if run.data.origin != "world" and run.pretrained_languages:
         raise ValueError(
             "pretrained_languages: found on real data, where a score is a mean over the benchmark's languages; "
@@ -178,6 +215,20 @@ def _data(run: Any) -> None:
         )
     if run.data.origin != "world" and run.mirror is not None and not Path(run.mirror).is_dir():
         raise ValueError(f"mirror: found no folder {run.mirror!r}; expected one of real data")
+
+
+def _check_trained(phase: str, name: str, more: Sequence[str]) -> None:
+    """Refuse settings of what is no training set: nothing would read them."""
+    every, training = tasks.registry()
+    known = [*(one for one, what in training.items() if not what.chain), *more]
+    if name in known or name in outside.entries():
+        return
+    target = every[name].target if name in every else name
+    why = f", whose settings are those of {' and '.join(training[target].links)}" if target in training else ""
+    raise ValueError(
+        f"{phase}.sets: found {name!r}{why}; expected training sets: {' '.join(known)}, or those of a file in "
+        "`tasks` or `task_files`"
+    )
 
 
 def _check_counted(key: str, settings: TrainingSettings, who: str) -> None:

@@ -40,6 +40,10 @@ class Pretraining(Section):
                 f"found max_length: {self.max_length} beside positions: {self.positions}; expected at most as many "
                 "tokens in a block of text as the encoder has positions"
             )
+        if self.hidden % self.heads:
+            raise ValueError(
+                f"found hidden: {self.hidden} beside heads: {self.heads}; expected a width that its heads divide evenly"
+            )
         return self
 
 

@@ -24,6 +24,9 @@ RESERVED = {  # what stands where names do: in results/, in a run's folder, besi
 FILE = re.compile(r".*\.(json|jsonl|safetensors|txt|model|log|part)")
 
 
+REPOSITORY = re.compile(r"([\w.-]+/)?[\w.-]+", re.ASCII)
+
+
 def is_folder(place: str) -> bool:
     """Say whether a place can only be a folder: an identifier on the Hub is ``owner/name``, or ``name`` alone."""
     first, slash, rest = place.partition("/")

@@ -26,7 +26,8 @@ NAME = re.compile(r"[a-z][a-z0-9]*")
 CODE = re.compile(r"[a-z]{2,3}")
 TASK_FAMILIES = tuple(name for name in FAMILIES if facts(name).prediction and facts(name).fields[0])
 DROPPING = ("classification", "multiple_choice")  # whose rows have one label, by which `drop` leaves them out
-RESERVED = ("none", "multi", "text", "mlm")
+RESERVED = ("none", "multi", "text", "mlm", "all")
+COLUMNS = ("source", "arm", "encoder", "seeds", "lower", "upper")  # beside the tasks in tables, as averages are
 # A head is called as its training set, and PyTorch's ModuleDict, which holds them, takes no name that it has itself.
 OF_MODULES = {
     "apply", "bfloat16", "buffers", "children", "clear", "compile", "cpu", "cuda", "double", "eval", "float",
@@ -234,13 +235,16 @@ def _checked(path: Path, name: str, before: Sequence[str]) -> dict[str, Entry]:
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         raise ConfigError(f"{name}: found no YAML ({' '.join(str(error).split())})") from None
     if not isinstance(raw, dict) or not raw:
-        raise ConfigError(f"{name}: found {type(raw).__name__}; expected names, each with what the task is")
+        found = "nothing" if raw is None else type(raw).__name__
+        raise ConfigError(f"{name}: found {found}; expected names, each with what the task is")
     tasks, training = shipped()
     for key in raw:
         if not isinstance(key, str) or not NAME.fullmatch(key):
             raise ConfigError(f"{name}: found the name {key!r}; expected lower-case letters and digits, a letter first")
         if key in (*tasks, *training, *shipped_names(), *RESERVED, *before):
             raise ConfigError(f"{name}: found the name {key!r}, which is taken; expected another")
+        if key in COLUMNS or key.startswith("avg"):
+            raise ConfigError(f"{name}: found the name {key!r}, which is a column of the tables; expected another")
         if key in OF_MODULES:
             raise ConfigError(f"{name}: found the name {key!r}, which no head of a model can have; expected another")
     try:

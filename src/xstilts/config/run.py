@@ -1,9 +1,10 @@
 """The configuration of a run: its sections put together, checked against each other before anything runs."""
 
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, WithJsonSchema, model_validator
 
 from xstilts import tasks
 from xstilts.config.consistent import check
@@ -100,7 +101,9 @@ class Run(Section):
         description="whose weights stay on the disk: all; sources: a target's model goes after its predictions; "
         "pretrained: a source's encoder too, once nothing needs it. A machine's setting: it changes no result",
     )
-    mirror: str | None = Field(default=None, description="folder of the mirror; a place, not a setting")
+    mirror: Annotated[str | None, AfterValidator(lambda place: place and str(Path(place).expanduser()))] = Field(
+        default=None, description="folder of the mirror; a place, not a setting"
+    )
 
     of_study: ClassVar[bool] = False  # whether it is a study's, whose arms stand in no main table
 
@@ -233,9 +236,10 @@ def with_benchmark(raw: dict[str, Any]) -> dict[str, Any]:
     """Return a configuration in which the names of a benchmark's tasks stand in place of ``all`` among its tasks."""
     wanted, name = read_list(raw.get("tasks")), raw.get("benchmark", "xtreme")
     wanted = [wanted] if wanted == "all" else wanted
-    if not isinstance(wanted, list) or "all" not in wanted or name not in BENCHMARKS:
+    if not isinstance(wanted, list) or "all" not in wanted:
         return raw
-    return raw | {"tasks": [task for one in wanted for task in (BENCHMARKS[name].tasks if one == "all" else [one])]}
+    whole = BENCHMARKS[name if name in list(BENCHMARKS) else "xtreme"].tasks  # another name is refused by itself
+    return raw | {"tasks": [task for one in wanted for task in (whole if one == "all" else [one])]}
 
 
 def load(raw: dict[str, Any], of_study: bool = False) -> Run:

@@ -19,6 +19,9 @@ class Data(Section):
     )
 
 
+GENERATED = ("en", "qaa", "qab", "qac", "qad", "qae", "qaf")  # the languages of xstilts.world
+
+
 class World(Section):
     """The generated languages of the demo."""
 
@@ -36,6 +39,13 @@ class World(Section):
     text: Count = Field(description="lines of raw text a language")
     parallel: Count = Field(description="lines of text in parallel with English, a language")
 
+    @field_validator("languages")
+    @classmethod
+    def _generated(cls, languages: list[str]) -> list[str]:
+        if "en" not in languages or set(languages) - set(GENERATED):
+            raise ValueError(f"expected en, and of the others some of {' '.join(GENERATED[1:])}")
+        return languages
+
 
 class Translation(Section):
     """Translations of intermediate data made here by an open model, for sources such as `qqp-de`."""
@@ -50,6 +60,15 @@ class Translation(Section):
         default=None, description="first token of an answer, such as {flores} of NLLB or __{language}__ of M2M-100"
     )
     beams: Count = Field(default=1, description="beams of the search; 1: greedy")
+
+    @field_validator("prefix", "start")
+    @classmethod
+    def _filled_in(cls, text: str | None) -> str | None:
+        try:
+            (text or "").format(language="de", iso3="deu", flores="deu_Latn")
+        except (KeyError, IndexError, ValueError, AttributeError):
+            raise ValueError("expected no braces but those of {language}, {iso3} and {flores}") from None
+        return text
 
     @field_validator("sets")
     @classmethod

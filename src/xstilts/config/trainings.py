@@ -120,6 +120,14 @@ class Text(Batches):
         "set counts 131,072 examples at most, as in a mixture of several (jiant)"
     )
 
+    @field_validator("languages")
+    @classmethod
+    def _codes(cls, languages: list[str]) -> list[str]:
+        for code in languages:
+            if not re.fullmatch("[a-z]+", code):
+                raise ValueError(f"{code!r} is no code of a language; expected lower-case letters, such as de")
+        return languages
+
 
 class Intermediate(Phase):
     """The first phase: training on the sources."""

@@ -262,6 +262,13 @@ def test_a_name_that_no_head_can_have_is_refused(tmp_path: Path) -> None:
             ConfigError, match=rf"own\.yaml: found the name '{name}', which no head .*; expected another$"
         ):
             loaded(tmp_path, {name: CAUSES})
+    for name in ("avg", "avgother", "source", "encoder"):
+        with pytest.raises(
+            ConfigError, match=rf"found the name '{name}', which is a column of the tables; expected an"
+        ):
+            loaded(tmp_path, {name: CAUSES})
+    with pytest.raises(ConfigError, match=r"found the name 'all', which is taken"):
+        loaded(tmp_path, {"all": CAUSES})
     nn.ModuleDict({"types": nn.Identity()})
     assert loaded(tmp_path, {"types": CAUSES}).targets == ["mnli", "types"]
 
