@@ -50,20 +50,22 @@ def run(options: argparse.Namespace) -> int:
 
 def table(held: dict[str, Held]) -> str:
     """Return a line a data set (files, languages, rows or gold pairs, licence), below it why anything is missing."""
-    lines = [f"{'data set':10}{'files':>7}{'languages':>11}{'rows':>12}  licence"]
+    wide = _width(held)
+    lines = [f"{'data set':{wide}}{'files':>7}{'languages':>11}{'rows':>12}  licence"]
     for name, found in held.items():
         rows = sum(sum(splits.values()) for splits in found.rows.values())
         counts = (
             f"{len(found.files):>7}{len(found.rows):>11}{rows:>12,}" if found.files else f"{'-':>7}{'-':>11}{'-':>12}"
         )
-        lines.append(f"{name:10}{counts}  {dataset(name).licence}")
+        lines.append(f"{name:{wide}}{counts}  {dataset(name).licence}")
         lines += [f"{'':12}{reason}" for reason in _reasons(name, found)]
     return "\n".join(lines)
 
 
 def listing(held: dict[str, Held], catalogue: Catalogue) -> str:
     """Return a line a data set: whether the folder has it, what there is to download, from where, the licence."""
-    lines = [f"{'data set':10}{'state':13}{'MB':>8}  {'from':32}licence"]
+    wide = _width(held)
+    lines = [f"{'data set':{wide}}{'state':13}{'MB':>8}  {'from':32}licence"]
     for name, found in held.items():
         state = (
             "own files"
@@ -76,15 +78,20 @@ def listing(held: dict[str, Held], catalogue: Catalogue) -> str:
         )
         archives = catalogue.get(name, ())
         if name == TEXT:
-            lines.append(f"{name:10}{state:13}{text_megabytes():>8}  {'huggingface.co':32}{dataset(name).licence}")
+            lines.append(f"{name:{wide}}{state:13}{text_megabytes():>8}  {'huggingface.co':32}{dataset(name).licence}")
             lines.append(f"{'':12}parts of files; {len(wikipedia.LANGUAGES)} languages, 2 million sentences in all")
             continue
         size = f"{sum(archive.bytes or 0 for archive in archives) / 1e6:,.1f}" if archives else "-"
         unknown = "+" if any(archive.bytes is None for archive in archives) else ""
         hosts = " ".join(dict.fromkeys(archive.host for archive in archives)) or "-"
-        lines.append(f"{name:10}{state:13}{size + unknown:>8}  {hosts:32}{dataset(name).licence}")
+        lines.append(f"{name:{wide}}{state:13}{size + unknown:>8}  {hosts:32}{dataset(name).licence}")
         lines += [f"{'':12}{reason}" for reason in _reasons(name, found)]
     return "\n".join(lines)
+
+
+def _width(held: dict[str, Held]) -> int:
+    """Return how wide the column of names is: a space behind the longest."""
+    return max(9, *map(len, held)) + 1
 
 
 def text_megabytes() -> str:

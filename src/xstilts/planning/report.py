@@ -237,6 +237,7 @@ def _data(plan: Plan) -> list[str]:
     """Say where each data set comes from, a line each with all its languages."""
     lines = ["data (--jobs lists every language, file and hash)"]
     found = sorted(origins(plan.jobs, plan.workload), key=lambda one: one.name)
+    wide = max([10, *(len(one.name) for one in found)])
     for name, group in groupby(found, key=lambda one: one.name):
         members = list(group)
         spoken = members[0].language if len(members) == 1 else f"{len(members)} languages"
@@ -247,7 +248,7 @@ def _data(plan: Plan) -> list[str]:
         source = members[0].sources[0].partition(" (")[0] if members[0].sources else "?"
         more = len({one for member in members for one in member.sources}) - 1
         others = f" and {more} more" if more > 0 else ""
-        lines.append(f"  {name:<10} {spoken:<13} {counted}{marks}; {source}{others}; {members[0].licence}")
+        lines.append(f"  {name:<{wide}} {spoken:<13} {counted}{marks}; {source}{others}; {members[0].licence}")
         lines += [f"             {members[0].reason}"] if members[0].reason else []
         lines += [f"             {line}" for line in text_lines(plan.jobs)] if name == "text" else []
     return lines

@@ -194,3 +194,11 @@ def test_what_the_command_did_not_write_stays(server: Server, tmp_path: Path) ->
     assert got(tmp_path, catalogue)["squad"].missing == ()
     assert (tmp_path / "notes.txt").is_file()
     assert [path.name for path in by_hand.parent.iterdir()] == [by_hand.name], "what was fetched is gone, this is not"
+
+
+def test_a_long_name_stands_apart_from_what_is_said_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["mirror", str(tmp_path / "new"), "--list"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines() if not line.startswith(" ")]
+    assert [words[0] for words in lines] == ["data", *names()]
+    assert all(words[1:3] == ["not", "there"] for words in lines[1:])
+    assert not (tmp_path / "new").exists()
