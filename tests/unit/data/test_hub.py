@@ -142,6 +142,16 @@ def test_no_connection_is_one_line(hub: Hub, monkeypatch: pytest.MonkeyPatch) ->
         resolve("acme/pairs", "dataset", ["*"], first_pause=0)
 
 
+def test_a_name_that_may_have_been_meant_for_a_folder_is_said_to_be_none(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(DownloadError, match=r"^checkpoints/mine: the Hub has no such .*; no folder of that name is h"):
+        resolve("checkpoints/mine", "model", ["*"])
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(HostGone, match=r"^checkpoints/mine: not tried, as .*; no folder of that name is here$"):
+        resolve("checkpoints/mine", "model", ["*"])
+
+
 def test_a_full_disk_is_one_line(hub: Hub, tmp_path: Path) -> None:
     hub.put(DATA, **{"data.parquet": LARGE})
     pin = resolve("acme/pairs", "dataset", ["*"])

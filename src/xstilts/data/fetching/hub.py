@@ -51,7 +51,11 @@ def resolve(
     def ask() -> Any:
         return HfApi().repo_info(repository, repo_type=kind, revision=revision, files_metadata=True)
 
-    info = _patiently(ask, repository, say, first_pause)
+    try:
+        info = _patiently(ask, repository, say, first_pause)
+    except DownloadError as error:
+        # `checkpoints/mine` that is not there, or is misspelt, can only be meant for a repository.
+        raise (type(error)(f"{error}; no folder of that name is here") if kind == "model" else error) from None
     commit, files = str(info.sha), {}
     with tempfile.TemporaryDirectory() as folder:
         required = list(wanted)
