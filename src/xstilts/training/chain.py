@@ -13,6 +13,7 @@ from typing import Any
 
 from xstilts.artifacts import Manifest
 from xstilts.families.facts import facts
+from xstilts.modeling.encoder import check_lengths
 from xstilts.modeling.model import Model
 from xstilts.training import checkpoint
 from xstilts.training.alone import Alone
@@ -46,7 +47,12 @@ def train_before(
 
     Returns:
         By training set its dev scores, steps and what it did.
+
+    Raises:
+        UserError: sequences of a link may be longer than the encoder has positions for.
     """
+    for link in settings["before"]:
+        check_lengths(model.encoder, inputs["below" if "below" in inputs else "encoder"].folder, link["lengths"])
     found = {}
     for place, link in enumerate(settings["before"]):
         (part,) = link["parts"]

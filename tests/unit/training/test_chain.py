@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from xstilts.artifacts import WORK, Manifest, read_manifest
 from xstilts.config.layers import read_layers
 from xstilts.config.run import load
-from xstilts.errors import ConfigError
+from xstilts.errors import ConfigError, UserError
 from xstilts.files import read_json, write_json
 from xstilts.graph.jobs import Jobs
 from xstilts.graph.settings import settings_of
@@ -52,7 +52,7 @@ def questions(count: int, choices: int, language: str) -> list[dict[str, Any]]:
 class Chain:
     """The jobs of a run on XCOPA with a tiny encoder, up to its training."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, sets: dict[str, Any] = SETS) -> None:
         upstream = folder / "upstream"
         upstream.mkdir(parents=True)
         for name in ("tokenizer.json", "tokenizer_config.json"):
@@ -68,7 +68,7 @@ class Chain:
         )
         torch.manual_seed(0)
         transformers.XLMRobertaForMaskedLM(config).save_pretrained(upstream)
-        self.made = Made(folder, upstream, ("none",), XCOPA | {"target": {"sets": SETS}})
+        self.made = Made(folder, upstream, ("none",), XCOPA | {"target": {"sets": sets}})
         encoder = self.made.make(fetch_model, "encoder", "fetch_model", "m")
         self.inputs = {"encoder": encoder.path}
         for name, choices in (("siqa", 3), ("copa", 2)):
@@ -157,6 +157,12 @@ def test_the_second_training_goes_on_with_encoder_and_head_of_the_first(chain: C
     assert (words[0] != words[1]).any(), "siqa's training is in what copa's did not move"
     heads = [load_file(one.folder / "head.safetensors") for one in (found, kept)]
     assert any((heads[0][one] != heads[1][one]).any() for one in heads[0]), "copa's training goes on with siqa's head"
+
+
+def test_a_link_longer_than_the_encoder_has_positions_for_is_named(tmp_path: Path) -> None:
+    chain = Chain(tmp_path, SETS | {"siqa": SETS["siqa"] | {"lengths": {"multiple_choice": 129}}})
+    with pytest.raises(UserError, match=r"lengths\.multiple_choice: found 129; expected at most 128 tokens"):
+        chain.train()
 
 
 @pytest.mark.slow
