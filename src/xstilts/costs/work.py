@@ -98,9 +98,13 @@ class Workload:
 
     def memory_mb(self, attempt: int, rule: str, *wildcards: str, reserve: float = 2) -> int:
         """Return the main memory that a job asks for, more at each attempt."""
-        divided = rule in ("train_intermediate", "train_target")
-        processes = self.jobs.run.encoders[wildcards[0]].gpus_per_job if divided else 1
+        processes = self.cards(rule, *wildcards)
         return memory_mb(self.work(rule, *wildcards), self.size(wildcards[0])[0], rule, attempt, reserve, processes)
+
+    def cards(self, rule: str, *wildcards: str) -> int:
+        """Return the GPUs that a job computes on: a training may be divided among several."""
+        divided = rule in ("train_intermediate", "train_target")
+        return self.jobs.run.encoders[wildcards[0]].gpus_per_job if divided else 1
 
     def minutes(self, attempt: int, rule: str, *wildcards: str) -> int:
         """Return the time limit that a job asks for, longer at each attempt."""

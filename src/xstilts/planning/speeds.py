@@ -15,7 +15,6 @@ from xstilts.costs.work import Workload
 from xstilts.errors import UserError
 
 COMPUTING = ("pretrain", "train_intermediate", "train_target", "index", "predict", "few_shot")
-OF_TASKS = ("index", "predict", "few_shot")
 SHORTEST = 1.0  # seconds: what took less says nothing about speed
 
 
@@ -29,7 +28,7 @@ class Measured:
     wildcards: tuple[str, ...]
     device: str
     size: Size
-    seconds: float
+    seconds: float  # on all of its GPUs together
     estimated: float  # by the shipped speeds, for the steps and tokens that it had
 
     @property
@@ -78,14 +77,15 @@ def measured_jobs(results: Path, workload: Workload) -> list[Measured]:
     for content, folder in _manifests(results):
         work, made = content["made"].get("work") or {}, content["made"]
         rule, wildcards = content["rule"], tuple(content["wildcards"])
-        size = sizes(folder_of_model(folder, rule, wildcards))
+        run = folder.relative_to(results).parts[0]
+        size = sizes(results / run / "models" / wildcards[0])
         took = max(made["seconds"], work.get("seconds", 0.0))
         if size is None or not work or took < SHORTEST or not _whole(content, work):
             continue
         estimate = _estimate(workload, content, size)
         if estimate:
             device = made["machine"].get("device", "cpu")
-            run = folder.relative_to(results).parts[0]
+            took *= 1 if device == "cpu" else content["spec"]["settings"].get("gpus_per_job", 1)  # estimates are of one
             found.append(Measured(run, rule, set_name(rule, wildcards), wildcards, device, size, took, estimate))
     return found
 
@@ -115,13 +115,6 @@ def _whole(content: dict[str, Any], work: dict[str, Any]) -> bool:
     return bool(work["languages"] == sum(not one["reason"] for one in languages))
 
 
-def folder_of_model(folder: Path, rule: str, wildcards: tuple[str, ...]) -> Path:
-    """Return where the pretrained encoder of an artifact lies."""
-    up = {"pretrain": 0, "train_intermediate": 3, "train_target": 3}.get(rule, 5)
-    base = folder.parents[up - 1] if up else folder
-    return base.parents[1] / "models" / wildcards[0] if rule in OF_TASKS else base
-
-
 def _estimate(workload: Workload, content: dict[str, Any], size: Size) -> float:
     """Return the shipped estimate for a measured job: of its own settings and numbers of examples; 0 where none is."""
     settings, made = content["spec"]["settings"], content["made"]
@@ -139,5 +132,6 @@ def _estimate(workload: Workload, content: dict[str, Any], size: Size) -> float:
             work = replace(workload.training(settings, content["results"]["train_examples"]), method=method)
     except (KeyError, UserError):
         return 0.0  # of another version, or of a data set that is not known here
-    device = DEVICES[kind(made["machine"].get("device", "cpu"))]
-    return seconds(work, size, device, int(made.get("threads") or 1)) if work.rows else 0.0
+    device = kind(made["machine"].get("device", "cpu"))
+    threads = 1 if device == "gpu" else int(made.get("threads") or 1)  # as in estimates of jobs to come
+    return seconds(work, size, DEVICES[device], threads) if work.rows else 0.0
