@@ -53,6 +53,13 @@ def computed_on(before: Meter | None = None) -> dict[str, Any]:
     return found | (joules(own, before, read_meter()) if before else {})
 
 
+def gpus_of(manifest: Mapping[str, Any]) -> int:
+    """Return on how many GPUs a finished job computed: several where its training was divided among them."""
+    if manifest["made"]["machine"].get("device", "cpu") == "cpu":
+        return 0
+    return int(manifest["spec"]["settings"].get("gpus_per_job", 1))
+
+
 def taken() -> dict[str, Any]:
     """Return what this process has taken so far: seconds of processors, and the most memory, of a GPU too."""
     usage, torch = resource.getrusage(resource.RUSAGE_SELF), _on_gpu()

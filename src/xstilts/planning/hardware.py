@@ -26,11 +26,12 @@ class Machine:
 
     profile: str
     device: str  # the name of the GPU, or `cpu`
-    at_once: int  # jobs that compute at the same time
+    at_once: int  # GPUs or cores that compute at the same time, of a cluster jobs
     cores: int
     words: str
     memory: float | None = None  # bytes of a GPU, as it or the profile says, else by its name; None: no GPU, or unknown
     bfloat16: bool = True  # the processor multiplies in it, where jobs compute on that
+    whole_jobs: bool = False  # of a cluster: a job that is divided among several GPUs is one of those at once
 
     @property
     def unit(self) -> str:
@@ -57,9 +58,10 @@ def machine_of(arguments: Sequence[str], seen: Sequence[str] = ()) -> Machine:
     name = str(folder) if folder else "no profile"
     if profile.get("executor") == "slurm":
         at_once = int(jobs) if jobs.isdecimal() else 1 if jobs == "None" else UNLIMITED
-        words = f"a SLURM cluster, {at_once} jobs at once at most, each on one GPU"
+        words = f"a SLURM cluster, {at_once} jobs at once at most, each on GPUs of its own"
         device = seen[-1] if seen else UNKNOWN_GPU
-        return Machine(name, device, at_once, cores, f"{words} ({device})", _memory(profile, device, here=False))
+        memory = _memory(profile, device, here=False)
+        return Machine(name, device, at_once, cores, f"{words} ({device})", memory, whole_jobs=True)
     if jobs.isdecimal():
         cores = min(cores, int(jobs))  # on one machine `--jobs` means cores
     if own is None and limit is None:

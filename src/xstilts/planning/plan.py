@@ -98,6 +98,7 @@ class Plan:
                 one.job.outputs,
                 tuple(read_by(self.jobs, one.job.rule, *one.job.wildcards)) if one.job.rule in COMPUTING else (),
                 one.seconds,
+                self.workload.of(one.job.rule, *one.job.wildcards).cards(one.job.rule, *one.job.wildcards),
             )
             for one in self.pending  # upstream first
         ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from xstilts.costs.time import DEVICES, TOKENISING, seconds
@@ -21,7 +21,7 @@ Key = tuple[str, tuple[str, ...]]  # rule, wildcards
 
 @dataclass(frozen=True)
 class Estimate:
-    """Seconds that a job should take, and what they rest on."""
+    """Seconds that a job should take, on one GPU or thread whatever it is divided among, and what they rest on."""
 
     seconds: float
     factor: float = 1.0  # on the shipped estimate
@@ -31,12 +31,18 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Link:
-    """A job among others: what it makes, what it reads, the seconds that it takes."""
+    """A job among others: what it makes, what it reads, the seconds that it takes on all of its GPUs together."""
 
     rule: str
     makes: tuple[Path, ...]
     reads: tuple[Path, ...]
     seconds: float
+    gpus: int = 1
+
+    @property
+    def clock(self) -> float:
+        """The seconds that it takes by the clock."""
+        return self.seconds / self.gpus
 
 
 def estimate(workload: Workload, machine: Machine, speeds: Speeds, rule: str, wildcards: tuple[str, ...]) -> Estimate:
@@ -65,9 +71,9 @@ def wall_seconds(jobs: Iterable[Link], machine: Machine) -> float:
         if job.rule not in COMPUTING:
             small += job.seconds
             continue
-        total += job.seconds
+        total += job.clock if machine.whole_jobs else job.seconds
         before = max((finish.get(path, 0.0) for path in job.reads), default=0.0)
-        finish.update(dict.fromkeys(job.makes, before + job.seconds))
+        finish.update(dict.fromkeys(job.makes, before + job.clock))
     return max(total / machine.at_once, *finish.values(), 0.0) + small / machine.cores
 
 
@@ -92,22 +98,22 @@ class Expected:
         for key, job in self.jobs.items():
             if key in took:
                 continue
-            whole = job.seconds * (ratios[job.rule] or (others if job.rule in COMPUTING else None) or 1.0)
+            whole = job.clock * (ratios[job.rule] or (others if job.rule in COMPUTING else None) or 1.0)
             since, said = running.get(key, (0.0, None))
-            rest.append(Link(job.rule, job.makes, job.reads, max(whole - since, 0.0) if said is None else said))
+            rest.append(replace(job, seconds=job.gpus * (max(whole - since, 0.0) if said is None else said)))
         return wall_seconds(rest, self.machine)
 
     def _ratio(self, took: Mapping[Key, float | None], rules: set[str]) -> float | None:
         known = {key: value for key, value in took.items() if key[0] in rules and key in self.jobs}
         whole = {key: value for key, value in known.items() if value is not None}
-        expected = sum(self.jobs[key].seconds for key in whole)
+        expected = sum(self.jobs[key].clock for key in whole)
         return sum(whole.values()) / expected if expected else None
 
 
 def keep_planned(folder: Path, jobs: Mapping[Key, Link]) -> None:
     """Write down in a run's folder what its jobs should take, beside what earlier calls planned: for its page."""
     path = folder / PLANNED
-    new = {"/".join([rule, *wildcards]): job.seconds for (rule, wildcards), job in jobs.items() if rule in COMPUTING}
+    new = {"/".join([rule, *wildcards]): job.clock for (rule, wildcards), job in jobs.items() if rule in COMPUTING}
     if not new:
         return
     try:
@@ -135,5 +141,7 @@ def expect(workload: Workload, keys: Sequence[Key], arguments: Sequence[str]) ->
         computes = rule in COMPUTING
         makes = (output_of(jobs, rule, *wildcards),) if computes else ()
         reads = tuple(read_by(jobs, rule, *wildcards)) if computes else ()
-        links[rule, wildcards] = Link(rule, makes, reads, estimate(workload, machine, speeds, rule, wildcards).seconds)
+        gpus = workload.of(rule, *wildcards).cards(rule, *wildcards)
+        took = estimate(workload, machine, speeds, rule, wildcards).seconds
+        links[rule, wildcards] = Link(rule, makes, reads, took, gpus)
     return Expected(machine, links)

@@ -12,6 +12,7 @@ from xstilts.config.methods import Method
 from xstilts.costs.size import Size, size_in
 from xstilts.costs.time import DEVICES, seconds
 from xstilts.costs.work import Workload
+from xstilts.energy import gpus_of
 from xstilts.errors import UserError
 
 COMPUTING = ("pretrain", "train_intermediate", "train_target", "index", "predict", "few_shot")
@@ -85,7 +86,7 @@ def measured_jobs(results: Path, workload: Workload) -> list[Measured]:
         estimate = _estimate(workload, content, size)
         if estimate:
             device = made["machine"].get("device", "cpu")
-            took *= 1 if device == "cpu" else content["spec"]["settings"].get("gpus_per_job", 1)  # estimates are of one
+            took *= gpus_of(content) or 1  # estimates are of one
             found.append(Measured(run, rule, set_name(rule, wildcards), wildcards, device, size, took, estimate))
     return found
 

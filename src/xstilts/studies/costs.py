@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from xstilts.energy import gpus_of
 from xstilts.files import read_json
 from xstilts.reporting.render import number
 from xstilts.studies.comparison import Comparison
@@ -55,7 +56,6 @@ def cost_of(manifests: Iterable[Path]) -> dict[str, Any]:
     seconds = {place: _seconds(one) for place, one in enumerate(made)}
     trained = [place for place, one in enumerate(found) if one["rule"] in TRAININGS]
     few_shot = sum((one.get("work") or {}).get("training_seconds", 0.0) for one in made)  # its folds left out
-    on_gpu = [place for place, one in enumerate(made) if one["machine"].get("device", "cpu") != "cpu"]
     work = [one.get("work") or {} for one in made]
     energy = [one["machine"].get("energy_joules") for one in made if not _interrupted(one)]
     metered = [float(one) for one in energy if one is not None]
@@ -65,7 +65,7 @@ def cost_of(manifests: Iterable[Path]) -> dict[str, Any]:
         "finished": len(found),
         "seconds": round(sum(seconds.values()), 3),
         "training_seconds": round(sum(seconds[place] for place in trained) + few_shot, 3),
-        "gpu_seconds": round(sum(seconds[place] for place in on_gpu), 3),
+        "gpu_seconds": round(sum(seconds[place] * gpus_of(one) for place, one in enumerate(found)), 3),
         "steps": sum(one.get("steps", 0) for one in work),
         "tokens": sum(one.get("tokens", 0) for one in work),
         "padded_tokens": sum(one.get("padded_tokens", 0) for one in work),

@@ -38,6 +38,20 @@ def test_a_run_takes_its_work_shared_out_or_its_longest_chain() -> None:
     assert wall_seconds([], TWO) == 0
 
 
+def test_a_divided_training_takes_several_gpus_and_less_time() -> None:
+    """Its seconds are those of one GPU, as its estimate has them."""
+    four, cluster = Machine("none", "H", 4, 8, "GPUs"), Machine("none", "H", 4, 8, "a cluster", whole_jobs=True)
+    apart = [replace(training(name, 40)[1], gpus=4) for name in "abcd"]
+    assert [wall_seconds(apart, machine) for machine in (four, cluster)] == [40, 10], "one at a time; all at once"
+    chain = [replace(training("a", 40)[1], gpus=4), replace(training("b", 40, "a")[1], gpus=4)]
+    assert [wall_seconds(chain, machine) for machine in (four, cluster)] == [20, 20]
+    expected = Expected(four, {("train_target", (name,)): one for name, one in zip("abcd", apart, strict=True)})
+    assert expected.left({}, {}) == 40
+    running: dict[Key, tuple[float, float | None]] = {("train_target", ("b",)): (4.0, None)}
+    assert expected.left({("train_target", ("a",)): 10.0}, running) == 26
+    assert expected.left({("train_target", ("a",)): 10.0}, {("train_target", ("b",)): (4.0, 3.0)}) == 23
+
+
 @pytest.fixture
 def expected() -> Expected:
     scores = {("score", (str(number),)): Link("score", (), (), 1.0) for number in range(8)}

@@ -151,6 +151,15 @@ def test_what_was_planned_stands_beside_what_was_measured(tmp_path):
     assert rows["all"]["planned"] == "" and rows["all"]["tokens"] == 30
 
 
+def test_gpu_hours_are_those_of_all_gpus_of_a_training(tmp_path):
+    for gpus in (1, 4):
+        made = {"seconds": 3600.0, "machine": {"device": "a GPU"}, "peak_memory_mb": 1024}
+        spec = {"settings": {"gpus_per_job": gpus} if gpus > 1 else {}}
+        content = {"rule": "train_target", "wildcards": ["m", "none", "mnli", str(gpus)], "spec": spec, "made": made}
+        write_text(tmp_path / f"models/m/none/mnli/{gpus}/manifest.json", json.dumps(content))
+    assert [(row["time"], row["gpu_hours"]) for row in costs(tmp_path)] == [("2:00:00", 5.0)] * 2
+
+
 def test_a_training_that_went_on_took_the_time_of_all_its_tries(tmp_path):
     work = {"tokens": 10, "seconds": 90.0}
     made = {"seconds": 20.0, "machine": {"device": "cpu"}, "peak_memory_mb": 1024, "work": work}

@@ -12,10 +12,11 @@ from xstilts.studies.costs import COARSE, FAILED, HOLDS, cost_of, equal_steps, n
 LANGUAGES = ("et", "ht", "id")
 
 
-def manifest(folder: Path, joules: float | None, seconds: float = 20.0, worked: float = 20.0) -> Path:
+def manifest(folder: Path, joules: float | None, seconds: float = 20.0, worked: float = 20.0, gpus: int = 1) -> Path:
     made = circumstances(0.0) | {"seconds": seconds, "work": {"tokens": 10, "padded_tokens": 12, "seconds": worked}}
     made["machine"] |= {"device": "a GPU"} | ({} if joules is None else {"energy_joules": joules})
-    content = {"rule": "train_target", "files": {}, "made": made}
+    spec = {"settings": {"gpus_per_job": gpus} if gpus > 1 else {}}
+    content = {"rule": "train_target", "spec": spec, "files": {}, "made": made}
     folder.mkdir()
     return remember(folder / "manifest.json", content).path
 
@@ -27,6 +28,11 @@ def test_energy_is_of_the_jobs_whose_counter_was_read_from_beginning_to_end(tmp_
     assert (found["energy_joules"], found["energy_jobs"], found["finished"], found["jobs"]) == (1500, 1, 3, 4)
     assert (found["tokens"], found["padded_tokens"], found["gpu_seconds"]) == (30, 36, pytest.approx(130))
     assert cost_of([short])["energy_joules"] == "not measured"
+
+
+def test_a_training_that_was_divided_took_the_time_of_all_its_gpus(tmp_path: Path) -> None:
+    found = cost_of([manifest(tmp_path / "one", None), manifest(tmp_path / "four", None, gpus=4)])
+    assert (found["seconds"], found["gpu_seconds"]) == (40, 100)
 
 
 def predictions(folder: Path, seconds: list[float], examples: int = 100) -> list[str]:

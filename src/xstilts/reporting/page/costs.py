@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.artifacts import WORK
+from xstilts.energy import gpus_of
 from xstilts.files import read_json
 
 PLANNED = "planned.json"  # what `make` wrote of its plan: no input, as nothing of it enters a result
@@ -32,10 +33,10 @@ def costs(folder: Path) -> list[dict[str, Any]]:
     ]
     planned = read_json(folder / PLANNED) if (folder / PLANNED).is_file() else {}
     found = [content for content in map(read_json, sorted(paths)) if content["rule"] in STAGES]
-    made = [
-        (one["rule"], one["made"] | {"planned": planned.get("/".join([one["rule"], *map(str, one["wildcards"])]))})
-        for one in found
-    ]
+    made = []
+    for one in found:
+        expected = planned.get("/".join([one["rule"], *map(str, one["wildcards"])]))
+        made.append((one["rule"], one["made"] | {"planned": expected, "gpus": gpus_of(one)}))
     rows = [_row(STAGES[stage], [one for rule, one in made if rule == stage]) for stage in STAGES]
     rows.append(_row("all", [one for _, one in made]))
     return [row for row in rows if row["jobs"]]
@@ -52,7 +53,7 @@ def _row(stage: str, made: list[Mapping[str, Any]]) -> dict[str, Any]:
     # A job that went on from a checkpoint has the seconds of all its tries in its work.
     seconds = [max(one["seconds"], did.get("seconds", 0.0)) for one, did in zip(made, work, strict=True)]
     devices = [one["machine"]["device"] for one in made]
-    on_gpu = sum(took for took, device in zip(seconds, devices, strict=True) if device != "cpu")
+    on_gpu = sum(took * one["gpus"] for took, one in zip(seconds, made, strict=True))
     return {
         "stage": stage,
         "jobs": len(made),
