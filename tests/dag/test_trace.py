@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from checkout import Checkout
+from checkout import CONFIGURATION, Checkout
 
 pytestmark = pytest.mark.slow
 TABLES = "results/tiny/tables"
@@ -84,3 +84,19 @@ def test_a_file_edited_by_hand_is_named(run: Checkout, tmp_path: Path) -> None:
     value = main.read_text().splitlines()[1].split(",")[2]
     main.write_text(main.read_text().replace(value, "99.9", 1))
     assert "found 99.9 at none, udpos; expected" in twin.xstilts(*where, status=2)
+
+
+def test_a_chosen_learning_rate_leads_to_the_training_that_has_it(run: Checkout, tmp_path: Path) -> None:
+    twin = Checkout(run.twin(tmp_path / "twin").folder, (*CONFIGURATION, "rates.yaml"))
+    (twin.folder / "rates.yaml").write_text("target: {rates: [1.0e-3, 2.0e-3]}\n")
+    part = ("sources=none,none-tuned", "tasks=udpos", "languages=en")
+    twin.snakemake(f"{TABLES}/scores.csv", "--config", *part)
+    models = "results/tiny/models/tiny"
+    chosen = json.loads((twin.folder / models / "none-tuned/udpos/1/manifest.json").read_text())["results"]
+    text = twin.xstilts("trace", f"{TABLES}/scores.csv", "--row", "none-tuned,en,dev", "--column", "value")
+    rate = chosen["learning_rate"]
+    other = 0.003 - rate
+    assert f"checkpoint  {models}/none-tuned/udpos/1\n" in text
+    assert f"checkpoint  {models}/none@{rate}/udpos/1\n" in text and f"settings  learning_rate {rate}, " in text
+    assert f"none@{other}/udpos/1\n" not in text, "the one that was not chosen stands behind nothing"
+    assert f"encoder  {models}\n" in text and "features  results/tiny/features/tiny/pretrained/target/udpos\n" in text

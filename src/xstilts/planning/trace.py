@@ -75,6 +75,7 @@ def trace(table: Path, row: str, column: str) -> tuple[str, list[str]]:
         lines += ["", *_artifact(found, "measurement", number.served.manifest)]
     answered, asked = _answered(found, number.served)
     models = dict.fromkeys([*_inputs(found, dict.fromkeys(made), "model"), *answered, *number.encoders])
+    models = dict.fromkeys(one for path in models for one in (path, *_chosen(found, path)))
     encoders: list[Path] = []
     for path in models:
         lines += ["", *_artifact(found, "checkpoint", path)]
@@ -188,6 +189,14 @@ def _followed(found: Trace, manifest: Manifest, role: str) -> Path:
             f"{path}: found digest {there.digest[:16]}; {manifest.path} was made from {entry['digest'][:16]}"
         )
     return path
+
+
+def _chosen(found: Trace, path: Path) -> Iterator[Path]:
+    """Yield the training whose files a choice among learning rates made its own: of others nothing."""
+    manifest = found.open(path)
+    if manifest is not None and manifest.content["rule"] == "choose_rate":
+        candidates, best = manifest.content["spec"]["settings"]["candidates"], manifest.results.get("learning_rate")
+        yield from (_followed(found, manifest, name) for name, rate in candidates.items() if rate == best)
 
 
 def _encoders(found: Trace, path: Path) -> list[Path]:
