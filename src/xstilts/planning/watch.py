@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.artifacts import BEGUN, WORK
-from xstilts.config.run import load
+from xstilts.config.run import Run, load
 from xstilts.errors import ConfigError, DataError, UserError
 from xstilts.files import dump_json, read_json, read_object
 from xstilts.graph.jobs import REPORTING, Jobs
@@ -59,6 +59,8 @@ class Seen:
 def look(results: Path, name: str) -> list[Seen]:
     """Return every job of a run as it stands: of the command that was started last, else of what was planned.
 
+    A folder that was renamed or copied is looked at itself, and not the run whose name stands in it.
+
     Raises:
         UserError: there is no such run.
     """
@@ -68,18 +70,32 @@ def look(results: Path, name: str) -> list[Seen]:
         raise UserError(f"{path}: no such run; known: {' '.join(known) or 'none'}")
     if started := read_started(path.parent):
         with suppress(ConfigError):  # of another version
-            jobs = Jobs(load(started[0]), Path(), results=results)
+            run = load(started[0])
+            jobs, before = Jobs(_named(run, name), Path(), results=results), f"{results / run.run}/"
             wanted = cache(lambda: _wanted(jobs))
-            return [_seen(jobs, rule, words, [*map(Path, made)], wanted) for rule, words, made in started[1]]
+            found = [
+                (rule, words, [_below(jobs.here, before, one) for one in made]) for rule, words, made in started[1]
+            ]
+            return [_seen(jobs, rule, words, made, wanted) for rule, words, made in found]
     try:
         run = load(read_object(path))
     except ConfigError as error:
         raise UserError(
             f"{path}: {error} (of another version); `xstilts plan` with the run's command line writes it anew"
         ) from None
-    jobs = Jobs(run, Path(), results=results)
+    jobs = Jobs(_named(run, name), Path(), results=results)
     seen = [_seen(jobs, rule, tuple(map(str, wildcards))) for rule, *wildcards in jobs.every()]
     return [job for job in seen if job.rule not in REPORTING or job.state != "waiting" or job.rule in ALWAYS]
+
+
+def _named(run: Run, name: str) -> Run:
+    """Return a run under the name of its folder."""
+    return run if run.run == name else run.model_copy(update={"run": name})
+
+
+def _below(here: Path, before: str, path: str) -> Path:
+    """Return a file of a run where it lies now; ``before`` is the folder that the run was started in, with a slash."""
+    return here / path.removeprefix(before) if path.startswith(before) else Path(path)
 
 
 def _wanted(jobs: Jobs) -> dict[Path, str]:

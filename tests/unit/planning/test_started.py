@@ -1,6 +1,7 @@
 """What `xstilts watch` counts: the jobs of the command that was started last, whatever was planned since."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,20 @@ def test_a_table_is_done_where_it_stands_and_not_by_the_log_of_another_one(plan:
     assert states(look(tmp_path, "small"), "table_main") == [("table_main", "done")]
     log.write_text("error: no such column\n")
     assert states(look(tmp_path, "small"), "table_main") == [("table_main", "failed")]
+
+
+def test_a_folder_that_was_renamed_or_copied_is_looked_at_itself(plan: Planned, tmp_path: Path) -> None:
+    jobs = plan(tasks=["xnli"], languages=["en"], sources=["none"])
+    (cell,) = jobs.cells()
+    made, words = jobs.prediction(*cell), tuple(map(str, cell))
+    write_json(made, {"spec": read_json(jobs.spec("predict", *words))})
+    keep_started(jobs, [("predict", words, (str(made),)), ("world", (), (str(jobs.world),))])
+    shutil.copytree(tmp_path / "small", tmp_path / "of yesterday")
+    made.unlink()
+    both = [("predict", "small"), ("predict", "of yesterday")]
+    assert [states(look(tmp_path, name), rule)[0][1] for rule, name in both] == ["waiting", "done"]
+    (tmp_path / "of yesterday" / STARTED).unlink()
+    assert states(look(tmp_path, "of yesterday"), "predict")[0][1] == "done", "of a plan alone, too"
 
 
 def test_a_run_with_a_study_is_watched_too(plan: Planned, tmp_path: Path) -> None:
