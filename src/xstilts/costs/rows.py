@@ -29,7 +29,7 @@ def known_rows(jobs: Jobs, name: str, language: str, split: str) -> tuple[int, s
     if text:
         return text.sentences, "expected"
     known = dataset(name)
-    if split == "train" and language != "en" and not (facts(known.family).raw or name.endswith(TRANSLATION)):
+    if split == "train" and language != "en" and not (facts(known.family).raw or known.is_translation):
         return 0, "expected"  # nothing but English is trained on
     if known.folder is None and jobs.run.world is not None and jobs.run.data.origin == "world":
         return _rows_of_world(jobs.run.world, name, split), "expected"
@@ -43,8 +43,8 @@ def known_rows(jobs: Jobs, name: str, language: str, split: str) -> tuple[int, s
     if name == "bucc2018":
         return BUCC.get(split, {}).get(language, 0), "assumed"
     expected = known.expected_rows(split, language)
-    if name.endswith(TRANSLATION):  # as many as in English
-        return known_rows(jobs, name.removesuffix(TRANSLATION), "en", split)
+    if known.is_translation:  # as many as in English, of what is trained on alone
+        return (0, "expected") if split != "train" else known_rows(jobs, name.removesuffix(TRANSLATION), "en", split)
     if expected is not None:
         return (2 * expected if facts(known.family).paired else expected), "expected"
     if split not in known.splits:

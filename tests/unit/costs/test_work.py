@@ -210,3 +210,8 @@ def test_an_index_is_as_much_work_as_its_candidates_and_a_search_as_its_products
     assert work.rows_of_features("index", "mewslix") == 1_003_893
     kept = bytes_of_run(work.jobs)
     assert kept["index"] == 3 * 2 * 1_003_893 * 1024, "three seeds of float16"
+
+
+def test_a_translation_has_the_rows_that_are_trained_on_and_no_others(paper: Workload) -> None:
+    rows = {split: paper.rows("mnli-translated", "de", split)[0] for split in ("train", "dev", "test")}
+    assert rows == {"train": 392_702, "dev": 0, "test": 0}, "English dev chooses its checkpoint"
