@@ -8,6 +8,8 @@ import pytest
 from reporting_examples import REGISTRY, ROOT, frame, main_table, one_language, score_rows, v1_rows, v1_sources
 
 from xstilts import tasks
+from xstilts.config.layers import read_layers
+from xstilts.config.run import load
 from xstilts.reporting.figures import style
 from xstilts.reporting.figures.curves import learning_curves
 from xstilts.reporting.figures.differences import clear_of_zero, colour_limit, heat_map
@@ -158,6 +160,13 @@ def test_sources_look_different_from_each_other():
     assert looks["none"].colour == "#000000"
     assert len({(look.colour, look.hatch) for look in looks.values()}) == 14
     assert all(re.fullmatch("#[0-9A-F]{6}", look.colour) for look in looks.values())
+
+
+def test_all_rows_of_the_paper_look_different_as_bars_and_as_lines():
+    rows = load(read_layers(ROOT, [])).source_names
+    looks = style.looks(rows).values()
+    assert len(rows) == 30
+    assert len({(look.colour, look.hatch) for look in looks}) == len({(look.colour, look.dash) for look in looks}) == 30
 
 
 @pytest.fixture

@@ -15,8 +15,9 @@ LETTERS = 92  # of a title that this width holds
 # Okabe and Ito's colours; black stands first, for the source without intermediate training. Yellow is left out: it is
 # hard to see on white.
 COLOURS = ("#000000", "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7")
-HATCHES = ("", "////", "....", "xxxx")
-DASHES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
+# With seven colours enough for the thirty rows of the paper.
+HATCHES = ("", "////", "....", "xxxx", "----")
+DASHES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)), (0, (5, 1, 1, 1, 1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 GREY, PALE, INK = "#999999", "#E4E4E4", "#222222"
 SETTINGS: Any = {  # Any: matplotlib's own type names every key there is
