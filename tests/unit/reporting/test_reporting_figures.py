@@ -169,6 +169,17 @@ def test_all_rows_of_the_paper_look_different_as_bars_and_as_lines():
     assert len({(look.colour, look.hatch) for look in looks}) == len({(look.colour, look.dash) for look in looks}) == 30
 
 
+def test_intervals_of_bars_end_at_0_and_at_100(pictures, tmp_path):
+    language_bars({"none": {"en": 95.0, "de": 3.0}}, ["en", "de"], "", "", tmp_path, "bars", errors=WIDE)
+    axes = pictures[0].axes[0]
+    ends = [point[1] for lines in axes.collections for path in lines.get_paths() for point in path.vertices]
+    assert (min(ends), max(ends)) == (0.0, 100.0)
+    assert axes.get_ylim()[1] == pytest.approx(106)
+
+
+WIDE = {"none": {"en": 20.0, "de": 20.0}}
+
+
 @pytest.fixture
 def pictures(monkeypatch):
     """The figures that are drawn, instead of their files."""

@@ -152,7 +152,9 @@ def language_bars(
     rows = max(1, math.ceil(len(languages) / slots))
     slots = max(1, math.ceil(len(languages) / rows))
     tops = [
-        value + errors.get(source, {}).get(code, 0) for source, row in values.items() for code, value in row.items()
+        min(100.0, value + errors.get(source, {}).get(code, 0))
+        for source, row in values.items()
+        for code, value in row.items()
     ]
     tops += chance.values() if isinstance(chance, Mapping) else [chance or 0.0]
     upright = slots > 8  # names beside each other would touch
@@ -208,7 +210,7 @@ def _bars(
     axes.hlines([0.0] * len(low), [x - 0.45 * width for x in low], [x + 0.45 * width for x in low], **foot)
     for x, place, height in zip(at, places, heights, strict=True):
         if part[x] in errors:
-            ends = (max(0.0, height - errors[part[x]]), height + errors[part[x]])
+            ends = (max(0.0, height - errors[part[x]]), min(100.0, height + errors[part[x]]))  # as in intervals.csv
             axes.vlines(place, *ends, color="white", linewidth=1.6, zorder=2.6)
             axes.vlines(place, *ends, **ERROR, zorder=2.7)
     empty = [x + shift for x, name in enumerate(part) if name not in row]
