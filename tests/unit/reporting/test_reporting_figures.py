@@ -78,6 +78,22 @@ def draw_curves(folder, few):
     return learning_curves(curves(names, v1_sources()[: 2 if few else 12]), "Target phase", folder, "curves")
 
 
+def draw_sources(folder, few):
+    """A panel a source, with the longest names of the paper's rows and one of a user's own at the page's edge."""
+    names = [
+        "anli+mlm",
+        "mnli+mlm",
+        "cosmosqa+mlm",
+        "hellaswag+mlm",
+        "mnli-shuffled",
+        "a",
+        "b",
+        "my-own-checkpoint-of-nli",
+    ]
+    found = [one | {"source": one["set"], "target": "none"} for one in curves(names[: 4 if few else 8], ["none"])]
+    return learning_curves(found, "Intermediate phase", folder, "curves")
+
+
 def draw_published(folder, few):
     tables = [table(sources=v1_sources()[:4] if few else None)]
     rows = compare(tables, read_published(ROOT / "resources/published"), one_language())
@@ -89,7 +105,7 @@ def draw_ten(folder, few):
     return published_scatter(rows, "Ours against published", folder, "published", XTREME_R)
 
 
-DRAWINGS = [draw_heat, draw_bars, draw_all_rows, draw_curves, draw_published, draw_ten]
+DRAWINGS = [draw_heat, draw_bars, draw_all_rows, draw_curves, draw_sources, draw_published, draw_ten]
 
 
 @pytest.mark.parametrize("draw", DRAWINGS)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from xstilts.reporting.figures.style import GREY, WIDTH, Look, figure, headline, legend_columns, looks, save, save_empty
@@ -10,6 +11,7 @@ from xstilts.reporting.run import RunFolder
 
 CHOSEN: Any = {"marker": "o", "markersize": 4, "markerfacecolor": "white", "linestyle": ""}
 LOSS = "negative loss (nats)"  # what a training on text alone calls its dev score
+TITLE = 72  # letters of the titles of a row of panels
 FAINT = 0.75  # lines that lie on each other stay visible
 
 
@@ -45,20 +47,23 @@ def learning_curves(trainings: Sequence[Mapping[str, Any]], title: str, folder: 
     across = min(4, len(sets))
     down = math.ceil(len(sets) / across)
     lines = math.ceil((len(sources) + 2) / legend_columns(sources))
-    with figure(WIDTH, 0.75 + 2.45 * down + 0.17 * lines) as drawn:
+    first = {name: next(one for one in trainings if one["set"] == name) for name in sets}
+    titles = {name: _panel_title(one, TITLE // across) for name, one in first.items()}
+    further = max(title.count("\n") for title in titles.values())
+    with figure(WIDTH, 0.75 + (2.45 + 0.15 * further) * down + 0.17 * lines) as drawn:
         parts = drawn.subfigures(down, across, squeeze=False)
         for place, part in enumerate(parts.flat):
             if place >= len(sets):
                 continue
             above, below = part.subplots(2, 1, sharex=True, height_ratios=(1.25, 1))
-            first = next(one for one in trainings if one["set"] == sets[place])
-            above.set_title(f"source {sets[place]}" if first["target"] == "none" else f"target {sets[place]}")
+            above.set_title(titles[sets[place]])
             for one in trainings:
                 if one["set"] == sets[place]:
                     _curve(above, below, one, look[one["source"]])
             below.set_xlabel("step")
-            if place % across == 0 or _in_nats(first):
-                above.set_ylabel("minus dev loss, nats" if _in_nats(first) else "dev score, %")
+            in_nats = _in_nats(first[sets[place]])
+            if place % across == 0 or in_nats:
+                above.set_ylabel("minus dev loss, nats" if in_nats else "dev score, %")
             if place % across == 0:
                 below.set_ylabel("loss")
             for axes in (above, below):
@@ -78,6 +83,12 @@ def learning_curves(trainings: Sequence[Mapping[str, Any]], title: str, folder: 
         beside = "after source" if sources else None
         drawn.legend(handles=handles, loc="outside lower center", ncols=columns, columnspacing=1.2, title=beside)
         return save(drawn, folder, stem)
+
+
+def _panel_title(one: Mapping[str, Any], width: int) -> str:
+    """Return what a panel is of, in lines of so many letters: a name that is longer than its panel would be cut."""
+    phase = "source" if one["target"] == "none" else "target"
+    return fill(f"{phase} {one['set']}", width, break_on_hyphens=False)
 
 
 def _in_nats(one: Mapping[str, Any]) -> bool:
