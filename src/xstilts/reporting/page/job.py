@@ -78,7 +78,7 @@ def page(run: RunFolder) -> str:
         unclear=unclear_trainings(run.trainings),
         missing=missing(run),
         shown=SHOWN,
-        there=lambda place: (run.folder / place).exists(),
+        found=lambda place: _found(run, place),
         number=number,
     )
 
@@ -117,7 +117,9 @@ def _figures(run: RunFolder) -> list[dict[str, str]]:
     titles = {"differences": "", "curves_intermediate": "training on sources", "curves_target": "training on targets"}
     titles |= {"published": ""} | {f"languages_{name}": TITLES.get(name, name) for name in run.tasks}
     stems = {
-        run.stem(of, model): title + run.only(model) for of, title in titles.items() for model in run.settings["models"]
+        run.stem(of, model): f"{title}{run.only(model)}".removeprefix(": ")
+        for of, title in titles.items()
+        for model in run.settings["models"]
     }
     found, room = [], ROOM
     for stem, title in stems.items():
@@ -130,6 +132,16 @@ def _figures(run: RunFolder) -> list[dict[str, str]]:
             room -= len(image) * fits
             found.append({"stem": stem, "title": title, "image": image if fits else ""})
     return found
+
+
+def _found(run: RunFolder, place: str) -> list[str]:
+    """Return where a file of the run lies, one a model where each has its own; none where it was not made."""
+    path = Path(place)
+    named = [
+        place,
+        *(str(path.with_stem(run.stem(path.stem, model))) for model in run.settings["models"] if path.suffix),
+    ]
+    return [one for one in dict.fromkeys(named) if (run.folder / one).exists()]
 
 
 def _studies(folder: Path) -> list[dict[str, Any]]:
