@@ -9,7 +9,7 @@ import pytest
 from xstilts.artifacts import seal
 from xstilts.config.layers import read_layers
 from xstilts.config.run import load
-from xstilts.files import write_text
+from xstilts.files import write_json, write_text
 from xstilts.graph.jobs import Jobs
 from xstilts.graph.settings import settings_of
 from xstilts.reporting.figures.differences import figure_differences
@@ -45,3 +45,10 @@ def test_figures_and_files_are_those_of_each_encoder(planted):
     links = re.findall('href="([^"#]+)"', text)
     assert {f"tables/main_{model}.csv" for model in MODELS} < set(links)
     assert all((planted.folder / link).exists() for link in links if link != "provenance.html"), links
+
+
+def test_a_note_that_is_cut_says_where_it_is_whole(planted):
+    path = planted.tables / f"main_{MODELS[0]}.notes.json"
+    notes = json.loads(path.read_text(encoding="utf-8"))
+    write_json(path, notes | {"notes": ["long " * 200]})
+    assert f"… (the rest: tables/main_{MODELS[0]}.md)" in page(planted)

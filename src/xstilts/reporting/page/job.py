@@ -51,6 +51,7 @@ def page(run: RunFolder) -> str:
                 "name": model,
                 "answer": answer(main, run.settings["candidates"], claims, counts, cells, run.benchmark),
                 "main": main,
+                "file": f"tables/{run.stem('main', model)}.md",
                 "test": read_main(run, model, "main_test"),
                 "claims": claims,
                 "best": _best(run, model),
