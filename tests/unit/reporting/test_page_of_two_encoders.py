@@ -47,6 +47,11 @@ def test_figures_and_files_are_those_of_each_encoder(planted):
     assert all((planted.folder / link).exists() for link in links if link != "provenance.html"), links
 
 
+def test_a_figure_is_said_in_words(planted):
+    for words, model in zip(re.findall('<img alt="(.*?)"', page(planted)), MODELS, strict=True):
+        assert words.startswith(f"{model}: heat map of the differences to none") and words.endswith("the main table")
+
+
 def test_a_note_that_is_cut_says_where_it_is_whole(planted):
     path = planted.tables / f"main_{MODELS[0]}.notes.json"
     notes = json.loads(path.read_text(encoding="utf-8"))

@@ -25,6 +25,12 @@ TEMPLATE = Path(__file__).with_name("page.html")
 SHARP = 150_000  # bytes of a drawing that is shown as such; of a larger one its image
 ROOM = 4_500_000  # letters of all images: the page stays under 5 MB
 SHOWN = 60  # lines of a list that may have thousands
+IN_WORDS = {  # what a figure shows, for those who cannot see it, and where its numbers stand
+    "differences": "heat map of the differences to none, a row a source and a column a task: numbers of the main table",
+    "published": "this run's numbers against the published ones: numbers of the table comparison",
+    "languages": "bars of the scores by language, a colour a source: numbers of the tables by language",
+    "curves": "dev score and loss of each training against its steps",
+}
 
 
 def report(run: RunFolder) -> None:
@@ -114,16 +120,16 @@ def _best(run: RunFolder, model: str) -> list[dict[str, Any]]:
 
 
 def _figures(run: RunFolder) -> list[dict[str, str]]:
-    """The run's figures in the order of the page: ``stem``, ``title`` and ``image``, empty where there is no room."""
+    """The run's figures in the order of the page: ``stem``, ``title``, ``words`` and ``image``, empty without room."""
     titles = {"differences": "", "curves_intermediate": "training on sources", "curves_target": "training on targets"}
     titles |= {"published": ""} | {f"languages_{name}": TITLES.get(name, name) for name in run.tasks}
     stems = {
-        run.stem(of, model): f"{title}{run.only(model)}".removeprefix(": ")
+        run.stem(of, model): (of, f"{title}{run.only(model)}".removeprefix(": "))
         for of, title in titles.items()
         for model in run.settings["models"]
     }
     found, room = [], ROOM
-    for stem, title in stems.items():
+    for stem, (of, title) in stems.items():
         drawing = run.folder / f"figures/{stem}.svg"
         if drawing.is_file():
             sharp = drawing.stat().st_size <= SHARP
@@ -131,7 +137,8 @@ def _figures(run: RunFolder) -> list[dict[str, str]]:
             image = f"data:image/{'svg+xml' if sharp else 'png'};base64,{b64encode(content).decode()}"
             fits = len(image) <= room
             room -= len(image) * fits
-            found.append({"stem": stem, "title": title, "image": image if fits else ""})
+            words = ": ".join(filter(None, [title, IN_WORDS[of.partition("_")[0]]]))
+            found.append({"stem": stem, "title": title, "words": words, "image": image if fits else ""})
     return found
 
 
