@@ -1,6 +1,7 @@
 """The first sentences of a run's page: made from its tables, with no verdict that claims and marks do not allow."""
 
 import json
+import re
 
 import pytest
 from reporting_examples import frame, main_table, one_language, score_rows, v1_rows
@@ -89,6 +90,12 @@ def test_of_three_seeds_a_claim_that_holds_and_a_mark_are_named(tmp_path):
     assert said.startswith("Of 2 claims about the paper, 1 holds: “MNLI raises the average” (+5.0, +4.3 to +5.6), ")
     assert "0 fail, and 1 is not identified; " in said and "of the averages, qqp (" in said
     assert "stands clear of none after Holm's correction (*)" in said
+
+
+def test_two_marks_stand_clear(tmp_path):
+    page = page_of(tmp_path, (1, 2, 3), intervals=[average(name, 5.0, 4.0, 6.0, 0.001) for name in ("qqp", "squad")])
+    said = decided(page, claim_rows(tmp_path, 5.0))
+    assert re.search(r"of the averages, qqp \(\S+\), squad \(\S+\) stand clear of none", said)
 
 
 @pytest.mark.parametrize(("gain", "words"), [(0.0, "0 hold, 0 fail, and 2"), (-5.0, "0 hold, 1 fails: “MNLI raises")])

@@ -83,9 +83,10 @@ def decided(table: MainPage, claims: Sequence[Mapping[str, Any]]) -> str:
         if SIGNIFICANT in table.marks(source, name)
     ]
     clear = f"of the averages, {', '.join(starred)}" if starred else "no average"
+    stand = "stand" if len(starred) > 1 else "stands"
     return (
         f"Of {len(claims)} claims about the paper, {', '.join(parts)}; "
-        f"{clear} stands clear of {BASELINE} after Holm's correction ({SIGNIFICANT})."
+        f"{clear} {stand} clear of {BASELINE} after Holm's correction ({SIGNIFICANT})."
     )
 
 
