@@ -8,15 +8,22 @@ import yaml
 from reporting_examples import REGISTRY, ROOT, frame, main_table, one_language, score_rows
 
 from xstilts.errors import DataError
+from xstilts.files import write_text
 from xstilts.reporting.aggregate import index_scores
 from xstilts.reporting.failures import failed_trainings, not_learned_of_mixtures
 from xstilts.reporting.main.marks import standard_marks, standard_remarks
 from xstilts.reporting.main.write import main_markdown
-from xstilts.reporting.run import read_counts, read_numbers, read_trainings
+from xstilts.reporting.run import RunFolder, read_counts, read_numbers, read_trainings
 from xstilts.reporting.tables.baselines import baselines_table
 from xstilts.reporting.tables.hyperparameters import hyperparameters_table
 from xstilts.reporting.tables.intermediate import intermediate_table
-from xstilts.reporting.tables.languages import averages, language_values, languages_table, task_language_table
+from xstilts.reporting.tables.languages import (
+    averages,
+    language_values,
+    languages_table,
+    table_languages,
+    task_language_table,
+)
 from xstilts.reporting.tables.tasks import sizes_table, tasks_table
 
 TRAINING = yaml.safe_load((ROOT / "src/xstilts/tasks/registry.yaml").read_text(encoding="utf-8"))["training"]
@@ -296,6 +303,22 @@ def test_language_tables(tmp_path):
     indexed = index_scores(frame([*rows, *score_rows({("none", "xnli", "accuracy"): 99.0}, seed=3)]), "m")
     languages_table(indexed, "m", {"xnli": REGISTRY["xnli"]}, sources, tmp_path, "languages", "median")
     assert "the main table has the median of the seeds' means.\n" in (tmp_path / "languages.md").read_text("utf-8")
+
+
+def test_the_means_of_a_task_name_languages_that_the_main_table_does_not_count(tmp_path):
+    values = {("none", "xnli", "accuracy"): 60.0, ("none", "pawsx", "accuracy"): 60.0}
+    rows = [row for language in ("en", "qaa", "qaf") for row in score_rows(values, language=language)]
+    rows = [row for row in rows if (row[3], row[4]) != ("pawsx", "qaf")]
+    write_text(tmp_path / "scores.csv", frame(rows).to_csv(index=False))
+    settings = {
+        **{"models": ["m"], "sources": ["none"], "seeds": [1, 2, 3], "statistic": "mean", "layers": {}},
+        **{"headline": ["en", "qaa"], "retrieval": None, "benchmark": "xtreme", "generated": True},
+        "languages": {task: ["en", "qaa", "qaf"] for task in ("xnli", "pawsx")},
+    }
+    table_languages(RunFolder(settings, tmp_path, tmp_path))
+    said = "Means and gap count qaf too, which the main table does not.\n"
+    assert (tmp_path / "languages/xnli.md").read_text(encoding="utf-8").endswith(f"\n\n{said}")
+    assert "which the main table does not" not in (tmp_path / "languages/pawsx.md").read_text(encoding="utf-8")
 
 
 def test_baselines_side_by_side(tmp_path):

@@ -30,8 +30,11 @@ def table_languages(run: RunFolder) -> None:
                 values, languages, split = language_values(scores, task, entry, metric, sources, statistic)
                 title = f"{task}: {metric.replace('_', ' ')} on {split}, in percent"
                 name = task if len(entry["metrics"]) == 1 else f"{task}_{metric}"
-                said = [*notes, f"{XCOPA[0].upper()}{XCOPA[1:]}."] if task == "xcopa" else notes
-                task_language_table(values, languages, title, run.tables / stem, name, said)
+                said = [f"{XCOPA[0].upper()}{XCOPA[1:]}."] if task == "xcopa" else []
+                beside = [name for name in languages if name not in (headline or expected_languages(entry, split))]
+                if beside:
+                    said.append(f"Means and gap count {', '.join(beside)} too, which the main table does not.")
+                task_language_table(values, languages, title, run.tables / stem, name, [*notes, *said])
 
 
 def _values(scores: Scores, task: str, split: str, metric: str, sources: Sequence[str], statistic: Statistic) -> Values:
