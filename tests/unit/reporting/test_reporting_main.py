@@ -84,6 +84,19 @@ def test_seeds_by_mean_or_median(statistic, expected):
     assert score.by_seed == pytest.approx((2, 4, 18))
 
 
+@pytest.mark.parametrize(("statistic", "says"), [("mean", "the mean"), ("median", "the median of the seeds' means")])
+def test_the_score_of_question_answering_is_what_the_note_says(statistic, says):
+    """Medians of the columns, 80 and 70, do not give the task's: the seeds' means are 60, 80 and 85."""
+    rows = []
+    for seed, (f1, match) in enumerate([(60.0, 60.0), (90.0, 70.0), (80.0, 90.0)], 1):
+        rows += score_rows({("none", "xquad", "f1"): f1, ("none", "xquad", "exact_match"): match}, seed)
+    table = main_table(frame(rows), ["none"], one_language(), statistic=statistic)
+    row = table.row("none")
+    columns = row.columns["xquad_f1"].value, row.columns["xquad_em"].value
+    assert (row.tasks["xquad"].value == pytest.approx(sum(columns) / 2)) is (statistic == "mean")
+    assert any(f"a question answering task counts as {says} of F1 and exact match," in note for note in table.notes)
+
+
 def test_a_difference_covers_the_languages_and_seeds_that_both_have():
     tasks = {"xnli": {**REGISTRY["xnli"], "languages": ["en", "de", "sw"]}}
     cell = ("none", "xnli", "accuracy")

@@ -184,8 +184,10 @@ def table_notes(
     over = (
         f"{statistic.capitalize()} over seeds {seeds}" if len(scores.seeds) > 1 else f"One seed ({seeds or 'none yet'})"
     )
+    # The mean of two medians is another number than the median of means.
+    counts = "the median of the seeds' means" if statistic == "median" and len(scores.seeds) > 2 else "the mean"
     notes.append(
-        f"{over}; means over languages, English included; a question answering task counts as the mean of F1 and exact "
+        f"{over}; means over languages, English included; a question answering task counts as {counts} of F1 and exact "
         f"match, and avg as the mean of the {benchmark.count} tasks."
     )
     notes += _averages(rows, benchmark)
