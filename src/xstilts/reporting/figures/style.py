@@ -11,6 +11,7 @@ from typing import Any
 from xstilts.files import replacing
 
 WIDTH = 6.9  # inches: the text width of an A4 or letter page
+DOTS = 200  # an inch of a PNG
 LETTERS = 92  # of a title that this width holds
 # Okabe and Ito's colours; black stands first, for the source without intermediate training. Yellow is left out: it is
 # hard to see on white.
@@ -101,13 +102,28 @@ def headline(drawn: Any, title: str) -> None:
 
 def save(drawn: Any, folder: Path | str, stem: str) -> list[Path]:
     """Write ``STEM.svg`` and ``STEM.png`` (200 dots an inch), whole or not at all, without date or version in them."""
+    _lay_out(drawn)
     paths = [Path(folder) / f"{stem}.{form}" for form in ("svg", "png")]
     for path in paths:
         form = path.suffix[1:]
         metadata = {"Date": None} if form == "svg" else {"Software": None}
         with replacing(path) as beside:
-            drawn.savefig(beside, format=form, dpi=200, metadata=metadata)
+            drawn.savefig(beside, format=form, dpi=DOTS, metadata=metadata)
     return paths
+
+
+def _lay_out(drawn: Any) -> None:
+    """Give each panel its place, once and rounded.
+
+    Last digits of the solver differ from one drawing of the same to the next, and SVG names clip paths by them.
+    """
+    drawn.set_dpi(DOTS)  # letters are a little narrower where there are fewer
+    drawn.draw_without_rendering()
+    drawn.set_layout_engine("none")
+    for part in drawn.subfigs:
+        part.bbox_relative.set_points(part.bbox_relative.get_points().round(6))
+    for panel in drawn.axes:
+        panel.set_position([round(end, 6) for end in panel.get_position(original=True).bounds])
 
 
 def save_empty(title: str, why: str, folder: Path | str, stem: str) -> list[Path]:
