@@ -54,6 +54,7 @@ def cost_of(manifests: Iterable[Path]) -> dict[str, Any]:
     found = [read_json(path) for path in paths if path.is_file()]
     made = [one["made"] for one in found]
     seconds = {place: _seconds(one) for place, one in enumerate(made)}
+    on_gpu = {place: gpus for place, one in enumerate(found) if (gpus := gpus_of(one))}
     trained = [place for place, one in enumerate(found) if one["rule"] in TRAININGS]
     few_shot = sum((one.get("work") or {}).get("training_seconds", 0.0) for one in made)  # its folds left out
     work = [one.get("work") or {} for one in made]
@@ -65,7 +66,7 @@ def cost_of(manifests: Iterable[Path]) -> dict[str, Any]:
         "finished": len(found),
         "seconds": round(sum(seconds.values()), 3),
         "training_seconds": round(sum(seconds[place] for place in trained) + few_shot, 3),
-        "gpu_seconds": round(sum(seconds[place] * gpus_of(one) for place, one in enumerate(found)), 3),
+        "gpu_seconds": round(sum(seconds[place] * gpus for place, gpus in on_gpu.items()), 3),
         "steps": sum(one.get("steps", 0) for one in work),
         "tokens": sum(one.get("tokens", 0) for one in work),
         "padded_tokens": sum(one.get("padded_tokens", 0) for one in work),

@@ -1,6 +1,7 @@
 """`xstilts mirror` called again: after failures, kills and damage, beside files from elsewhere, without a network."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -143,9 +144,8 @@ def test_the_list_needs_no_network(tmp_path: Path, capsys: pytest.CaptureFixture
     assert not (tmp_path / "none").exists()
     assert len([line for line in said.splitlines() if not line.startswith(" ")]) == 1 + len(names())
     assert "355.2+  lindat.mff.cuni.cz" in said and "CCGbank is sold by the LDC" in said
-    assert (
-        "text      not there        ~256  huggingface.co" in said and "40 languages, 2 million sentences in all" in said
-    )
+    assert re.search(r"^text +not there +~256  huggingface.co +", said, re.M)
+    assert "40 languages, 2 million sentences in all" in said
 
 
 def test_the_plain_install_is_enough(tmp_path: Path) -> None:
