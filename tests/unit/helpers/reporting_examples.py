@@ -1,6 +1,7 @@
 """Small scores that the tests of the reporting share: the first version's main table as if it were a run."""
 
 import csv
+import io
 from pathlib import Path
 
 import pandas as pd
@@ -69,3 +70,13 @@ def v1_averages():
 def main_table(scores, sources, tasks, policy="dev", model="m", **results):
     """The main table of a frame of scores; ``results`` are further fields of ``Results``."""
     return build_main_table(Results(model, index_scores(scores, model), sources, tasks, **results), policy)
+
+
+def written(text):
+    """Return the rows of a table's CSV by their source."""
+    return {row["source"]: row for row in csv.DictReader(io.StringIO(text))}
+
+
+def v1_table(**changes):
+    given = {"scores": frame(score_rows(v1_rows())), "sources": v1_sources(), "tasks": one_language()}
+    return main_table(**{**given, **changes})

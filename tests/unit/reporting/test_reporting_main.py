@@ -1,7 +1,5 @@
 """The main table says what the scores say: the paper's own numbers come out as printed, gaps are named."""
 
-import csv
-import io
 from collections import Counter
 from pathlib import Path
 
@@ -15,17 +13,16 @@ from reporting_examples import (
     score_rows,
     v1_averages,
     v1_rows,
-    v1_sources,
+    v1_table,
+    written,
 )
 
 from xstilts.artifacts import remember
-from xstilts.files import read_json
 from xstilts.reporting import run as run_module
 from xstilts.reporting.aggregate import expected_languages, task_entries
 from xstilts.reporting.main.notes import name_cells
 from xstilts.reporting.main.results import lacking_candidates
-from xstilts.reporting.main.terminal import format_terminal
-from xstilts.reporting.main.write import main_csv, main_latex, main_markdown, write_main_table
+from xstilts.reporting.main.write import main_csv, main_markdown
 from xstilts.reporting.run import RunFolder
 from xstilts.reporting.scores import COLUMNS as LONG
 from xstilts.reporting.scores import csv_text
@@ -35,17 +32,8 @@ NUMBERS = "xnli,pawsx,udpos,panx,xquad_f1,xquad_em,mlqa_f1,mlqa_em,tydiqa_f1,tyd
 COLUMNS = ["source", *NUMBERS.split(",")]
 
 
-def read(text):
-    return {row["source"]: row for row in csv.DictReader(io.StringIO(text))}
-
-
-def v1_table(**changes):
-    given = {"scores": frame(score_rows(v1_rows())), "sources": v1_sources(), "tasks": one_language()}
-    return main_table(**{**given, **changes})
-
-
 def test_the_first_versions_table_comes_out_as_printed():
-    table = read(main_csv(v1_table()))
+    table = written(main_csv(v1_table()))
     assert list(next(iter(table.values()))) == COLUMNS
     values = v1_rows()
     for (source, task, metric), value in values.items():
@@ -126,7 +114,7 @@ def test_an_unfinished_run_keeps_every_row_and_column():
         ["m", "qqp", "mnli", "xnli", "en", "dev", "accuracy", 1, None, None, "missing", "QQP is not in the mirror"]
     )
     table = main_table(frame(rows), ["none", "mnli", "qqp"], one_language())
-    parsed = read(main_csv(table))
+    parsed = written(main_csv(table))
     assert list(parsed) == ["none", "mnli", "qqp"]
     assert list(parsed["none"]) == [*COLUMNS, "avg_available"]
     assert [parsed["mnli"][name] for name in ("xnli", "tatoeba", "avg", "avg_available")] == ["1.0", "", "", "1.0"]
@@ -213,19 +201,6 @@ def test_examples_that_chose_a_checkpoint_and_are_scored_are_named_below_the_tab
     assert not any("were chosen on" in note for note in v1_table().notes)
 
 
-def test_footnotes_reach_every_form_and_leave_the_csv_numeric():
-    marks = {("squad", "xquad"): "articles of SQuAD dev were trained on", ("*", "bucc2018"): "threshold chosen on dev"}
-    table = v1_table(marks=marks)
-    text, tex = main_markdown(table), main_latex(table)
-    assert "| BUCC† |" in text
-    assert "+1.1‡ | +1.3‡ |" in text
-    assert "articles of SQuAD dev were trained on" in text
-    assert "articles of SQuAD dev were trained on" in tex
-    assert r"\dag{}" in tex
-    for row in read(main_csv(table)).values():
-        assert all(float(value) is not None for name, value in row.items() if name != "source")
-
-
 def test_significance_needs_three_seeds():
     clear = {"table": "main", "source": "squad", "task": "xnli", "metric": "accuracy", "p_holm": 0.01}
     noisy = clear | {"source": "mnli", "p_holm": 0.06}
@@ -276,7 +251,7 @@ def test_languages_beside_the_headline_have_a_column_of_their_own():
         rows += score_rows(values, language=language)
     tasks = {"xnli": {**REGISTRY["xnli"], "languages": ["en", "qaa"]}}
     table = main_table(frame(rows), ["none", "mnli"], tasks, headline=["en", "qaa"])
-    parsed = read(main_csv(table))
+    parsed = written(main_csv(table))
     assert list(parsed["none"]) == ["source", "xnli", "avg", "avg_available", "avg_other"]
     assert [float(parsed["none"][name]) for name in ("xnli", "avg_other")] == [70, 40]
     assert [float(parsed["mnli"][name]) for name in ("xnli", "avg_other")] == [3, -10]
@@ -301,43 +276,6 @@ def test_several_models_get_a_table_each():
     assert big.row("none").columns["xnli"].value == 50
     stems = [RunFolder({"models": models}, ROOT, ROOT).stem("main", models[-1]) for models in (["m"], ["m", "org/big"])]
     assert stems == ["main", "main_org--big"]
-
-
-def test_files_and_terminal(tmp_path):
-    marks = {("*", "bucc2018"): "threshold chosen on dev"}
-    write_main_table(v1_table(marks=marks), tmp_path, "main")
-    first = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    assert sorted(first) == ["main.cells.json", "main.csv", "main.md", "main.notes.json", "main.tex"]
-    write_main_table(v1_table(marks=marks), tmp_path, "main")
-    assert first == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    assert read_json(tmp_path / "main.notes.json")["splits"]["tatoeba"] == "test"
-    report, figures = tmp_path / "report.html", tmp_path / "figures"
-    report.touch()
-    text = format_terminal(tmp_path / "main.csv", "demo", "generated languages", report, figures)
-    lines = text.splitlines()
-    assert lines[0].startswith("run demo: m, development sets")
-    assert lines[1] == "data: generated languages"
-    row = next(line for line in lines if line.startswith("squad "))
-    assert row.split()[1:3] == ["-1.4", "+0.7"]
-    assert "+19.7" in row
-    assert "BUCC†" in text
-    assert next(line for line in lines if line.startswith("none")).split()[1] == "80.1"
-    assert max(len(line) for line in lines) <= 120
-    assert {f"report:  {report}", f"figures: {figures} (not made yet)"} <= set(lines)
-
-
-def test_blocks_of_rows_have_headings(tmp_path):
-    names = [name for name in v1_sources() if name in ("none", "mnli", "squad", "squad+mlm", "qqp+mlm")]
-    blocks = {"none": "", "mnli": "Without MLM", "squad": "Without MLM", "squad+mlm": "With MLM", "qqp+mlm": "With MLM"}
-    ordered = sorted(names, key=lambda name: list(blocks).index(name))
-    table = v1_table(sources=ordered, blocks=blocks)
-    first = [line.split("|")[1].strip() for line in main_markdown(table).splitlines() if line.startswith("| ")][2:]
-    assert first == ["none", "*Without MLM*", "squad", "*With MLM*", "squad+mlm", "qqp+mlm"]
-    assert main_latex(table).count(r"\multicolumn{14}{l}{\textit{With MLM}}") == 1
-    write_main_table(table, tmp_path, "main")
-    printed = format_terminal(tmp_path / "main.csv", "r", "d", "report", "figures").splitlines()
-    assert printed.index("With MLM") == [line.startswith("squad+mlm") for line in printed].index(True) - 1
-    assert list(read((tmp_path / "main.csv").read_text())) == ordered, "the numbers have no headings among them"
 
 
 def test_a_runs_results_are_read_once(tmp_path, monkeypatch):
@@ -398,13 +336,13 @@ def test_a_search_without_the_candidates_of_some_languages_is_named(tmp_path: Pa
 def test_nine_tasks_that_lack_a_language_have_no_average():
     tasks = one_language()
     tasks["xnli"] = {**tasks["xnli"], "languages": ["en", "de"]}
-    found = read(main_csv(v1_table(tasks=tasks)))
+    found = written(main_csv(v1_table(tasks=tasks)))
     assert found["squad"]["avg"] == "" and float(found["squad"]["avg_available"]) == pytest.approx(8.3, abs=0.051)
     whole = [*score_rows(v1_rows()), *score_rows(v1_rows(), language="de")]
-    assert read(main_csv(v1_table(tasks=tasks, scores=frame(whole))))["squad"]["avg"] != ""
+    assert written(main_csv(v1_table(tasks=tasks, scores=frame(whole))))["squad"]["avg"] != ""
 
 
 def test_a_difference_that_rounds_to_nothing_has_no_sign():
     values = {("none", "xnli", "accuracy"): 50.0, ("mnli", "xnli", "accuracy"): 50.0 - 1e-9}
     tasks = {"xnli": one_language()["xnli"]}
-    assert read(main_csv(main_table(frame(score_rows(values)), ["none", "mnli"], tasks)))["mnli"]["xnli"] == "0.0"
+    assert written(main_csv(main_table(frame(score_rows(values)), ["none", "mnli"], tasks)))["mnli"]["xnli"] == "0.0"
